@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one validated configuration. src/config builds it from flags, environment, file and defaults (in that order of
+// precedence); every stage takes its own part. Defaults here are the documented ones. Immutable after start, except that
+// SIGHUP hands out a new one.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sonde {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// One condition on a process. Of one kind: alternatives. Of different kinds: all must match.
+enum class SelectorKind : uint8_t { kPid, kExe, kCmdline, kPort, kCgroup, kEnv, kAll };
+
+struct Selector {
+  SelectorKind kind = SelectorKind::kAll;
+  std::string pattern;  // pid, glob, regular expression, "N" or "N-M", "K" or "K=V"; empty for kAll
+};
+
+struct DiscoveryOptions {
+  std::vector<Selector> include;
+  std::vector<Selector> exclude;  // any match refuses
+};
+
+struct PortRange {
+  uint16_t first = 0;
+  uint16_t last = 0;
+};
+
+struct CaptureOptions {
+  std::vector<PortRange> ports;  // of --port: only connections with such a local or remote port; empty = all
+  std::vector<std::string> probes;     // families to use; empty = choose
+  std::vector<std::string> no_probes;  // families never to use
+  size_t ring_bytes = 8U << 20;        // power of two
+};
+
+struct LimitOptions {
+  size_t connection_bytes = 256U << 10;      // buffered per connection
+  size_t total_connection_bytes = 16U << 20;  // buffered over all connections
+  size_t max_connections = 200'000;           // tracked at once; the idlest is forgotten
+  size_t max_head_bytes = 64U << 10;
+  Milliseconds exchange_timeout{std::chrono::minutes(15)};  // open longer: closed as unfinished "timeout"
+};
+
+struct LinkingOptions {
+  Milliseconds hold{5000};       // how long a finished span waits for an open local root
+  size_t max_held_spans = 20'000;
+  std::vector<std::string> propagators = {"tracecontext", "baggage"};  // OTEL_PROPAGATORS names
+};
+
+struct RouteOptions {
+  std::vector<std::string> patterns;  // "/users/{id}" given by the operator, tried first
+  size_t max_per_service = 200;       // learnt routes; beyond: overflow name
+};
+
+struct RedactionOptions {
+  std::vector<std::string> request_headers;   // allow-list, lower case
+  std::vector<std::string> response_headers;  // allow-list, lower case
+  std::vector<std::string> query_keys;        // extra credential-like keys, lower case
+};
+
+struct AttributeLimits {
+  size_t value_length = 4096;
+  size_t count = 128;
+};
+
+enum class ExporterKind : uint8_t { kConsole, kOtlp, kFile, kZipkin, kNone };
+enum class OtlpProtocol : uint8_t { kGrpc, kHttpProtobuf, kHttpJson };
+enum class ConsoleFormat : uint8_t { kTree, kLine, kJson };
+
+struct OtlpOptions {
+  std::string endpoint;  // URL; http/*: the full traces URL, /v1/traces already appended where the rules say so
+  OtlpProtocol protocol = OtlpProtocol::kGrpc;
+  std::vector<std::pair<std::string, std::string>> headers;
+  bool gzip = false;
+  bool insecure = false;  // gRPC endpoint given without scheme
+  std::string certificate;  // PEM files
+  std::string client_certificate;
+  std::string client_key;
+  Milliseconds timeout{10'000};
+};
+
+struct BatchOptions {
+  size_t max_queue_size = 8192;
+  size_t max_export_batch_size = 512;
+  Milliseconds schedule_delay{500};  // ready spans are visible within a second
+  Milliseconds export_timeout{10'000};
+};
+
+struct ExporterOptions {
+  ExporterKind kind = ExporterKind::kConsole;
+  std::string target;  // file path ("-" = standard output) or URL
+  OtlpOptions otlp;
+  ConsoleFormat console_format = ConsoleFormat::kTree;
+};
+
+struct ResourceOptions {
+  std::string service_name;  // default for processes that do not say their own
+  std::vector<std::pair<std::string, std::string>> attributes;
+};
+
+struct SamplerOptions {
+  std::string root = "always_on";  // always_on | always_off | trace_id_ratio_based
+  double ratio = 1.0;
+  bool parent_based = true;
+};
+
+struct AdminOptions {
+  std::string listen = "127.0.0.1:9464";  // "off" = none
+};
+
+enum class LogLevel : uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kOff };
+
+struct LogOptions {
+  LogLevel level = LogLevel::kInfo;
+  bool json = false;
+};
+
+struct Config {
+  DiscoveryOptions discovery;
+  CaptureOptions capture;
+  LimitOptions limits;
+  LinkingOptions linking;
+  RouteOptions routes;
+  RedactionOptions redaction;
+  AttributeLimits attribute_limits;
+  std::vector<ExporterOptions> exporters;
+  BatchOptions batch;
+  ResourceOptions resource;
+  SamplerOptions sampler;
+  AdminOptions admin;
+  LogOptions log;
+  std::string record_file;
+  std::optional<Milliseconds> duration;
+  Milliseconds shutdown_timeout{5000};
+};
+
+}  // namespace sonde

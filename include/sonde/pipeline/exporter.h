@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exporter contract, after OpenTelemetry's SpanExporter.
+#pragma once
+
+#include <chrono>
+#include <span>
+#include <string>
+
+#include "sonde/pipeline/span.h"
+
+namespace sonde {
+
+struct ExportOutcome {
+  // kDone: the receiver has it (rejected > 0: partial success). kRetry: transient, the same batch may be sent again after
+  // retry_after (0 = the caller's own back-off). kFailed: permanent, drop and count.
+  enum class Code : uint8_t { kDone, kRetry, kFailed };
+  Code code = Code::kDone;
+  size_t rejected = 0;
+  std::chrono::milliseconds retry_after{0};
+  std::string message;
+};
+
+// Called by one export thread at a time, never by the drain thread. Must return by `deadline`.
+class SpanExporter {
+ public:
+  virtual ~SpanExporter() = default;
+  virtual const char* name() const = 0;  // label value: "otlp", "file", "console"
+  virtual ExportOutcome Export(std::span<const Span> batch,
+                               std::chrono::steady_clock::time_point deadline) = 0;
+  // Makes what was accepted durable or visible (file flush, last console tree).
+  virtual void Flush() {}
+  // Called about every 100 ms between batches, for exporters that show things over time.
+  virtual void Tick() {}
+};
+
+}  // namespace sonde
