@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "span/span_builder.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "sonde/base/clock.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/span.h"
+#include "span/address_text.h"
+#include "span/attribute_writer.h"
+#include "span/http_status.h"
+
+namespace sonde::span {
+namespace {
+
+// Attributes of a usual server span, so that the vector grows once.
+constexpr size_t kUsualAttributes = 20;
+
+std::string_view SourceName(Source source) {
+  switch (source) {
+    case Source::kSocket:
+      return "socket";
+  }
+  return "unknown";
+}
+
+std::string_view UnfinishedName(Unfinished unfinished) {
+  switch (unfinished) {
+    case Unfinished::kConnectionClosed:
+      return "connection_closed";
+    case Unfinished::kShutdown:
+      return "shutdown";
+    case Unfinished::kTimeout:
+      return "timeout";
+    case Unfinished::kNo:
+      break;
+  }
+  return {};
+}
+
+// "request_head,response_body": what was not fully seen, in the order of the bits.
+std::string TruncatedNames(uint32_t bits) {
+  constexpr std::array kNames = std::to_array<std::pair<Truncated, std::string_view>>({
+      {kTruncatedRequestHead, "request_head"},
+      {kTruncatedResponseHead, "response_head"},
+      {kTruncatedRequestBody, "request_body"},
+      {kTruncatedResponseBody, "response_body"},
+      {kTruncatedRequestUnseen, "request"},
+      {kTruncatedResponseUnseen, "response"},
+  });
+  std::string text;
+  for (const auto& [bit, name] : kNames) {
+    if ((bits & bit) == 0) continue;
+    if (!text.empty()) text.append(",");
+    text.append(name);
+  }
+  return text;
+}
+
+void AddNetwork(const ConnectionInfo& connection, AttributeWriter& writer) {
+  const AddressText peer(connection.remote);
+  if (!peer.view().empty()) {
+    writer.Text("network.peer.address", peer.view());
+    if (connection.remote.port != 0) writer.Number("network.peer.port", connection.remote.port);
+  }
+  const AddressText local(connection.local);
+  if (!local.view().empty()) {
+    writer.Text("network.local.address", local.view());
+    if (connection.local.port != 0) writer.Number("network.local.port", connection.local.port);
+  }
+  // Opt-in, and said only where it is not what everybody expects of HTTP.
+  if (connection.transport == Transport::kUnix) writer.Text("network.transport", "unix");
+}
+
+void AddOwn(const Exchange& exchange, AttributeWriter& writer) {
+  writer.Text("sonde.capture.source", SourceName(exchange.source));
+  if (exchange.truncated != kTruncatedNothing) {
+    writer.Text("sonde.capture.truncated", TruncatedNames(exchange.truncated));
+  }
+  if (exchange.unfinished != Unfinished::kNo) {
+    writer.Text("sonde.unfinished", UnfinishedName(exchange.unfinished));
+  }
+}
+
+void SetTimes(const Exchange& exchange, const WallClock& clock, Span& span) {
+  const MessageSpan& request = exchange.request;
+  const MessageSpan& response = exchange.response;
+  const uint64_t start = request.seen ? request.first_mono_ns : response.first_mono_ns;
+  const uint64_t end = std::max(
+      {start, request.seen ? request.last_mono_ns : 0, response.seen ? response.last_mono_ns : 0});
+  span.start_wall_ns = clock.ToWall(start);
+  span.end_wall_ns = clock.ToWall(end);
+  span.end_mono_ns = end;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SpanBuilder>> SpanBuilder::Create(const RouteOptions& routes,
+                                                         const RedactionOptions& redaction,
+                                                         const AttributeLimits& limits,
+                                                         MetricRegistry& metrics) {
+  return std::unique_ptr<SpanBuilder>(new SpanBuilder(routes, redaction, limits, metrics));
+}
+
+SpanBuilder::SpanBuilder(const RouteOptions& routes, const RedactionOptions& redaction,
+                         const AttributeLimits& limits, MetricRegistry& metrics)
+    : limits_(limits), http_(routes, redaction, metrics) {}
+
+Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
+                        const WallClock& clock) {
+  Span span;
+  span.kind = exchange.role == Role::kServer ? SpanKind::kServer : SpanKind::kClient;
+  span.tgid = exchange.tgid();
+  span.protocol = exchange.protocol;
+  SetTimes(exchange, clock, span);
+  span.attributes.reserve(std::min(kUsualAttributes, limits_.count));
+  AttributeWriter writer(span.attributes, limits_);
+  if (const auto* http = std::get_if<HttpExchange>(&exchange.detail)) {
+    const std::string error = HttpErrorType(exchange, *http);
+    if (!error.empty()) {
+      writer.Text("error.type", error);
+      span.status = SpanStatus::kError;
+    }
+    http_.Describe(exchange, *http, service, writer, span);
+  } else {
+    span.name = exchange.protocol;
+  }
+  AddOwn(exchange, writer);
+  AddNetwork(*exchange.connection, writer);
+  return span;
+}
+
+}  // namespace sonde::span
