@@ -2,6 +2,7 @@
 # C++ code for OTLP from the .proto files of Debian's package opentelemetry-proto: target sonde_otlp_proto.
 find_path(OTLP_PROTO_DIR opentelemetry/proto/trace/v1/trace.proto PATHS /usr/include /usr/share REQUIRED)
 find_package(Protobuf REQUIRED)
+find_package(ZLIB REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 set(otlp_out ${CMAKE_BINARY_DIR}/otlp)

@@ -31,6 +31,9 @@ class SpanExporter {
   virtual void Flush() {}
   // Called about every 100 ms between batches, for exporters that show things over time.
   virtual void Tick() {}
+  // Any thread: a running Export returns soon (kRetry if it was not done), and so does every later one. For a shutdown
+  // whose deadline has come.
+  virtual void Cancel() {}
 };
 
 }  // namespace sonde

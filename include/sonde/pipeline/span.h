@@ -55,6 +55,8 @@ struct Span {
   SpanKind kind = SpanKind::kInternal;
   SpanStatus status = SpanStatus::kUnset;
   bool parent_is_remote = false;  // the parent came in by header: OTLP flags bits 8 and 9
+  // The trace id came in by header, here or at an ancestor on this host: whether the trace is sampled was decided there.
+  bool trace_from_header = false;
   std::string status_message;
   std::string name;
   uint64_t start_wall_ns = 0;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// From configuration to exporters: the one place that knows every kind.
+#include <absl/status/status.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "exporter/console/console_exporter.h"
+#include "exporter/exporter_set.h"
+#include "exporter/file/file_exporter.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/exporter.h"
+
+namespace sonde::exporter {
+namespace {
+
+// A person waits for the console; the batches of other exporters beside it are as small, and fuller
+// ones are not worth it.
+constexpr Milliseconds kConsoleDelay{100};
+
+}  // namespace
+
+Result<std::unique_ptr<SpanExporter>> CreateExporter(const ExporterOptions& options) {
+  switch (options.kind) {
+    case ExporterKind::kConsole:
+      return std::make_unique<ConsoleExporter>(options.console_format, STDOUT_FILENO);
+    case ExporterKind::kFile:
+      return FileExporter::Create(options.target);
+    case ExporterKind::kOtlp:
+    case ExporterKind::kZipkin:
+    case ExporterKind::kNone:
+      break;
+  }
+  return absl::InvalidArgumentError("this kind of exporter cannot be created");
+}
+
+Result<std::unique_ptr<ExporterSet>> CreateExporters(const Config& config,
+                                                     MetricRegistry& metrics) {
+  std::vector<std::unique_ptr<SpanExporter>> exporters;
+  BatchOptions batch = config.batch;
+  for (const ExporterOptions& options : config.exporters) {
+    if (options.kind == ExporterKind::kNone) continue;
+    if (options.kind == ExporterKind::kConsole)
+      batch.schedule_delay = std::min(batch.schedule_delay, kConsoleDelay);
+    auto exporter = CreateExporter(options);
+    if (!exporter.ok()) return exporter.status();
+    exporters.push_back(*std::move(exporter));
+  }
+  return std::make_unique<ExporterSet>(std::move(exporters), batch, metrics);
+}
+
+}  // namespace sonde::exporter

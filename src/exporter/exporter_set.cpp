@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/exporter_set.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporter/back_off.h"
+#include "exporter/batch_processor.h"
+#include "sonde/base/metrics.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/exporter.h"
+#include "sonde/pipeline/span.h"
+
+namespace sonde::exporter {
+namespace {
+
+// "otlp", and the second of a kind "otlp/2", as the Collector names its components.
+std::string LabelOf(const SpanExporter& exporter,
+                    const std::vector<std::unique_ptr<BatchProcessor>>& before) {
+  const std::string name = exporter.name();
+  size_t same = 1;
+  for (const auto& processor : before) {
+    if (processor->label() == name || processor->label().starts_with(name + "/")) ++same;
+  }
+  return same == 1 ? name : name + "/" + std::to_string(same);
+}
+
+}  // namespace
+
+ExporterSet::ExporterSet(std::vector<std::unique_ptr<SpanExporter>> exporters,
+                         const BatchOptions& options, MetricRegistry& metrics,
+                         const RetryOptions& retry)
+    : batch_size_(
+          std::max<size_t>(1, std::min(options.max_export_batch_size, options.max_queue_size))),
+      delay_ns_(static_cast<uint64_t>(
+          std::chrono::nanoseconds(std::max(options.schedule_delay, Milliseconds(0))).count())) {
+  for (auto& exporter : exporters) {
+    const std::string label = LabelOf(*exporter, processors_);
+    processors_.push_back(
+        std::make_unique<BatchProcessor>(std::move(exporter), options, retry, label, metrics));
+  }
+  if (processors_.empty()) {
+    no_exporter_ = &metrics.AddCounter("sonde_spans_dropped_total",
+                                       "Spans that were begun and not exported, by reason.",
+                                       {{"reason", "no_exporter"}});
+  }
+}
+
+ExporterSet::~ExporterSet() = default;
+
+void ExporterSet::OnSpan(Span span) {
+  if (no_exporter_ != nullptr) {
+    no_exporter_->Add();
+    return;
+  }
+  if (open_ == nullptr) {
+    open_ = std::make_shared<std::vector<Span>>();
+    open_->reserve(batch_size_);
+  }
+  open_->push_back(std::move(span));
+  if (open_->size() >= batch_size_) HandOver();
+}
+
+void ExporterSet::OnTick(uint64_t mono_ns) {
+  if (open_ == nullptr) return;
+  if (open_since_ns_ == 0) open_since_ns_ = mono_ns;
+  if (mono_ns - open_since_ns_ >= delay_ns_) HandOver();
+}
+
+void ExporterSet::HandOver() {
+  if (open_ == nullptr) return;
+  const Batch batch = std::move(open_);
+  open_ = nullptr;
+  open_since_ns_ = 0;
+  for (const auto& processor : processors_) processor->Enqueue(batch);
+}
+
+bool ExporterSet::ForceFlush(TimePoint deadline) {
+  HandOver();
+  bool all = true;
+  for (const auto& processor : processors_) all = processor->ForceFlush(deadline) && all;
+  return all;
+}
+
+size_t ExporterSet::Shutdown(TimePoint deadline) {
+  HandOver();
+  for (const auto& processor : processors_) processor->BeginShutdown(deadline);
+  size_t undelivered = 0;
+  for (const auto& processor : processors_) undelivered += processor->FinishShutdown();
+  return undelivered;
+}
+
+}  // namespace sonde::exporter
