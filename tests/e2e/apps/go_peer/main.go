@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Go's net/http as a server (serve PORT) and as a client (call BASE FILE); answers and logs like answer.py.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+)
+
+type entry struct {
+	Method        string  `json:"method"`
+	Target        string  `json:"target"`
+	Status        int     `json:"status"`
+	ResponseBytes int     `json:"response_bytes"`
+	RequestBytes  int     `json:"request_bytes"`
+	DurationMs    float64 `json:"duration_ms"`
+}
+
+type request struct {
+	Method string `json:"method"`
+	Target string `json:"target"`
+	Bytes  int    `json:"bytes"`
+}
+
+var (
+	logFile *os.File
+	logLock sync.Mutex
+)
+
+func openLog(variable string) {
+	file, err := os.OpenFile(os.Getenv(variable), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		panic(err)
+	}
+	logFile = file
+}
+
+func logLine(e entry) {
+	line, _ := json.Marshal(e)
+	logLock.Lock()
+	defer logLock.Unlock()
+	logFile.Write(append(line, '\n'))
+}
+
+func number(text string, otherwise int) int {
+	if value, err := strconv.Atoi(text); err == nil {
+		return value
+	}
+	return otherwise
+}
+
+func handle(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	received, _ := io.Copy(io.Discard, r.Body)
+	query := r.URL.Query()
+	status := number(query.Get("status"), 200)
+	body := bytes.Repeat([]byte("x"), number(query.Get("size"), 64))
+	time.Sleep(time.Duration(number(query.Get("ms"), 0)) * time.Millisecond)
+	if query.Get("chunked") == "1" {
+		w.WriteHeader(status)
+		w.Write(body[:len(body)/2])
+		w.(http.Flusher).Flush()
+		w.Write(body[len(body)/2:])
+	} else {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		w.WriteHeader(status)
+		w.Write(body)
+	}
+	logLine(entry{r.Method, r.RequestURI, status, len(body), int(received), float64(time.Since(begin).Microseconds()) / 1000})
+}
+
+func serve(port string) {
+	openLog("ACCESS_LOG")
+	if err := http.ListenAndServe("127.0.0.1:"+port, http.HandlerFunc(handle)); err != nil {
+		panic(err)
+	}
+}
+
+func call(base, path string) {
+	openLog("CLIENT_LOG")
+	file, err := os.Open(path)
+	if err != nil {
+		panic(err)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	requests := make(chan request)
+	var group sync.WaitGroup
+	for i := 0; i < 8; i++ {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for r := range requests {
+				one(client, base, r)
+			}
+		}()
+	}
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		var r request
+		json.Unmarshal(lines.Bytes(), &r)
+		requests <- r
+	}
+	close(requests)
+	group.Wait()
+}
+
+func one(client *http.Client, base string, r request) {
+	var body io.Reader
+	if r.Bytes > 0 {
+		body = bytes.NewReader(bytes.Repeat([]byte("y"), r.Bytes))
+	}
+	message, err := http.NewRequest(r.Method, base+r.Target, body)
+	if err != nil {
+		panic(err)
+	}
+	answer, err := client.Do(message)
+	if err != nil {
+		panic(err)
+	}
+	size, _ := io.Copy(io.Discard, answer.Body)
+	answer.Body.Close()
+	logLine(entry{Method: r.Method, Target: r.Target, Status: answer.StatusCode, ResponseBytes: int(size), RequestBytes: r.Bytes,
+		DurationMs: 1e9})
+}
+
+func main() {
+	if os.Args[1] == "serve" {
+		serve(os.Args[2])
+	} else {
+		call(os.Args[2], os.Args[3])
+	}
+}

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares spans with what a program's own log says it served or asked for: each exactly once, with the same facts."""
+import json
+import re
+
+from .spans import CLIENT, SERVER
+
+# A span may not be longer than the server's own figure by more than this: scheduling on a busy two-core machine.
+SLACK_MS = 150.0
+NO_BODY = re.compile(r"^(1\d\d|204|304)$")
+
+
+class Entry:
+    """One line of an access log. None: the log does not tell."""
+
+    def __init__(self, method, target, status, response_bytes=None, request_bytes=None, duration_ms=None,
+                 traceparent=None):
+        self.method = method
+        self.target = target
+        self.status = int(status)
+        self.response_bytes = None if response_bytes is None else int(response_bytes)
+        self.request_bytes = None if request_bytes is None else int(request_bytes)
+        self.duration_ms = duration_ms
+        self.traceparent = traceparent
+
+    @property
+    def key(self):
+        return f"{self.method} {self.target}"
+
+
+def _entry(fields):
+    if "duration_s" in fields:
+        fields["duration_ms"] = float(fields.pop("duration_s")) * 1000
+    if "duration_us" in fields:
+        fields["duration_ms"] = float(fields.pop("duration_us")) / 1000
+    if fields.get("request_bytes") in ("", "-"):
+        fields["request_bytes"] = 0  # no Content-Length: no body
+    return Entry(**fields)
+
+
+def read_log(path):
+    """JSON lines with the field names of Entry."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return [_entry(json.loads(line)) for line in file if line.strip()]
+
+
+def span_key(span):
+    return f"{span['http.request.method']} {span.target}"
+
+
+def _facts(entry, span):
+    """What is wrong with this span, in words."""
+    if span["http.response.status_code"] != entry.status:
+        yield f"status {span['http.response.status_code']}, log says {entry.status}"
+    size = span["http.response.body.size"]
+    if entry.response_bytes is not None and entry.method != "HEAD" and not NO_BODY.match(str(entry.status)):
+        if (size or 0) != entry.response_bytes:
+            yield f"response body {size}, log says {entry.response_bytes}"
+    if entry.request_bytes is not None and (span["http.request.body.size"] or 0) != entry.request_bytes:
+        yield f"request body {span['http.request.body.size']}, log says {entry.request_bytes}"
+    if span.end_ns < span.start_ns:
+        yield "ends before it starts"
+    if entry.duration_ms is not None and span.duration_ms > float(entry.duration_ms) + SLACK_MS:
+        yield f"took {span.duration_ms:.1f} ms, log says {entry.duration_ms}"
+    if "ms=60" in entry.target and span.duration_ms < 59:
+        yield f"took {span.duration_ms:.1f} ms, but the application slept for 60"
+    if span["sonde.unfinished"] or span["sonde.capture.truncated"]:
+        yield f"unfinished {span['sonde.unfinished']}, truncated {span['sonde.capture.truncated']}"
+    if span["sonde.capture.source"] != "socket":
+        yield f"sonde.capture.source is {span['sonde.capture.source']}"
+    error = entry.status >= (400 if span.kind == CLIENT else 500)
+    if error != (span.status == 2) or error != (span["error.type"] is not None):
+        yield f"status {span.status} and error.type {span['error.type']} for {entry.status}"
+    if span.name.split(" ")[0] != entry.method:
+        yield f"name {span.name!r}"
+
+
+def judge(entries, spans, kind=SERVER, max_names=200):
+    """Raises AssertionError with the first differences unless spans and log agree one to one."""
+    spans = [s for s in spans if s.kind == kind]
+    by_key = {}
+    for span in spans:
+        by_key.setdefault(span_key(span), []).append(span)
+    problems = []
+    for entry in entries:
+        found = by_key.pop(entry.key, [])
+        if len(found) != 1:
+            problems.append(f"{entry.key}: {len(found)} spans {found[:3]}")
+            continue
+        problems += [f"{entry.key}: {fact}" for fact in _facts(entry, found[0])]
+    for key, found in by_key.items():
+        problems.append(f"{key}: {len(found)} spans, not in the log: {found[:2]}")
+    assert not problems, (f"{len(problems)} differences over {len(entries)} log lines and {len(spans)} spans:\n  "
+                          + "\n  ".join(problems[:12]))
+    names = {s.name for s in spans}
+    assert len(names) <= max_names, f"{len(names)} span names, e.g. {sorted(names)[:10]}"
+    assert len({s.span_id for s in spans}) == len(spans), "span ids repeat"
+    for span in spans[:1]:
+        assert span.service, span.resource
+        assert span.scope.get("name") == "sonde", span.scope
+    assert len(entries) > 0, "the log is empty: nothing was judged"
+
+
+def judge_load(requests, entries):
+    """The log itself must be complete, or it could not judge."""
+    sent = {f"{r.method} {r.target}" for r in requests}
+    logged = {e.key for e in entries}
+    assert sent <= logged, f"{len(sent - logged)} requests are not in the server's log, e.g. {sorted(sent - logged)[:3]}"
