@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trace/family.h"
+
+#include <cstddef>
+#include <vector>
+
+#include "sonde/base/ids.h"
+#include "trace/link_method.h"
+#include "trace/request.h"
+
+namespace sonde::trace {
+namespace {
+
+void InheritLineage(Request& child, const Request& parent) {
+  child.lineage = parent.lineage;
+  child.lineage.parent_span_id = parent.span_id;
+  child.lineage.parent_is_remote = false;
+}
+
+void Unlink(Request& child) {
+  Request*& before = child.previous_sibling == nullptr ? child.parent->first_child
+                                                       : child.previous_sibling->next_sibling;
+  before = child.next_sibling;
+  if (child.next_sibling != nullptr) child.next_sibling->previous_sibling = child.previous_sibling;
+  child.parent = child.previous_sibling = child.next_sibling = nullptr;
+}
+
+// For a request whose parent is not on this host, or not known.
+void StartLineage(Request& request, IdGenerator& ids) {
+  if (request.header == nullptr) {
+    request.lineage = {};
+    request.lineage.trace_id = ids.NewTraceId();
+    return;
+  }
+  const HeaderContext& header = *request.header;
+  request.method = header.format;
+  request.lineage = {.trace_id = header.trace_id,
+                     .parent_span_id = header.span_id,
+                     .flags = header.flags,
+                     .parent_is_remote = true,
+                     .trace_from_header = true,
+                     .tracestate = header.tracestate};
+}
+
+}  // namespace
+
+bool Attach(Request& child, Request& parent, LinkMethod method) {
+  for (const Request* ancestor = &parent; ancestor != nullptr; ancestor = ancestor->parent) {
+    if (ancestor == &child) return false;
+  }
+  child.method = method;
+  if (parent.resolved) {
+    InheritLineage(child, parent);
+    return true;
+  }
+  child.parent = &parent;
+  child.next_sibling = parent.first_child;
+  if (parent.first_child != nullptr) parent.first_child->previous_sibling = &child;
+  parent.first_child = &child;
+  return true;
+}
+
+void Detach(Request& child) {
+  if (child.parent != nullptr) Unlink(child);
+  child.method = LinkMethod::kNone;
+  child.lineage = {};
+}
+
+void Decide(Request& request, IdGenerator& ids, std::vector<Request*>& resolved) {
+  if (request.decided) return;
+  request.decided = true;
+  if (request.parent != nullptr) return;  // resolved with its parent
+  if (request.method == LinkMethod::kNone) StartLineage(request, ids);
+  request.resolved = true;
+  size_t next = resolved.size();
+  resolved.push_back(&request);
+  for (; next < resolved.size(); ++next) {
+    Request& parent = *resolved[next];
+    while (parent.first_child != nullptr) {
+      Request& child = *parent.first_child;
+      Unlink(child);
+      InheritLineage(child, parent);
+      if (!child.decided) continue;  // a claim that is not final: resolved when it is decided
+      child.resolved = true;
+      resolved.push_back(&child);
+    }
+  }
+}
+
+}  // namespace sonde::trace

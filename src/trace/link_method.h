@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a parent was found; exported as sonde.link.method.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace sonde::trace {
+
+enum class LinkMethod : uint8_t { kNone = 0, kTraceparent, kConnection, kThread };
+inline constexpr size_t kLinkMethods = 4;
+
+constexpr std::string_view LinkMethodName(LinkMethod method) {
+  switch (method) {
+    case LinkMethod::kTraceparent:
+      return "traceparent";
+    case LinkMethod::kConnection:
+      return "connection";
+    case LinkMethod::kThread:
+      return "thread";
+    case LinkMethod::kNone:
+      break;
+  }
+  return "none";
+}
+
+}  // namespace sonde::trace

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// A rule says which incoming request caused an outgoing call, from one kind of evidence
+// (design.md 5.1). Every rule is a class of its own, fed with the same facts in ring order; what it
+// concludes are verdicts, on which the trace stage acts.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "trace/link_method.h"
+
+namespace sonde::trace {
+
+// A server read a request, or a client wrote one.
+struct RequestFact {
+  ExchangeId id = 0;
+  ConnectionId connection = 0;
+  Execution first_by;  // moved the first byte
+  Execution last_by;   // moved the last byte of the head
+  uint64_t mono_ns = 0;
+};
+
+// A server sent, or a client received, the first byte of the response.
+struct ResponseFact {
+  ExchangeId id = 0;
+  Execution by;
+  uint64_t mono_ns = 0;
+};
+
+// The exchange is over.
+struct EndFact {
+  ExchangeId id = 0;
+  Execution requested_by;  // RequestFact::last_by
+  bool complete = false;   // it came to its proper end
+};
+
+// `server` caused `call`; server 0: the rule will never name anybody for this call.
+struct Verdict {
+  ExchangeId call = 0;
+  ExchangeId server = 0;
+};
+
+// A rule that returned true from OnCallSent owes that call exactly one verdict, at the latest when
+// the server request it has in mind ends or its process exits. Containment is checked by the stage,
+// for all rules alike. Drain thread.
+class LinkRule {
+ public:
+  virtual ~LinkRule() = default;
+  virtual LinkMethod method() const = 0;
+
+  virtual void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) = 0;
+  virtual void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) = 0;
+  virtual void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) = 0;
+  // True: a verdict will follow, hold the call.
+  virtual bool OnCallSent(const RequestFact& fact) = 0;
+  virtual void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) = 0;
+  virtual void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) = 0;
+};
+
+}  // namespace sonde::trace

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trace/same_thread_rule.h"
+
+#include <absl/container/flat_hash_map.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "sonde/base/metrics.h"
+#include "sonde/pipeline/exchange.h"
+#include "trace/link_rule.h"
+
+namespace sonde::trace {
+
+SameThreadRule::SameThreadRule(MetricRegistry& metrics)
+    : gates_closed_(metrics.AddCounter(
+          "sonde_link_gates_closed_total",
+          "Processes for which a linking rule was found unsafe and switched off.",
+          {{"method", "thread"}})) {}
+
+void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
+  if (fact.last_by.tgid == 0 || closed_.contains(fact.last_by.tgid)) return;
+  Thread& thread = threads_[KeyOf(fact.last_by)];
+  if (!thread.open.empty()) {
+    if (fact.connection != thread.connection) {
+      CloseGate(fact.last_by.tgid, verdicts);
+      return;
+    }
+    // Pipelining, or the end of the request before was not seen: one connection is served in order,
+    // so this proves nothing about the process; but which of the two a call belongs to is not
+    // certain.
+    ReleaseCalls(thread, verdicts);
+    thread.linkable = false;
+  }
+  thread.open.push_back(fact.id);
+  thread.connection = fact.connection;
+  thread.answered = false;
+  thread.takes_calls = true;
+  if (fact.first_by != fact.last_by) thread.linkable = false;
+}
+
+void SameThreadRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
+  const auto found = threads_.find(KeyOf(fact.by));
+  if (found == threads_.end()) return;
+  if (found->second.open.back() == fact.id) {
+    found->second.answered = true;
+  } else {
+    found->second.takes_calls = false;
+  }
+}
+
+bool SameThreadRule::OnCallSent(const RequestFact& fact) {
+  const auto found = threads_.find(KeyOf(fact.first_by));
+  if (found == threads_.end() || fact.first_by != fact.last_by) return false;
+  Thread& thread = found->second;
+  if (!thread.linkable || !thread.takes_calls || thread.calls.size() == kMaxCallsPerRequest)
+    return false;
+  thread.calls.push_back(fact.id);
+  return true;
+}
+
+void SameThreadRule::OnCallAnswered(const ResponseFact& /*fact*/,
+                                    std::vector<Verdict>& /*verdicts*/) {}
+
+void SameThreadRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
+  const auto found = threads_.find(KeyOf(fact.requested_by));
+  if (found == threads_.end()) return;
+  Thread& thread = found->second;
+  const auto ended = std::ranges::find(thread.open, fact.id);
+  if (ended == thread.open.end()) return;
+  if (*ended == thread.open.back()) {
+    const bool certain = fact.complete && thread.linkable && thread.answered;
+    for (const ExchangeId call : thread.calls) {
+      verdicts.push_back({.call = call, .server = certain ? fact.id : 0});
+    }
+    thread.calls.clear();
+  }
+  thread.open.erase(ended);
+  if (thread.open.empty()) threads_.erase(found);
+}
+
+void SameThreadRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
+  absl::erase_if(threads_, [&](auto& entry) {
+    if (entry.first >> 32 != tgid) return false;
+    ReleaseCalls(entry.second, verdicts);
+    return true;
+  });
+  closed_.erase(tgid);
+}
+
+void SameThreadRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
+  OnProcessExit(tgid, verdicts);
+  closed_.insert(tgid);
+  gates_closed_.Add();
+}
+
+void SameThreadRule::ReleaseCalls(Thread& thread, std::vector<Verdict>& verdicts) {
+  for (const ExchangeId call : thread.calls) verdicts.push_back({.call = call, .server = 0});
+  thread.calls.clear();
+}
+
+}  // namespace sonde::trace

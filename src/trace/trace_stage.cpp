@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trace/trace_stage.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "sonde/base/ids.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/span.h"
+#include "sonde/pipeline/span_factory.h"
+#include "trace/family.h"
+#include "trace/incoming_contexts.h"
+#include "trace/join_key.h"
+#include "trace/link_method.h"
+#include "trace/link_rule.h"
+#include "trace/propagation/propagator.h"
+#include "trace/request.h"
+#include "trace/same_thread_rule.h"
+#include "trace/trace_metrics.h"
+
+namespace sonde::trace {
+
+Result<std::unique_ptr<TraceStage>> TraceStage::Create(const LinkingOptions& options,
+                                                       SpanFactory& factory, SpanSink& sink,
+                                                       IdGenerator ids, MetricRegistry& metrics) {
+  auto propagators = Propagators::Create(options.propagators);
+  if (!propagators.ok()) return propagators.status();
+  return std::unique_ptr<TraceStage>(
+      new TraceStage(options, *std::move(propagators), factory, sink, ids, metrics));
+}
+
+TraceStage::TraceStage(const LinkingOptions& options, Propagators propagators, SpanFactory& factory,
+                       SpanSink& sink, IdGenerator ids, MetricRegistry& metrics)
+    : hold_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(options.hold).count())),
+      max_held_(options.max_held_spans),
+      propagators_(std::move(propagators)),
+      factory_(factory),
+      sink_(sink),
+      ids_(ids),
+      metrics_(metrics) {
+  rules_.push_back(std::make_unique<SameThreadRule>(metrics));
+}
+
+void TraceStage::OnRequestStart(const RequestStart& start) {
+  now_ns_ = std::max(now_ns_, start.request.first_mono_ns);
+  if (table_.size() >= kMaxTracked || table_.Find(start.id) != nullptr) {
+    metrics_.CountUntracked();
+    return;
+  }
+  Request& request = table_.Add(start.id);
+  request.role = start.role;
+  request.span_id = ids_.NewSpanId();
+  request.start_ns = start.request.first_mono_ns;
+  request.by = start.request.last_by;
+  request.key = MakeJoinKey(start);
+  ReadHeader(start.http, request);
+  const RequestFact fact{.id = start.id,
+                         .connection = start.connection->id,
+                         .first_by = start.request.first_by,
+                         .last_by = start.request.last_by,
+                         .mono_ns = start.request.first_mono_ns};
+  if (start.role == Role::kServer) {
+    StartServer(request, fact);
+  } else {
+    StartClient(request, fact);
+  }
+}
+
+void TraceStage::ReadHeader(const HttpRequest* http, Request& request) const {
+  if (http == nullptr) return;
+  auto context = propagators_.Extract(http->headers);
+  if (context) request.header = std::make_unique<HeaderContext>(*std::move(context));
+}
+
+void TraceStage::StartServer(Request& request, const RequestFact& fact) {
+  if (request.header != nullptr) incoming_.Add(request);
+  if (seen_client_) {
+    if (Request* client = joins_.TakeOther(request)) {
+      Join(request, *client);
+    } else {
+      joins_.Add(request);
+    }
+  }
+  TellRules([&](LinkRule& rule) { rule.OnRequestRead(fact, verdicts_); });
+}
+
+void TraceStage::StartClient(Request& request, const RequestFact& fact) {
+  seen_client_ = true;
+  if (FollowHeader(request)) {
+    DecideAndEmit(request);
+  } else {
+    AskRules(request, fact);
+  }
+  if (Request* server = joins_.TakeOther(request)) {
+    Join(*server, request);
+  } else {
+    joins_.Add(request);
+  }
+}
+
+// True if the header alone decides. The context of exactly one open incoming request, passed on
+// unchanged: that request is the parent. A context that did not come in: somebody in the process
+// made it, an SDK, and its word is final.
+bool TraceStage::FollowHeader(Request& call) {
+  if (call.header == nullptr) return false;
+  const IncomingContexts::Match match = incoming_.Find(call.by.tgid, *call.header);
+  if (match.count == 0) return true;
+  return match.only != nullptr && Attach(call, *match.only, call.header->format);
+}
+
+void TraceStage::AskRules(Request& call, const RequestFact& fact) {
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    if (rules_[i]->OnCallSent(fact)) call.waiting_for_rules |= 1U << i;
+  }
+  if (call.waiting_for_rules == 0) DecideAndEmit(call);
+}
+
+void TraceStage::Join(Request& server, Request& client) {
+  if (Attach(server, client, LinkMethod::kConnection)) DecideAndEmit(server);
+}
+
+void TraceStage::OnResponseStart(ExchangeId id, const MessageSpan& response) {
+  now_ns_ = std::max(now_ns_, response.first_mono_ns);
+  const Request* request = table_.Find(id);
+  if (request == nullptr) return;
+  const ResponseFact fact{.id = id, .by = response.first_by, .mono_ns = response.first_mono_ns};
+  const bool server = request->role == Role::kServer;
+  TellRules([&](LinkRule& rule) {
+    server ? rule.OnAnswerStarted(fact, verdicts_) : rule.OnCallAnswered(fact, verdicts_);
+  });
+}
+
+void TraceStage::OnExchange(Exchange exchange) {
+  Span span = factory_.Build(exchange);
+  now_ns_ = std::max(now_ns_, span.end_mono_ns);
+  Request* request = table_.Find(exchange.id);
+  if (request == nullptr) {
+    PassThrough(exchange, std::move(span));
+    return;
+  }
+  request->finished = true;
+  request->end_ns = span.end_mono_ns;
+  if (request->role == Role::kServer) {
+    FinishServer(*request, exchange);
+  } else {
+    FinishClient(*request);
+  }
+  if (!request->resolved) {
+    Hold(*request, std::move(span));
+    return;
+  }
+  Complete(*request, span);
+  table_.Erase(*request);
+}
+
+// An exchange that was not followed: what its own header says, else a root.
+void TraceStage::PassThrough(const Exchange& exchange, Span span) {
+  Request request;
+  request.span_id = ids_.NewSpanId();
+  const auto* http = std::get_if<HttpExchange>(&exchange.detail);
+  if (exchange.request.seen && http != nullptr) ReadHeader(&http->request, request);
+  resolved_.clear();
+  Decide(request, ids_, resolved_);
+  Complete(request, span);
+}
+
+void TraceStage::FinishServer(Request& request, const Exchange& exchange) {
+  if (request.header != nullptr) incoming_.Remove(request);
+  const bool may_meet_client = request.indexed && seen_client_;
+  if (!may_meet_client) DecideAndEmit(request);
+  const EndFact fact{.id = request.id,
+                     .requested_by = request.by,
+                     .complete = exchange.unfinished == Unfinished::kNo && exchange.response.seen};
+  TellRules([&](LinkRule& rule) { rule.OnRequestEnded(fact, verdicts_); });
+}
+
+void TraceStage::FinishClient(Request& request) {
+  joins_.Remove(request);
+  if (request.decided || request.waiting_for_rules != 0) return;
+  Judge(request);
+  DecideAndEmit(request);
+}
+
+template <typename Tell>
+void TraceStage::TellRules(Tell tell) {
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    verdicts_.clear();
+    tell(*rules_[i]);
+    for (const Verdict& verdict : verdicts_) Apply(verdict, i);
+  }
+}
+
+void TraceStage::Apply(const Verdict& verdict, size_t rule) {
+  Request* call = table_.Find(verdict.call);
+  if (call == nullptr || call->decided) return;  // released early
+  call->waiting_for_rules &= ~(1U << rule);
+  Request* server = verdict.server == 0 ? nullptr : table_.Find(verdict.server);
+  if (server != nullptr && call->claimed_by == 0) {
+    if (Attach(*call, *server, rules_[rule]->method())) {
+      call->claimed_by = server->id;
+      call->claimant_start_ns = server->start_ns;
+      call->claimant_end_ns = server->end_ns;
+    }
+  } else if (server != nullptr && call->claimed_by != server->id) {
+    call->disputed = true;
+  }
+  if (!call->finished || call->waiting_for_rules != 0) return;
+  Judge(*call);
+  DecideAndEmit(*call);
+}
+
+// What the rules said so far stands if they agree and the call lies inside the request that is said
+// to have made it.
+void TraceStage::Judge(Request& call) {
+  if (call.claimed_by == 0) return;
+  const bool contained = call.finished && call.start_ns >= call.claimant_start_ns &&
+                         call.end_ns <= call.claimant_end_ns;
+  if (call.disputed) metrics_.CountAmbiguous();
+  if (call.disputed || !contained) Detach(call);
+}
+
+void TraceStage::DecideAndEmit(Request& request) {
+  if (request.role == Role::kServer)
+    joins_.Remove(request);  // its parent is final, no client may come any more
+  resolved_.clear();
+  Decide(request, ids_, resolved_);
+  if (!request.resolved && request.held_in == &late_clients_) {
+    late_clients_.Remove(request);
+    held_.Add(request, request.held_since_ns);
+  }
+  for (Request* resolved : resolved_) {
+    if (resolved->span != nullptr) Emit(*resolved);
+  }
+}
+
+void TraceStage::Hold(Request& request, Span span) {
+  request.span = std::make_unique<Span>(std::move(span));
+  HoldList& list = request.decided || request.role == Role::kClient ? held_ : late_clients_;
+  list.Add(request, now_ns_);
+  if (held_.size() + late_clients_.size() > max_held_) {
+    ReleaseEarly(held_.size() > 0 ? *held_.oldest() : *late_clients_.oldest(),
+                 EarlyRelease::kLimit);
+  }
+  metrics_.SetHeld(held_.size() + late_clients_.size());
+}
+
+// Goes up from the request and decides by what is certain now, until its trace id is known; that
+// emits it.
+void TraceStage::ReleaseEarly(Request& request, EarlyRelease reason) {
+  metrics_.CountEarly(reason);
+  for (Request* at = &request; at != nullptr;) {
+    if (!at->decided) {
+      at->waiting_for_rules = 0;
+      Judge(*at);
+      Request* above = at->parent;
+      DecideAndEmit(*at);  // ends the life of `at` if it was finished and is resolved now
+      at = above;
+    } else {
+      at = at->parent;
+    }
+  }
+}
+
+void TraceStage::Complete(Request& request, Span& span) {
+  Lineage& lineage = request.lineage;
+  span.trace_id = lineage.trace_id;
+  span.span_id = request.span_id;
+  span.parent_span_id = lineage.parent_span_id;
+  span.trace_flags = lineage.flags;
+  span.parent_is_remote = lineage.parent_is_remote;
+  span.trace_from_header = lineage.trace_from_header;
+  span.tracestate = std::move(lineage.tracestate);
+  if (request.method != LinkMethod::kNone) {
+    span.attributes.push_back({"sonde.link.method", std::string(LinkMethodName(request.method))});
+    metrics_.CountLink(request.method);
+  }
+  metrics_.CountSpan(span);
+  sink_.OnSpan(std::move(span));
+}
+
+void TraceStage::Emit(Request& request) {
+  if (request.held_in != nullptr) request.held_in->Remove(request);
+  Complete(request, *request.span);
+  table_.Erase(request);
+  metrics_.SetHeld(held_.size() + late_clients_.size());
+}
+
+void TraceStage::OnTick(uint64_t mono_ns) {
+  now_ns_ = std::max(now_ns_, mono_ns);
+  while (late_clients_.size() > 0 &&
+         late_clients_.oldest()->held_since_ns + kLateClientNs <= now_ns_) {
+    DecideAndEmit(*late_clients_.oldest());
+  }
+  while (held_.size() > 0 && held_.oldest()->held_since_ns + hold_ns_ <= now_ns_) {
+    ReleaseEarly(*held_.oldest(), EarlyRelease::kHold);
+  }
+}
+
+void TraceStage::OnProcessExit(uint32_t tgid) {
+  TellRules([&](LinkRule& rule) { rule.OnProcessExit(tgid, verdicts_); });
+}
+
+void TraceStage::Shutdown() {
+  while (late_clients_.size() > 0) DecideAndEmit(*late_clients_.oldest());
+  while (held_.size() > 0) ReleaseEarly(*held_.oldest(), EarlyRelease::kShutdown);
+}
+
+}  // namespace sonde::trace
