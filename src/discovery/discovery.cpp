@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "discovery/discovery.h"
+
+#include <absl/status/status.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "discovery/census.h"
+#include "discovery/selection.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/process.h"
+#include "sonde/pipeline/trace_control.h"
+
+namespace sonde::discovery {
+namespace {
+
+// About 100 bytes each. A process beyond is still traced by the kernel, only not remembered here.
+constexpr size_t kMaxTraced = 32768;
+constexpr int kMaxScans = 4;
+// /proc counts in USER_HZ, which is 100 on every architecture sonde runs on.
+constexpr uint64_t kTickNs = 10'000'000;
+
+constexpr char kProcessesHelp[] = "Traced processes, by how they came to be traced";
+constexpr char kDroppedHelp[] = "Decisions about a process that could not be carried out";
+
+Counter& Dropped(MetricRegistry& metrics, const char* reason) {
+  return metrics.AddCounter("sonde_discovery_dropped_total", kDroppedHelp, {{"reason", reason}});
+}
+
+Gauge& Processes(MetricRegistry& metrics, const char* state) {
+  return metrics.AddGauge("sonde_processes", kProcessesHelp, {{"state", state}});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Discovery>> Discovery::Create(const DiscoveryOptions& options,
+                                                     TraceControl& control, ProcessReader reader,
+                                                     MetricRegistry& metrics) {
+  auto selection = Selection::Create(options);
+  if (!selection.ok()) return selection.status();
+  return std::unique_ptr<Discovery>(
+      new Discovery(std::move(*selection), control, std::move(reader), metrics));
+}
+
+Discovery::Discovery(Selection selection, TraceControl& control, ProcessReader reader,
+                     MetricRegistry& metrics)
+    : selection_(std::move(selection)),
+      control_(control),
+      reader_(std::move(reader)),
+      self_(static_cast<uint32_t>(getpid())),
+      by_rule_(Processes(metrics, "selected")),
+      launched_(Processes(metrics, "launched")),
+      inherited_(Processes(metrics, "inherited")),
+      refused_(Dropped(metrics, "trace_refused")),
+      table_full_(Dropped(metrics, "table_full")),
+      gone_(Dropped(metrics, "process_gone")) {}
+
+ScanSummary Discovery::Scan() {
+  ScanSummary summary;
+  if (selection_.empty()) return summary;
+  std::vector<CensusEntry> census;
+  bool found = true;
+  for (int scan = 0; scan < kMaxScans && found; ++scan) {
+    found = false;
+    census = TakeCensus(reader_, selection_, self_);
+    for (const CensusEntry& entry : census) {
+      if (!entry.verdict.selected || IsKnown(entry.facts.pid, entry.facts.start_ticks)) continue;
+      found = Adopt(entry) || found;
+    }
+  }
+  summary.seen = census.size();
+  summary.traced = traced_.size();
+  for (const uint32_t pid : selection_.pids()) {
+    if (std::none_of(census.begin(), census.end(),
+                     [pid](const CensusEntry& entry) { return entry.facts.pid == pid; })) {
+      summary.missing_pids.push_back(pid);
+    }
+  }
+  return summary;
+}
+
+Status Discovery::Launch(uint32_t tgid) {
+  if (Status status = control_.Trace(tgid); !status.ok()) return status;
+  const auto facts = reader_.Read(tgid, 0);
+  Remember(tgid, {.start_ticks = facts ? facts->start_ticks : 0,
+                  .parent = 0,
+                  .origin = Origin::kLaunched,
+                  .rule = {}});
+  return absl::OkStatus();
+}
+
+bool Discovery::needs_exec_events() const {
+  // A set of --pid alone can never match a process that is not there yet.
+  return !selection_.empty() && !selection_.Uses(SelectorKind::kPid);
+}
+
+bool Discovery::needs_listen_events() const { return selection_.Uses(SelectorKind::kPort); }
+
+bool Discovery::OnProcess(const ProcessEvent& event) {
+  if (event.tgid == self_ || event.tgid == 0) return false;
+  ForgetIfReused(event);
+  switch (event.change) {
+    case ProcessChange::kFork:
+      return OnFork(event);
+    case ProcessChange::kExec:
+      return OnExec(event);
+    case ProcessChange::kExit:
+      return OnExit(event);
+    case ProcessChange::kListen:
+      return OnListen(event);
+  }
+  return false;
+}
+
+bool Discovery::OnFork(const ProcessEvent& event) {
+  if (!event.traced) return false;
+  Remember(event.tgid, {.start_ticks = event.start_ns / kTickNs,
+                        .parent = event.parent_tgid,
+                        .origin = Origin::kInherited,
+                        .rule = {}});
+  return true;
+}
+
+bool Discovery::OnExec(const ProcessEvent& event) {
+  const auto known = traced_.find(event.tgid);
+  const bool traced = event.traced || known != traced_.end();
+  const uint32_t cheap = selection_.fields() & ~static_cast<uint32_t>(kFieldPorts);
+  auto facts = reader_.Read(event.tgid, cheap, selection_.wanted_env());
+  if (!facts) {
+    if (!traced) gone_.Add();
+    return traced;
+  }
+  const bool ports = (selection_.fields() & kFieldPorts) != 0;
+  if (ports && (traced || selection_.PossibleWithoutPorts(*facts))) {
+    facts = reader_.Read(event.tgid, selection_.fields(), selection_.wanted_env());
+    if (!facts) return traced;
+  }
+  Verdict verdict = selection_.Decide(*facts);
+  const Origin origin = traced ? OriginOf(event.tgid) : Origin::kRule;
+  if (traced && known == traced_.end()) OnFork(event);  // its fork was not seen
+  if (traced && (verdict.excluded || (!verdict.selected && origin == Origin::kRule))) {
+    Release(event.tgid);
+    return false;
+  }
+  if (!traced && !verdict.selected) return false;
+  if (traced && origin != Origin::kRule) return true;
+  return Begin(event.tgid, {.start_ticks = facts->start_ticks,
+                            .parent = 0,
+                            .origin = Origin::kRule,
+                            .rule = std::move(verdict.rule)});
+}
+
+bool Discovery::OnExit(const ProcessEvent& event) {
+  // An exit that waited in the ring while the scan found a later process with this number is not
+  // that one's.
+  if (event.start_ns == 0 || IsKnown(event.tgid, event.start_ns / kTickNs)) Forget(event.tgid);
+  return traced_.contains(event.tgid);
+}
+
+bool Discovery::OnListen(const ProcessEvent& event) {
+  if (event.traced || traced_.contains(event.tgid)) return true;
+  if (!selection_.Uses(SelectorKind::kPort)) return false;
+  auto facts = reader_.Read(event.tgid, selection_.fields(), selection_.wanted_env());
+  if (!facts) {
+    gone_.Add();
+    return false;
+  }
+  facts->listen_ports.push_back(event.listen_port);  // it may have closed it again already
+  Verdict verdict = selection_.Decide(*facts);
+  if (!verdict.selected) return false;
+  const bool traced = Begin(event.tgid, {.start_ticks = facts->start_ticks,
+                                         .parent = 0,
+                                         .origin = Origin::kRule,
+                                         .rule = std::move(verdict.rule)});
+  // Its children may serve the same socket.
+  for (const CensusEntry& entry : TakeCensus(reader_, selection_, self_)) {
+    if (!entry.verdict.selected || IsKnown(entry.facts.pid, entry.facts.start_ticks)) continue;
+    Adopt(entry);
+  }
+  return traced;
+}
+
+bool Discovery::Adopt(const CensusEntry& entry) {
+  Origin origin = entry.inherited ? Origin::kInherited : Origin::kRule;
+  if (!entry.inherited && selection_.Uses(SelectorKind::kPid)) origin = Origin::kPid;
+  return Begin(entry.facts.pid, {.start_ticks = entry.facts.start_ticks,
+                                 .parent = entry.parent,
+                                 .origin = origin,
+                                 .rule = entry.inherited ? std::string() : entry.verdict.rule});
+}
+
+bool Discovery::Begin(uint32_t tgid, Traced traced) {
+  if (!control_.Trace(tgid).ok()) {
+    refused_.Add();
+    return false;
+  }
+  Remember(tgid, std::move(traced));
+  return true;
+}
+
+void Discovery::Remember(uint32_t tgid, Traced traced) {
+  Forget(tgid);
+  if (traced_.size() >= kMaxTraced) {
+    table_full_.Add();
+    return;
+  }
+  GaugeOf(traced.origin).Add(1);
+  traced_.emplace(tgid, std::move(traced));
+}
+
+void Discovery::Release(uint32_t tgid) {
+  control_.Untrace(tgid);
+  Forget(tgid);
+}
+
+void Discovery::Forget(uint32_t tgid) {
+  const auto known = traced_.find(tgid);
+  if (known == traced_.end()) return;
+  GaugeOf(known->second.origin).Add(-1);
+  traced_.erase(known);
+}
+
+bool Discovery::IsKnown(uint32_t tgid, uint64_t start_ticks) const {
+  const auto known = traced_.find(tgid);
+  return known != traced_.end() &&
+         (known->second.start_ticks == 0 || known->second.start_ticks == start_ticks);
+}
+
+// The exit of an earlier process with this number was lost: what is known is not about this one.
+void Discovery::ForgetIfReused(const ProcessEvent& event) {
+  const auto known = traced_.find(event.tgid);
+  if (known == traced_.end() || known->second.start_ticks == 0) return;
+  if (event.start_ns / kTickNs > known->second.start_ticks) Forget(event.tgid);
+}
+
+Gauge& Discovery::GaugeOf(Origin origin) {
+  if (origin == Origin::kLaunched) return launched_;
+  return origin == Origin::kInherited ? inherited_ : by_rule_;
+}
+
+Discovery::Origin Discovery::OriginOf(uint32_t tgid) const {
+  const auto known = traced_.find(tgid);
+  return known == traced_.end() ? Origin::kInherited : known->second.origin;
+}
+
+std::string Discovery::RuleOf(uint32_t tgid) const {
+  const auto known = traced_.find(tgid);
+  if (known == traced_.end()) return {};
+  switch (known->second.origin) {
+    case Origin::kLaunched:
+      return "launched";
+    case Origin::kInherited:
+      return "inherited from " + std::to_string(known->second.parent);
+    case Origin::kRule:
+    case Origin::kPid:
+      break;
+  }
+  return known->second.rule;
+}
+
+}  // namespace sonde::discovery

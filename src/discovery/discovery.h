@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decides which processes are traced and tells the kernel side. Runs on the drain thread
+// (docs/adr/0005): a decision reads /proc there and then.
+//
+//   at start (Scan)   selected processes and all their descendants
+//   fork              the kernel has marked the child already; its parent is noted
+//   exec              an unselected process that now matches is traced; one that was chosen by what
+//   exec changes (--exe,
+//                     --cmdline, --env ...) and no longer matches is released; chosen by --pid,
+//                     launched or inherited stays
+//   listen            port rules are asked again at once; existing descendants are traced too
+//   exit              forgotten
+// An exclusion that matches releases a process however it was chosen. sonde itself is never traced.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "discovery/census.h"
+#include "discovery/selection.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/process.h"
+#include "sonde/pipeline/trace_control.h"
+
+namespace sonde::discovery {
+
+struct ScanSummary {
+  size_t seen = 0;
+  size_t traced = 0;
+  std::vector<uint32_t> missing_pids;  // of --pid: no such process
+};
+
+class Discovery {
+ public:
+  static Result<std::unique_ptr<Discovery>> Create(const DiscoveryOptions& options,
+                                                   TraceControl& control, ProcessReader reader,
+                                                   MetricRegistry& metrics);
+
+  // Once, after the kernel side reports process events. Looks again until nothing new is found,
+  // because a process may have forked between being read and being marked.
+  ScanSummary Scan();
+  // The COMMAND of `run -- COMMAND`, before its exec: stays traced whatever it executes.
+  Status Launch(uint32_t tgid);
+  // Says whether the process is traced after the event. `event.traced` itself is the kernel's view
+  // at the event.
+  bool OnProcess(const ProcessEvent& event);
+
+  // What the kernel side must report of processes that are not traced.
+  bool needs_exec_events() const;
+  bool needs_listen_events() const;
+
+  size_t traced() const { return traced_.size(); }
+  // "--exe */nginx", "inherited from 17", or "" for a process that is not traced.
+  std::string RuleOf(uint32_t tgid) const;
+
+ private:
+  enum class Origin : uint8_t { kRule, kPid, kLaunched, kInherited };
+  struct Traced {
+    uint64_t start_ticks = 0;  // 0 = not known
+    uint32_t parent = 0;       // kInherited
+    Origin origin = Origin::kRule;
+    std::string rule;  // kRule, kPid
+  };
+
+  Discovery(Selection selection, TraceControl& control, ProcessReader reader,
+            MetricRegistry& metrics);
+
+  bool OnFork(const ProcessEvent& event);
+  bool OnExec(const ProcessEvent& event);
+  bool OnExit(const ProcessEvent& event);
+  bool OnListen(const ProcessEvent& event);
+  bool Adopt(const CensusEntry& entry);
+  bool Begin(uint32_t tgid, Traced traced);
+  void Remember(uint32_t tgid, Traced traced);
+  void Release(uint32_t tgid);
+  void Forget(uint32_t tgid);
+  bool IsKnown(uint32_t tgid, uint64_t start_ticks) const;
+  void ForgetIfReused(const ProcessEvent& event);
+  Gauge& GaugeOf(Origin origin);
+  Origin OriginOf(uint32_t tgid) const;
+
+  Selection selection_;
+  TraceControl& control_;
+  ProcessReader reader_;
+  uint32_t self_;
+  absl::flat_hash_map<uint32_t, Traced> traced_;
+  Gauge& by_rule_;
+  Gauge& launched_;
+  Gauge& inherited_;
+  Counter& refused_;  // TraceControl had no room
+  Counter& table_full_;
+  Counter& gone_;
+};
+
+}  // namespace sonde::discovery

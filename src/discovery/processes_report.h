@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// `sonde processes`: which processes there are to trace, and what the selectors say to each.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "discovery/selection.h"
+#include "sonde/pipeline/process.h"
+
+namespace sonde::discovery {
+
+struct Candidate {
+  uint32_t pid = 0;
+  std::string executable;
+  std::string language;
+  std::string service_name;
+  std::vector<uint16_t> ports;
+  std::string tls_library;
+  bool selected = false;
+  std::string rule;
+};
+
+// service.name of a process; the resource stage knows it.
+using ServiceNameOf = std::function<std::string(uint32_t pid)>;
+
+// Processes that could have requests: selected ones, holders of a TCP socket, and programs of a
+// known language that hold any socket. Ascending by pid.
+std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selection& selection,
+                                      const ServiceNameOf& service_name);
+
+// Aligned columns, at most `width` terminal columns per line (0 = no limit): the executable's path
+// is shortened from the left, the rule from the right. Control characters are shown as '?'.
+std::string ToTable(const std::vector<Candidate>& candidates, size_t width);
+
+// One JSON array, objects with the keys pid, executable, language, service.name, listen_ports,
+// tls_library, selected, rule.
+std::string ToJson(const std::vector<Candidate>& candidates);
+
+}  // namespace sonde::discovery

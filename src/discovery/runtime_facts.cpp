@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Language and runtime of a process, from what is there at its exec already: names and ELF
+// sections.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "discovery/elf_facts.h"
+#include "sonde/pipeline/process.h"
+
+namespace sonde {
+namespace {
+
+constexpr size_t kMapsBytes = 2U << 20;
+
+struct KnownRuntime {
+  std::string_view prefix;  // of the executable's name; what follows may only be a version
+  Language language;
+  std::string_view name;  // process.runtime.name
+};
+
+// The names that the semantic conventions give the runtimes; empty where only the runtime itself
+// could tell.
+constexpr std::array kRuntimes = {
+    KnownRuntime{"python", Language::kPython, "cpython"},
+    KnownRuntime{"pypy", Language::kPython, "pypy"},
+    KnownRuntime{"uwsgi_python", Language::kPython, "cpython"},
+    KnownRuntime{"java", Language::kJava, ""},
+    KnownRuntime{"node", Language::kNodejs, "nodejs"},
+    KnownRuntime{"nodejs", Language::kNodejs, "nodejs"},
+    KnownRuntime{"ruby", Language::kRuby, "ruby"},
+    KnownRuntime{"php", Language::kPhp, ""},
+    KnownRuntime{"php-fpm", Language::kPhp, ""},
+    KnownRuntime{"php-cgi", Language::kPhp, ""},
+    KnownRuntime{"dotnet", Language::kDotnet, ".NET"},
+    KnownRuntime{"beam.smp", Language::kErlang, "BEAM"},
+};
+
+bool IsVersion(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
+}
+
+constexpr std::array<std::string_view, 7> kTlsLibraries = {
+    "libssl.so",     "libssl-",       "libgnutls.so",   "libssl3.so",
+    "libmbedtls.so", "libwolfssl.so", "libboringssl.so"};
+
+}  // namespace
+
+std::string_view LanguageName(Language language) {
+  switch (language) {
+    case Language::kGeneric:
+      return "generic";
+    case Language::kCpp:
+      return "cpp";
+    case Language::kDotnet:
+      return "dotnet";
+    case Language::kErlang:
+      return "erlang";
+    case Language::kGo:
+      return "go";
+    case Language::kJava:
+      return "java";
+    case Language::kNodejs:
+      return "nodejs";
+    case Language::kPhp:
+      return "php";
+    case Language::kPython:
+      return "python";
+    case Language::kRuby:
+      return "ruby";
+    case Language::kRust:
+      return "rust";
+  }
+  return "generic";
+}
+
+RuntimeFacts ProcessReader::Runtime(const ProcessFacts& facts) const {
+  const std::string_view name = facts.exe_name();
+  for (const KnownRuntime& known : kRuntimes) {
+    if (name.starts_with(known.prefix) && IsVersion(name.substr(known.prefix.size()))) {
+      return {.language = known.language, .name = std::string(known.name), .version = {}};
+    }
+  }
+  if (!sees_anything() || facts.exe.empty()) return {};
+  const auto elf = discovery::ReadElfFacts(root_ + "/" + std::to_string(facts.pid) + "/exe");
+  if (elf.go) return {.language = Language::kGo, .name = "go", .version = elf.go_version};
+  if (elf.python) return {.language = Language::kPython, .name = "cpython", .version = {}};
+  if (elf.rust) return {.language = Language::kRust, .name = {}, .version = {}};
+  if (elf.cpp) return {.language = Language::kCpp, .name = {}, .version = {}};
+  return {};
+}
+
+std::string ProcessReader::TlsLibrary(uint32_t pid) const {
+  const auto maps = ReadFile(std::to_string(pid) + "/maps", kMapsBytes);
+  if (!maps) return {};
+  for (const std::string_view library : kTlsLibraries) {
+    std::string word = "/";
+    word.append(library);
+    const size_t at = maps->find(word);
+    if (at == std::string::npos) continue;
+    const std::string_view line = std::string_view(*maps).substr(at + 1);
+    return std::string(line.substr(0, line.find_first_of(" \n/")));
+  }
+  return {};
+}
+
+}  // namespace sonde

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "discovery/selection.h"
+
+#include <absl/status/status.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "discovery/matcher.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/process.h"
+
+namespace sonde::discovery {
+namespace {
+
+std::string RuleText(const Selector& selector, bool exclude) {
+  std::string text = exclude ? "excluded by --exclude " : "--";
+  text.append(KindName(selector.kind));
+  if (!selector.pattern.empty()) text.append(exclude ? "=" : " ").append(selector.pattern);
+  return text;
+}
+
+}  // namespace
+
+Result<Selection> Selection::Create(const DiscoveryOptions& options) {
+  Selection selection;
+  for (const Selector& selector : options.include) {
+    if (Status status = selection.Add(selector, false); !status.ok()) return status;
+  }
+  for (const Selector& selector : options.exclude) {
+    if (Status status = selection.Add(selector, true); !status.ok()) return status;
+  }
+  return selection;
+}
+
+Status Selection::Add(const Selector& selector, bool exclude) {
+  auto matcher = MakeMatcher(selector);
+  if (!matcher.ok()) return matcher.status();
+  fields_ |= (*matcher)->fields();
+  if (!(*matcher)->env_name().empty()) wanted_env_.emplace_back((*matcher)->env_name());
+  Rule rule{.matcher = std::move(*matcher), .text = RuleText(selector, exclude)};
+  if (exclude) {
+    exclusions_.push_back(std::move(rule));
+    return absl::OkStatus();
+  }
+  if (selector.kind == SelectorKind::kPid) {
+    pids_.push_back(static_cast<uint32_t>(std::stoul(selector.pattern)));  // checked by its matcher
+  }
+  auto group = std::find_if(groups_.begin(), groups_.end(),
+                            [&](const Group& known) { return known.kind == selector.kind; });
+  if (group == groups_.end()) {
+    group = groups_.insert(groups_.end(), Group{.kind = selector.kind, .rules = {}});
+  }
+  group->rules.push_back(std::move(rule));
+  return absl::OkStatus();
+}
+
+bool Selection::Uses(SelectorKind kind) const {
+  return std::any_of(groups_.begin(), groups_.end(),
+                     [kind](const Group& group) { return group.kind == kind; });
+}
+
+const Selection::Rule* Selection::Excluding(const ProcessFacts& facts) const {
+  const auto rule = std::find_if(exclusions_.begin(), exclusions_.end(),
+                                 [&](const Rule& known) { return known.matcher->Matches(facts); });
+  return rule == exclusions_.end() ? nullptr : &*rule;
+}
+
+Verdict Selection::Decide(const ProcessFacts& facts) const {
+  if (const Rule* rule = Excluding(facts)) {
+    return {.selected = false, .excluded = true, .rule = rule->text};
+  }
+  Verdict verdict;
+  for (const Group& group : groups_) {
+    const auto rule = std::find_if(group.rules.begin(), group.rules.end(), [&](const Rule& known) {
+      return known.matcher->Matches(facts);
+    });
+    if (rule == group.rules.end())
+      return {.selected = false, .excluded = false, .rule = "no rule matches"};
+    verdict.rule.append(verdict.rule.empty() ? "" : " ").append(rule->text);
+  }
+  verdict.selected = !groups_.empty();
+  if (!verdict.selected) verdict.rule = "no rule matches";
+  return verdict;
+}
+
+bool Selection::PossibleWithoutPorts(const ProcessFacts& facts) const {
+  if (groups_.empty() || Excluding(facts) != nullptr) return false;
+  return std::all_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+    return group.kind == SelectorKind::kPort ||
+           std::any_of(group.rules.begin(), group.rules.end(),
+                       [&](const Rule& rule) { return rule.matcher->Matches(facts); });
+  });
+}
+
+}  // namespace sonde::discovery

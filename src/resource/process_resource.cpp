@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "resource/process_resource.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "resource/environment.h"
+#include "resource/host.h"
+#include "resource/identity.h"
+#include "resource/owned_resource.h"
+#include "resource/service_name.h"
+#include "resource/text.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/process.h"
+#include "sonde/pipeline/span.h"
+
+namespace sonde::resource {
+namespace {
+
+constexpr size_t kMaxNameBytes = 255;
+constexpr std::string_view kUnknownService = "unknown_service";
+
+// Facts about the process that only sonde can tell; anything else may be overridden from outside.
+bool IsFound(std::string_view key) {
+  return key.starts_with("process.") || key.starts_with("telemetry.sdk.");
+}
+
+void AddGiven(ResourceBuilder& builder, const KeyValues& pairs) {
+  for (const auto& [key, value] : pairs) {
+    if (IsFound(key) || (key == "service.name" && value.empty())) continue;
+    builder.AddOwned(key, value);
+  }
+}
+
+void AddSdk(ResourceBuilder& builder, Language language) {
+  builder.AddText("telemetry.sdk.name", "sonde");
+  builder.AddText("telemetry.sdk.language", std::string(LanguageName(language)));
+  builder.AddText("telemetry.sdk.version", SONDE_VERSION);
+}
+
+void Replace(OwnedResource& resource, std::string_view key, AttributeValue value) {
+  for (Attribute& attribute : resource.attributes) {
+    if (attribute.key == key) attribute.value = std::move(value);
+  }
+}
+
+}  // namespace
+
+std::span<const std::string> ResourceEnv() {
+  static const std::array<std::string, 3> kNames = {"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES",
+                                                    "FLASK_APP"};
+  return kNames;
+}
+
+ProcessResource::ProcessResource(ResourceOptions options, HostFacts host)
+    : options_(std::move(options)), host_(std::move(host)) {}
+
+std::string ProcessResource::InstanceIdOf(uint32_t pid, uint64_t start_ticks) const {
+  const std::string& boot = host_.boot_id.empty() ? host_.id : host_.boot_id;
+  return InstanceId(boot + "/" + std::to_string(pid) + "/" + std::to_string(start_ticks));
+}
+
+void ProcessResource::AddConfigured(ResourceBuilder& builder) const {
+  builder.AddText("service.name", ToUtf8(options_.service_name, kMaxNameBytes));
+  AddGiven(builder, options_.attributes);
+}
+
+void ProcessResource::AddProcess(ResourceBuilder& builder, const ProcessFacts& facts,
+                                 const RuntimeFacts& runtime) const {
+  builder.Add("process.pid", static_cast<int64_t>(facts.pid));
+  builder.Add("process.parent_pid", static_cast<int64_t>(facts.parent));
+  builder.AddText("process.executable.name", ToUtf8(facts.exe_name()));
+  builder.AddText("process.executable.path", ToUtf8(facts.exe));
+  if (!facts.args.empty()) {
+    builder.AddText("process.command", ToUtf8(facts.args[0], kMaxNameBytes));
+  }
+  if (facts.has_uid) {
+    const auto user = host_.users.find(facts.uid);
+    builder.AddText("process.owner",
+                    user == host_.users.end() ? std::to_string(facts.uid) : user->second);
+  }
+  if (host_.boot_wall_s != 0 && facts.start_ticks != 0) {
+    builder.AddText("process.creation.time", CreationTime(host_.boot_wall_s, facts.start_ticks));
+  }
+  builder.AddText("process.runtime.name", runtime.name);
+  builder.AddText("process.runtime.version", ToUtf8(runtime.version));
+  if (!facts.cgroups.empty()) {
+    builder.AddText("process.linux.cgroup", ToUtf8(facts.cgroups.front()));
+  }
+}
+
+std::shared_ptr<const OwnedResource> ProcessResource::Make(const ProcessFacts& facts,
+                                                           const RuntimeFacts& runtime,
+                                                           bool* malformed) const {
+  ResourceBuilder builder;
+  if (const std::string* name = facts.Env("OTEL_SERVICE_NAME")) {
+    builder.AddText("service.name", ToUtf8(*name, kMaxNameBytes));
+  }
+  if (const std::string* attributes = facts.Env("OTEL_RESOURCE_ATTRIBUTES")) {
+    const auto pairs = ParseResourceAttributes(*attributes);
+    *malformed = !pairs;
+    if (pairs) AddGiven(builder, *pairs);
+  }
+  AddConfigured(builder);
+  builder.AddText("service.name",
+                  ToUtf8(RuntimeServiceName(facts, runtime.language), kMaxNameBytes));
+  builder.AddText("service.name", std::string(kUnknownService));
+  builder.resource().instance_id_given = builder.Has("service.instance.id");
+  builder.AddText("service.instance.id", InstanceIdOf(facts.pid, facts.start_ticks));
+  AddSdk(builder, runtime.language);
+  AddProcess(builder, facts, runtime);
+  host_.AddTo(builder);
+  return builder.Build();
+}
+
+std::shared_ptr<const OwnedResource> ProcessResource::Fork(const OwnedResource& parent,
+                                                           uint32_t pid, uint32_t parent_pid,
+                                                           uint64_t start_ticks) const {
+  OwnedResource child = parent;
+  Replace(child, "process.pid", static_cast<int64_t>(pid));
+  Replace(child, "process.parent_pid", static_cast<int64_t>(parent_pid));
+  if (host_.boot_wall_s != 0 && start_ticks != 0) {
+    Replace(child, "process.creation.time", CreationTime(host_.boot_wall_s, start_ticks));
+  }
+  if (!parent.instance_id_given) {
+    Replace(child, "service.instance.id", InstanceIdOf(pid, start_ticks));
+  }
+  return std::make_shared<const OwnedResource>(std::move(child));
+}
+
+std::shared_ptr<const OwnedResource> ProcessResource::Wire() const {
+  ResourceBuilder builder;
+  AddConfigured(builder);
+  builder.AddText("service.name", std::string(kUnknownService));
+  AddSdk(builder, Language::kGeneric);
+  return builder.Build();
+}
+
+}  // namespace sonde::resource

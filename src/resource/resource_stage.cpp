@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "resource/resource_stage.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "resource/host.h"
+#include "resource/owned_resource.h"
+#include "resource/process_resource.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/process.h"
+#include "sonde/pipeline/span.h"
+
+namespace sonde::resource {
+namespace {
+
+// About 3 KiB each with its attributes: 12 MiB at the most.
+constexpr size_t kMaxEntries = 4096;
+constexpr uint64_t kKeepAfterExitNs = 60'000'000'000;
+constexpr uint64_t kTickNs = 10'000'000;  // USER_HZ is 100
+
+Counter& Dropped(MetricRegistry& metrics, const char* reason) {
+  return metrics.AddCounter("sonde_resource_dropped_total",
+                            "Parts of a process's description that were lost",
+                            {{"reason", reason}});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ResourceStage>> ResourceStage::Create(const ResourceOptions& options,
+                                                             ProcessReader reader,
+                                                             MetricRegistry& metrics,
+                                                             const std::string& host_root) {
+  return std::unique_ptr<ResourceStage>(
+      new ResourceStage(options, std::move(reader), metrics, host_root));
+}
+
+ResourceStage::ResourceStage(const ResourceOptions& options, ProcessReader reader,
+                             MetricRegistry& metrics, const std::string& host_root)
+    : reader_(std::move(reader)),
+      maker_(options, ReadHost(reader_, host_root)),
+      wire_(maker_.Wire()),
+      held_(metrics.AddGauge("sonde_resources", "Process descriptions held")),
+      gone_(Dropped(metrics, "process_gone")),
+      evicted_(Dropped(metrics, "table_full")),
+      malformed_(Dropped(metrics, "malformed_attributes")),
+      truncated_(Dropped(metrics, "truncated")) {}
+
+std::shared_ptr<const Resource> ResourceStage::ForProcess(uint32_t tgid) {
+  if (tgid == 0) return wire_;
+  const auto found = entries_.find(tgid);
+  if (found != entries_.end()) {
+    Entry& entry = found->second;
+    if (entry.forked) {
+      entry.resource = maker_.Fork(*entry.resource, tgid, entry.parent, entry.start_ticks);
+      entry.forked = false;
+    }
+    return entry.resource;
+  }
+  auto entry = ReadNow(tgid);
+  if (entry) return Store(tgid, std::move(*entry)).resource;
+  gone_.Add();
+  ProcessFacts facts;
+  facts.pid = tgid;
+  Entry& stored = Store(tgid, {.resource = Make(facts), .exit_mono_ns = now_mono_ns_ + 1});
+  auto resource = stored.resource;
+  NoteExit(tgid, stored.exit_mono_ns);
+  return resource;
+}
+
+void ResourceStage::OnProcess(const ProcessEvent& event) {
+  now_mono_ns_ = std::max(now_mono_ns_, event.mono_ns);
+  switch (event.change) {
+    case ProcessChange::kFork:
+      if (event.traced) OnFork(event);
+      break;
+    case ProcessChange::kExec:
+      if (event.traced) OnExec(event);
+      break;
+    case ProcessChange::kExit:
+      OnExit(event);
+      break;
+    case ProcessChange::kListen:
+      break;
+  }
+}
+
+void ResourceStage::OnFork(const ProcessEvent& event) {
+  const auto parent = entries_.find(event.parent_tgid);
+  if (parent == entries_.end()) {
+    if (auto entry = ReadNow(event.tgid)) {
+      Store(event.tgid, std::move(*entry));
+    } else {
+      OnExec(event);  // what the event itself says
+    }
+    return;
+  }
+  Store(event.tgid, {.resource = parent->second.resource,
+                     .forked = true,
+                     .parent = event.parent_tgid,
+                     .start_ticks = event.start_ns / kTickNs});
+}
+
+void ResourceStage::OnExec(const ProcessEvent& event) {
+  if (auto entry = ReadNow(event.tgid)) {
+    Store(event.tgid, std::move(*entry));
+    return;
+  }
+  gone_.Add();
+  ProcessFacts facts;
+  facts.pid = event.tgid;
+  facts.parent = event.parent_tgid;
+  facts.start_ticks = event.start_ns / kTickNs;
+  facts.comm = event.comm;
+  facts.exe = event.program;
+  Store(event.tgid, {.resource = Make(facts), .start_ticks = facts.start_ticks});
+}
+
+void ResourceStage::OnExit(const ProcessEvent& event) {
+  const auto found = entries_.find(event.tgid);
+  if (found == entries_.end()) return;
+  found->second.exit_mono_ns = std::max<uint64_t>(event.mono_ns, 1);
+  NoteExit(event.tgid, found->second.exit_mono_ns);
+}
+
+void ResourceStage::NoteExit(uint32_t tgid, uint64_t mono_ns) {
+  exited_.emplace_back(tgid, mono_ns);
+  // Numbers that were taken again leave stale notes behind.
+  if (exited_.size() > 2 * kMaxEntries) DropOldestExited();
+}
+
+void ResourceStage::DropOldestExited() {
+  const auto [tgid, mono_ns] = exited_.front();
+  exited_.pop_front();
+  const auto found = entries_.find(tgid);
+  // The number may belong to a later process by now.
+  if (found != entries_.end() && found->second.exit_mono_ns == mono_ns) entries_.erase(found);
+}
+
+void ResourceStage::OnTick(uint64_t mono_ns) {
+  now_mono_ns_ = std::max(now_mono_ns_, mono_ns);
+  while (!exited_.empty() && exited_.front().second + kKeepAfterExitNs < now_mono_ns_) {
+    DropOldestExited();
+  }
+  held_.Set(static_cast<int64_t>(entries_.size()));
+}
+
+void ResourceStage::Preload(uint32_t tgid, std::shared_ptr<const OwnedResource> resource) {
+  Store(tgid, {.resource = std::move(resource)});
+}
+
+std::optional<ResourceStage::Entry> ResourceStage::ReadNow(uint32_t tgid) {
+  const auto facts = reader_.Read(tgid, kResourceFields, ResourceEnv());
+  if (!facts) return std::nullopt;
+  return Entry{.resource = Make(*facts),
+               .forked = false,
+               .parent = facts->parent,
+               .start_ticks = facts->start_ticks,
+               .exit_mono_ns = 0};
+}
+
+std::shared_ptr<const OwnedResource> ResourceStage::Make(const ProcessFacts& facts) {
+  bool malformed = false;
+  auto resource = maker_.Make(facts, reader_.Runtime(facts), &malformed);
+  if (malformed) malformed_.Add();
+  if (facts.truncated) truncated_.Add();
+  return resource;
+}
+
+ResourceStage::Entry& ResourceStage::Store(uint32_t tgid, Entry entry) {
+  if (entries_.size() >= kMaxEntries && !entries_.contains(tgid)) MakeRoom();
+  Entry& stored = entries_[tgid];
+  stored = std::move(entry);
+  return stored;
+}
+
+// The longest ended goes first. A live one is read again when its next span needs it.
+void ResourceStage::MakeRoom() {
+  evicted_.Add();
+  while (!exited_.empty() && entries_.size() >= kMaxEntries) DropOldestExited();
+  if (entries_.size() >= kMaxEntries) entries_.erase(entries_.begin());
+}
+
+}  // namespace sonde::resource
