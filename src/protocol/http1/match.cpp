@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocol/http1/match.h"
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/protocol.h"
+
+namespace sonde::protocol::http1 {
+
+OpenExchange& Matcher::Prepare() {
+  if (!spare_) spare_ = std::make_unique<OpenExchange>();
+  *spare_ = OpenExchange();
+  spare_->exchange.detail.emplace<HttpExchange>();
+  return *spare_;
+}
+
+OpenExchange& Matcher::Push() {
+  open_.push_back(std::move(spare_));
+  return *open_.back();
+}
+
+Matcher::Answer Matcher::ForResponse(const Mark& first, bool after_hole) {
+  if (orphans_ > 0 && (open_.empty() || !open_.front()->response_started)) {
+    --orphans_;
+    return {.verdict = Verdict::kDrop};
+  }
+  if (open_.empty()) return {.verdict = Verdict::kWait};
+  size_t index = 0;
+  if (open_.size() > 1) {
+    if (!after_hole) {
+      pipelined_ = true;
+    } else if (pipelined_) {
+      return {.verdict = Verdict::kGiveUp};
+    } else {
+      // A client that does not pipeline had its earlier answers, in the bytes that were missed.
+      while (index + 1 < open_.size() &&
+             open_[index + 1]->exchange.request.first_mono_ns <= first.mono_ns)
+        ++index;
+    }
+  }
+  OpenExchange& candidate = *open_[index];
+  // An answer that is older than its request belongs to one that was missed.
+  if (candidate.after_hole && first.mono_ns < candidate.exchange.request.first_mono_ns) {
+    return {.verdict = Verdict::kDrop};
+  }
+  return {.verdict = Verdict::kPair, .exchange = &candidate, .unanswered = index};
+}
+
+Exchange Matcher::Remove(size_t index) {
+  Exchange exchange = std::move(open_[index]->exchange);
+  spare_ = std::move(open_[index]);
+  open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(index));
+  return exchange;
+}
+
+size_t Matcher::IndexOf(const OpenExchange* exchange) const {
+  size_t index = 0;
+  while (index < open_.size() && open_[index].get() != exchange) ++index;
+  return index;
+}
+
+}  // namespace sonde::protocol::http1

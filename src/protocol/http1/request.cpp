@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// The request direction: each request opens an exchange as soon as its head is understood.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "protocol/http1/match.h"
+#include "protocol/http1/parse.h"
+#include "protocol/http1/parser.h"
+#include "protocol/http1/reader.h"
+#include "protocol/http1/types.h"
+#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/protocol.h"
+
+namespace sonde::protocol::http1 {
+namespace {
+
+// RFC 9110 9.3: methods whose requests have no body in practice. Only asked when a cut head said
+// nothing about it.
+bool HasNoBody(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "DELETE" || method == "OPTIONS" ||
+         method == "TRACE" || method == "CONNECT";
+}
+
+// RFC 9112 2.2: empty lines before a request are ignored. False: a lone CR, more must come.
+bool PassEmptyLines(StreamView& stream) {
+  const std::string_view bytes = stream.bytes();
+  size_t passed = 0;
+  while (passed < bytes.size()) {
+    if (bytes[passed] == '\n') {
+      ++passed;
+    } else if (bytes[passed] == '\r' && passed + 1 < bytes.size() && bytes[passed + 1] == '\n') {
+      passed += 2;
+    } else {
+      break;
+    }
+  }
+  if (passed > 0) stream.Consume(passed);
+  return stream.bytes() != "\r";
+}
+
+}  // namespace
+
+Outcome Http1Parser::AdvanceRequest(StreamView& stream) {
+  switch (request_reader_.phase()) {
+    case Phase::kSearch:
+    case Phase::kHead:
+      return BeginRequest(stream);
+    case Phase::kLongHead:
+      if (stream.bytes().empty() && stream.hole() > 0) {
+        request_reader_.Lose(false);
+        return Outcome::kSkip;
+      }
+      if (!request_reader_.PassLongHead(stream)) return Outcome::kNeedMore;
+      BeginRequestBody(stream);
+      return ReadRequestBody(stream);
+    case Phase::kLost:
+      return PassLostRequest(stream);
+    default:
+      return ReadRequestBody(stream);
+  }
+}
+
+Outcome Http1Parser::BeginRequest(StreamView& stream) {
+  if (request_reader_.phase() == Phase::kHead && !stream.bytes().empty() &&
+      !PassEmptyLines(stream)) {
+    return Outcome::kNeedMore;
+  }
+  if (stream.empty()) return Outcome::kNeedMore;
+  const bool searching = request_reader_.phase() == Phase::kSearch;
+  if (stream.bytes().empty() || (searching && !stream.at_record_start())) {
+    request_reader_.GiveUp(stream);
+    return Outcome::kSkip;
+  }
+  size_t head_size = 0;
+  const MessageReader::Head found =
+      request_reader_.FindHead(stream, host_.limits().max_head_bytes, head_size);
+  if (found == MessageReader::Head::kNeedMore &&
+      LooksLikeRequest(stream.bytes()) != Detection::kNo) {
+    return Outcome::kNeedMore;
+  }
+  return TakeRequest(stream, found, head_size);
+}
+
+Outcome Http1Parser::TakeRequest(StreamView& stream, MessageReader::Head found, size_t head_size) {
+  const bool searching = request_reader_.phase() == Phase::kSearch;
+  const bool complete = found == MessageReader::Head::kComplete;
+  const bool ended = found == MessageReader::Head::kCut && stream.hole() == 0;
+  OpenExchange& open = matcher_.Prepare();
+  HeadResult head;
+  if (found != MessageReader::Head::kNeedMore && !ended) {
+    head = ParseRequestHead(stream.bytes().substr(0, head_size), complete, open.http().request);
+  }
+  if (!head.valid) {
+    request_reader_.GiveUp(stream);
+    return searching || ended ? Outcome::kSkip : Outcome::kInvalid;
+  }
+  if (matcher_.size() >= Matcher::kMaxOpen) {
+    GiveUpPairing();
+    return Outcome::kSkip;
+  }
+  request_facts_ = head.body;
+  request_may_have_body_ = !complete && !HasNoBody(open.http().request.method);
+  OpenRequest(stream, head_size, head.truncated);
+  if (found == MessageReader::Head::kTooLong) return Outcome::kSkip;  // kLongHead
+  if (!complete) {
+    request_->exchange.truncated |= kTruncatedRequestBody;
+    request_reader_.Lose(request_facts_.chunked);
+    return Outcome::kSkip;
+  }
+  BeginRequestBody(stream);
+  return ReadRequestBody(stream);
+}
+
+OpenExchange& Http1Parser::OpenRequest(StreamView& stream, size_t head_size, bool truncated) {
+  matcher_.NoteRequest(!stream.at_record_start());
+  // Without pipelining, a new request shows that the answer before it has ended.
+  if (response_ != nullptr && response_reader_.phase() == Phase::kLost && !matcher_.pipelined()) {
+    Emit(matcher_.IndexOf(response_), Unfinished::kNo, kTruncatedNothing);
+    response_reader_.set_after_hole(true);
+  }
+  OpenExchange& open = matcher_.Push();
+  Exchange& exchange = open.exchange;
+  const Mark& first = stream.MarkAt(0);
+  const Mark& last = stream.MarkAt(head_size - 1);
+  exchange.id = host_.NextExchangeId();
+  exchange.protocol = "http1";
+  exchange.role = role_;
+  exchange.connection = &host_.info();
+  exchange.source = first.source;
+  exchange.request = {.seen = true,
+                      .first_mono_ns = first.mono_ns,
+                      .last_mono_ns = last.mono_ns,
+                      .first_position = stream.RawPosition(stream.offset()),
+                      .first_by = first.who,
+                      .last_by = last.who,
+                      .wire_bytes = head_size};
+  if (truncated) exchange.truncated |= kTruncatedRequestHead;
+  const std::string_view method = open.http().request.method;
+  open.head_method = method == "HEAD";
+  open.connect_method = method == "CONNECT";
+  open.after_hole = request_reader_.after_hole();
+  request_ = &open;
+  request_seen_ = true;
+  request_reader_.TakeHead(stream, head_size);
+  host_.sink().OnRequestStart({.id = exchange.id,
+                               .role = role_,
+                               .connection = &host_.info(),
+                               .request = exchange.request,
+                               .http = &open.http().request});
+  return open;
+}
+
+void Http1Parser::BeginRequestBody(StreamView& stream) {
+  Framing framing = RequestFraming(request_facts_);
+  // The missing part of the head may have said that there is a body.
+  if (framing == Framing::kNone && !request_facts_.has_length && request_may_have_body_)
+    framing = Framing::kUnknown;
+  request_reader_.BeginBody(stream, framing, request_facts_.length);
+}
+
+Outcome Http1Parser::ReadRequestBody(StreamView& stream) {
+  if (request_reader_.phase() != Phase::kLost) {
+    switch (request_reader_.ReadBody(stream)) {
+      case MessageReader::Body::kNeedMore:
+        return Outcome::kNeedMore;
+      case MessageReader::Body::kDone:
+        return FinishRequest(stream);
+      case MessageReader::Body::kLost:
+        break;
+    }
+  }
+  if (request_ != nullptr) request_->exchange.truncated |= kTruncatedRequestBody;
+  return Outcome::kSkip;
+}
+
+Outcome Http1Parser::PassLostRequest(StreamView& stream) {
+  // Before the answer has begun nothing tells a new request from a body that looks like one.
+  const bool may_begin = request_ == nullptr || request_->response_started;
+  if (may_begin && stream.at_record_start() && LooksLikeRequest(stream.bytes()) != Detection::kNo) {
+    NoteProgress();
+    request_ = nullptr;
+    request_reader_.Rest(Phase::kSearch);
+    request_reader_.set_after_hole(true);
+    return Outcome::kSkip;
+  }
+  if (request_reader_.PassLost(stream)) return FinishRequest(stream);
+  return Outcome::kNeedMore;
+}
+
+Outcome Http1Parser::FinishRequest(StreamView& stream) {
+  NoteProgress();
+  if (request_ != nullptr) {
+    HttpRequest& request = request_->http().request;
+    request.has_body_bytes = request_reader_.size_known();
+    if (request.has_body_bytes) request.body_bytes = request_reader_.body_bytes(stream);
+    request_->request_done = true;
+    request_ = nullptr;
+  }
+  request_reader_.Rest(Phase::kHead);
+  return Outcome::kDone;
+}
+
+}  // namespace sonde::protocol::http1
