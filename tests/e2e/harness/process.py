@@ -52,6 +52,18 @@ def children(pid):
     return found
 
 
+def cpu_seconds(pid):
+    """Scheduler run time of all living threads; /proc/PID/schedstat alone would be the first thread's."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="utf-8") as file:
+                total += int(file.read().split()[0])
+        except FileNotFoundError:
+            continue
+    return total / 1e9
+
+
 class Process:
     """A program in a session of its own, so that stop() reaches what it forked, and nothing else."""
 
@@ -96,8 +108,7 @@ class Process:
         return self.popen.wait(5) if code is None else code
 
     def cpu_seconds(self):
-        with open(f"/proc/{self.pid}/schedstat", encoding="utf-8") as file:
-            return int(file.read().split()[0]) / 1e9
+        return cpu_seconds(self.pid)
 
     def rss_bytes(self):
         with open(f"/proc/{self.pid}/status", encoding="utf-8") as file:

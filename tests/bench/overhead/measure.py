@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each measurement takes a directory and gives numbers; none of them prints."""
+import os
+import re
+import subprocess
+import sys
+import time
+
+import rig
+from harness import load
+from harness.process import Process, wait_until
+
+
+def overhead(directory, path, pairs, probes):
+    """Detached and attached windows alternate inside one load, so that drift of the machine falls out of the ratio."""
+    nginx = rig.Nginx(directory)
+    wrk = nginx.wrk(directory, path, pairs * 6 + 30, 32)
+    rows = []
+    try:
+        time.sleep(1.0)
+        for pair in range(pairs):
+            before = nginx.window(1.0)
+            run = rig.attach(directory, nginx, probes=probes, name=f"pair{pair}")
+            time.sleep(0.2)
+            attached = nginx.window(1.0)
+            run.stop()
+            time.sleep(0.2)
+            after = nginx.window(1.0)
+            detached = [(b + a) / 2 for b, a in zip(before, after)]
+            rows.append({"detached_rps": detached[0], "attached_rps": attached[0], "ratio": attached[0] / detached[0],
+                         "detached_us": detached[1], "attached_us": attached[1], "added_us": attached[1] - detached[1]})
+    finally:
+        wrk.stop()
+        nginx.stop()
+    return {key: rig.quartiles([row[key] for row in rows]) for key in rows[0]} | {"pairs": rows}
+
+
+class Sink:
+    """harness/sink.py as a program, on its own interpreter."""
+
+    def __init__(self, directory, kind):
+        harness = os.path.join(os.path.dirname(load.__file__), "sink.py")
+        self.files = [f"{directory}/{kind}.port", f"{directory}/{kind}.count"]
+        self.process = Process([rig.servers.PYTHON, "-B", harness, kind, *self.files], directory, f"sink-{kind}")
+        wait_until(lambda: os.path.exists(self.files[0]) and os.path.getsize(self.files[0]), "the sink listens")
+        with open(self.files[0], encoding="utf-8") as file:
+            self.endpoint = f"http://127.0.0.1:{file.read().strip()}"
+
+    def stop(self):
+        self.process.stop()
+
+
+EXPORTERS = {
+    "none": (["none"], None, []),
+    "file": (["file={directory}/spans.jsonl"], None, []),
+    "console line": (["console"], None, ["--console-format", "line"]),
+    "console tree": (["console"], None, ["--console-format", "tree"]),
+    "otlp grpc": (["otlp"], "grpc", ["--otlp-protocol", "grpc"]),
+    "otlp http/protobuf": (["otlp"], "http", ["--otlp-protocol", "http/protobuf"]),
+    "otlp http/json": (["otlp"], "http", ["--otlp-protocol", "http/json"]),
+}
+
+
+def agent(directory, exporter, probes, seconds=4):
+    """CPU of the agent per span at the rate of two connections, and its memory after that."""
+    exports, sink_kind, args = EXPORTERS[exporter]
+    nginx = rig.Nginx(directory)
+    sink = Sink(directory, sink_kind) if sink_kind else None
+    if sink:
+        args = [*args, "--otlp-endpoint", sink.endpoint]
+    try:
+        run = rig.attach(directory, nginx, *args, exports=[e.format(directory=directory) for e in exports], probes=probes)
+        idle = run.process.rss_bytes()
+        wrk = nginx.wrk(directory, "/", seconds + 2, 2)
+        time.sleep(0.7)
+        cpu, spans, begin = run.process.cpu_seconds(), run.metric("sonde_spans_total"), time.monotonic()
+        time.sleep(seconds)
+        spent, made = run.process.cpu_seconds() - cpu, run.metric("sonde_spans_total") - spans
+        rate = made / (time.monotonic() - begin)
+        wrk.wait()
+        time.sleep(0.8)
+        result = {"us_per_span": spent * 1e6 / made, "spans_per_second": rate, "rss_idle_bytes": idle,
+                  "rss_bytes": run.process.rss_bytes(), "locked_bytes": rig.locked_bytes(run.process.pid),
+                  "events_dropped": run.metric("sonde_events_dropped_total"),
+                  "spans_dropped": run.metric("sonde_spans_dropped_total")}
+        run.stop()
+        return result
+    finally:
+        if sink:
+            sink.stop()
+        nginx.stop()
+
+
+def time_to_ready(directory, probes, times=7):
+    """From exec to the line on standard error, read as it comes."""
+    nginx = rig.Nginx(directory)
+    found = []
+    try:
+        for _ in range(times):
+            line = [rig.Sonde(directory, "--pid", str(nginx.worker), exports=["none"], probes=probes, binary="/bin/true").line]
+            command = [os.environ["SONDE_BINARY"], *line[0][1:]]
+            begin = time.monotonic()
+            with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+                for text in process.stderr:
+                    if "sonde: ready" in text:
+                        found.append((time.monotonic() - begin) * 1000)
+                        break
+                process.terminate()
+                process.stderr.read()
+    finally:
+        nginx.stop()
+    return rig.quartiles(found)
+
+
+def time_to_span(directory, probes, times=11):
+    """From the response in the client's hands to the span in the file, at no load: milliseconds."""
+    nginx = rig.Nginx(directory)
+    found = []
+    try:
+        run = rig.attach(directory, nginx, exports=[f"file={directory}/latency.jsonl"], probes=probes)
+        run.file = f"{directory}/latency.jsonl"
+        for i in range(times):
+            time.sleep(0.13 * (i % 4))  # so that batches do not beat in step
+            load.run(nginx.server.address, [load.Request("GET", f"/latency/{i}")], 1)
+            begin = time.monotonic()
+            run.wait_for_spans(i + 1)
+            found.append((time.monotonic() - begin) * 1000)
+        run.stop()
+    finally:
+        nginx.stop()
+    return rig.quartiles(found)
+
+
+def count_spans(path):
+    """Spans in an OTLP/JSON file, without building them."""
+    count = 0
+    with open(path, "rb") as file:
+        for line in file:
+            count += len(re.findall(rb'"spanId":', line))
+    return count
+
+
+def loss(directory, probes, seconds=10):
+    """nginx at full speed with a file exporter: every request must be a span in the file."""
+    nginx = rig.Nginx(directory)
+    path = f"{directory}/loss.jsonl"
+    try:
+        run = rig.attach(directory, nginx, exports=[f"file={path}"], probes=probes)
+        before = nginx.requests()
+        wrk = nginx.wrk(directory, "/", seconds, 32)
+        wrk.wait(seconds + 20)
+        time.sleep(0.5)
+        # The status port is not traced; the second reading counts itself.
+        served = nginx.requests() - before - 1
+        time.sleep(1.0)
+        result = {"seconds": seconds, "requests": served, "rps": served / seconds,
+                  "events_dropped": run.metric("sonde_events_dropped_total"),
+                  "spans_dropped": run.metric("sonde_spans_dropped_total"), "rss_bytes": run.process.rss_bytes()}
+        code = run.process.stop(seconds=30)
+        if code != 0:
+            sys.exit(f"sonde ended with {code}: {run.process.stderr()[-2000:]}")
+        result["spans"] = count_spans(path)
+        return result
+    finally:
+        nginx.stop()
+        if os.path.exists(path):
+            os.unlink(path)
