@@ -33,7 +33,7 @@ def check_source(tree, path):
 def check_contract(tree, path):
     """include/sonde/<part>: lower parts know nothing of higher ones."""
     part = path.split("/")[2]
-    allowed = {"abi": (), "wire": (), "base": ("base/",), "config": ("base/", "config/"),
+    allowed = {"abi": (), "wire": ("abi/",), "base": ("base/",), "config": ("base/", "config/"),
                "pipeline": ("base/", "config/", "pipeline/"), "probe": ("base/", "probe/", "abi/")}
     for name in tree.includes(path):
         if name.startswith("sonde/"):
