@@ -114,6 +114,7 @@ struct SamplerOptions {
 
 struct AdminOptions {
   std::string listen = "127.0.0.1:9464";  // "off" = none
+  bool chosen = false;  // the operator gave the address: a busy one is then an error, not a warning
 };
 
 enum class LogLevel : uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kOff };

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The admin endpoint: /healthz, /readyz, /metrics over plain HTTP on one address. Read-only;
+// nothing it serves changes or reveals traced data.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+
+namespace sonde::admin {
+
+// True once probes are attached and until the stop begins. Called from the server's threads.
+using ReadyFn = std::function<bool()>;
+
+class AdminServer {
+ public:
+  // Null without error: `listen` is off, or its address is busy and was not chosen by the operator;
+  // `*warning` then says so. A chosen address that is busy is an error (exit 1), one that cannot be
+  // is kInvalidArgument. `metrics` and what `ready` refers to must outlive the server.
+  static Result<std::unique_ptr<AdminServer>> Create(const AdminOptions& options,
+                                                     const MetricRegistry& metrics, ReadyFn ready,
+                                                     std::string* warning = nullptr);
+  // Stops and joins; a request in progress is finished.
+  virtual ~AdminServer() = default;
+
+  // The port it listens on; differs from the configured one if that was 0.
+  virtual uint16_t port() const = 0;
+};
+
+}  // namespace sonde::admin

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/exporters.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/draft.h"
+#include "config/not_here.h"
+#include "config/origin.h"
+#include "sonde/config/config.h"
+
+namespace sonde::config {
+namespace {
+
+constexpr std::string_view kExpected = "expected console, otlp, file=PATH or none";
+
+// The OTLP exporter that the file configured, so that choosing `otlp` keeps its endpoint.
+ExporterDraft OtlpFrom(const std::vector<ExporterDraft>& present) {
+  for (const ExporterDraft& exporter : present) {
+    if (exporter.options.kind == ExporterKind::kOtlp) return exporter;
+  }
+  ExporterDraft fresh;
+  fresh.options.kind = ExporterKind::kOtlp;
+  return fresh;
+}
+
+Result<ExporterDraft> Parse(const std::string& spec, const std::vector<ExporterDraft>& present) {
+  const size_t equals = spec.find('=');
+  const std::string name = spec.substr(0, equals);
+  const bool has_target = equals != std::string::npos;
+  const std::string target = has_target ? spec.substr(equals + 1) : "";
+  ExporterDraft exporter;
+  if (name == "otlp" && !has_target) {
+    exporter = OtlpFrom(present);
+  } else if (name == "console" && !has_target) {
+    exporter.options.kind = ExporterKind::kConsole;
+  } else if (name == "none" && !has_target) {
+    exporter.options.kind = ExporterKind::kNone;
+  } else if (name == "file" && !target.empty()) {
+    exporter.options.kind = ExporterKind::kFile;
+    exporter.options.target = target;
+  } else if (const auto reason = WhyExporterIsNotHere(name); !reason.empty()) {
+    return absl::InvalidArgumentError("exporter " + name + " is " + std::string(reason));
+  } else {
+    return absl::InvalidArgumentError(std::string(kExpected) + ", got \"" + spec + "\"");
+  }
+  return exporter;
+}
+
+bool Same(const ExporterDraft& a, const ExporterDraft& b) {
+  return a.options.kind == b.options.kind && a.options.target == b.options.target;
+}
+
+}  // namespace
+
+void ChooseExporters(const std::vector<std::string>& specs, const Origin& origin, Draft& draft,
+                     Findings& findings) {
+  std::vector<ExporterDraft> chosen;
+  for (const std::string& spec : specs) {
+    auto exporter = Parse(spec, draft.exporters);
+    if (!exporter.ok()) {
+      findings.Add(origin, "exporter", std::string(exporter.status().message()));
+      continue;
+    }
+    exporter->origin = origin;
+    const bool twice = std::any_of(chosen.begin(), chosen.end(), [&](const ExporterDraft& other) {
+      return Same(other, *exporter);
+    });
+    if (twice) {
+      findings.Add(origin, "exporter", "\"" + spec + "\" is given twice");
+      continue;
+    }
+    chosen.push_back(*std::move(exporter));
+  }
+  const bool none = std::any_of(chosen.begin(), chosen.end(), [](const ExporterDraft& exporter) {
+    return exporter.options.kind == ExporterKind::kNone;
+  });
+  if (none && chosen.size() > 1) {
+    findings.Add(origin, "exporter", "none stands alone or not at all");
+    return;
+  }
+  if (chosen.empty()) return;
+  draft.exporters = std::move(chosen);
+  draft.exporters_chosen = true;
+}
+
+}  // namespace sonde::config

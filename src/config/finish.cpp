@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The last steps from draft to Config: what needs more than one key.
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "config/draft.h"
+#include "config/endpoint.h"
+#include "config/environment.h"
+#include "config/key_table.h"
+#include "config/origin.h"
+#include "config/section.h"
+#include "config/selectors.h"
+#include "sonde/config/config.h"
+
+namespace sonde::config {
+namespace {
+
+bool IsOtlp(const ExporterDraft& exporter) { return exporter.options.kind == ExporterKind::kOtlp; }
+
+bool EndpointConfigured(const FlagValues& flags, const Environment& environment) {
+  if (flags.contains("--otlp-endpoint")) return true;
+  for (const char* name : {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"}) {
+    const auto found = environment.find(name);
+    if (found != environment.end() && !found->second.empty()) return true;
+  }
+  return false;
+}
+
+void ChooseDefault(const FlagValues& flags, const Environment& environment, Draft& draft) {
+  if (draft.exporters_chosen) return;
+  ExporterDraft exporter;
+  exporter.options.kind =
+      EndpointConfigured(flags, environment) ? ExporterKind::kOtlp : ExporterKind::kConsole;
+  draft.exporters = {exporter};
+}
+
+// A flag for OTLP that reaches no exporter would be lost in silence.
+void RefuseIdleFlags(const FlagValues& flags, const Draft& draft, Findings& findings) {
+  const auto count = std::count_if(draft.exporters.begin(), draft.exporters.end(), IsOtlp);
+  for (const auto& [flag, values] : flags) {
+    if (!flag.starts_with("--otlp-")) continue;
+    const Origin origin{Layer::kFlag, flag, 0};
+    if (count == 0) findings.Add(origin, flag, "has no effect without --export otlp");
+    if (count > 1 && flag != "--otlp-header") {
+      findings.Add(origin, flag, "the file has several OTLP exporters; change it there");
+    }
+  }
+}
+
+// The protocol of an exporter in the file belongs to its endpoint: a variable that is meant for
+// other programs must not turn one without the other.
+void ApplyOverlay(const FlagValues& flags, const Environment& environment, ExporterDraft& exporter,
+                  Draft& draft, Findings& findings) {
+  const bool from_file = exporter.origins.contains("endpoint");
+  const auto file_protocol = exporter.protocol;
+  draft.exporter = exporter;
+  const Target target{draft, findings, draft.exporter.origins};
+  ApplyEnvironment(OtlpOverlayKeys(), environment, target);
+  if (from_file && draft.exporter.origins["endpoint"].layer == Layer::kFile &&
+      draft.exporter.protocol != file_protocol) {
+    draft.exporter.protocol = file_protocol;
+    findings.AddWarning(
+        "OTEL_EXPORTER_OTLP_PROTOCOL is ignored: the file gives protocol and endpoint");
+  }
+  ApplyFlags(OtlpOverlayKeys(), flags, target);
+  exporter = draft.exporter;
+}
+
+void FinishExporters(const FlagValues& flags, const Environment& environment, Draft& draft,
+                     Findings& findings) {
+  ChooseDefault(flags, environment, draft);
+  RefuseIdleFlags(flags, draft, findings);
+  const auto otlp = std::count_if(draft.exporters.begin(), draft.exporters.end(), IsOtlp);
+  for (ExporterDraft& exporter : draft.exporters) {
+    exporter.options.console_format = draft.console_format;
+    if (!IsOtlp(exporter)) continue;
+    // Several can only come from the file; each has its own settings then, and one variable cannot
+    // mean them all.
+    if (otlp == 1) ApplyOverlay(flags, environment, exporter, draft, findings);
+    const auto status = ResolveEndpoint(exporter);
+    if (status.ok()) continue;
+    const auto origin = exporter.origins.find("endpoint");
+    findings.AddError((origin == exporter.origins.end() ? "" : origin->second.ToString() + ": ") +
+                      std::string(status.message()));
+  }
+  draft.config.exporters.clear();
+  for (const ExporterDraft& exporter : draft.exporters) {
+    draft.config.exporters.push_back(exporter.options);
+  }
+}
+
+// service.name is an attribute everywhere outside, and a field of its own for the stages.
+void SplitServiceName(ResourceOptions& resource) {
+  for (const auto& [name, value] : resource.attributes) {
+    if (name == "service.name") resource.service_name = value;
+  }
+  std::erase_if(resource.attributes, [](const auto& pair) { return pair.first == "service.name"; });
+}
+
+void FinishPorts(Draft& draft) {
+  draft.config.capture.ports.clear();
+  for (const Selector& selector : draft.config.discovery.include) {
+    if (selector.kind != SelectorKind::kPort) continue;
+    const auto range = ParsePortRange(selector.pattern);
+    if (range) draft.config.capture.ports.push_back(*range);
+  }
+}
+
+void CheckTogether(const Draft& draft, Findings& findings) {
+  const BatchOptions& batch = draft.config.batch;
+  if (batch.max_export_batch_size > batch.max_queue_size) {
+    findings.AddError("max_export_batch_size (" + std::to_string(batch.max_export_batch_size) +
+                      ") must not be larger than max_queue_size (" +
+                      std::to_string(batch.max_queue_size) + ")");
+  }
+  const LimitOptions& limits = draft.config.limits;
+  if (limits.connection_bytes > limits.total_connection_bytes) {
+    findings.AddError(
+        "sonde.limits.connection_memory must not be larger than total_connection_memory");
+  }
+  if (limits.max_head_bytes > limits.connection_bytes) {
+    findings.AddError("sonde.limits.head_size must not be larger than connection_memory");
+  }
+  for (const std::string& family : draft.config.capture.probes) {
+    const auto& never = draft.config.capture.no_probes;
+    if (std::find(never.begin(), never.end(), family) != never.end()) {
+      findings.AddError("probe family " + family + " is both demanded and forbidden");
+    }
+  }
+}
+
+}  // namespace
+
+Config Finish(const FlagValues& flags, const Environment& environment, Draft& draft,
+              Findings& findings) {
+  FinishExporters(flags, environment, draft, findings);
+  FinishPorts(draft);
+  const auto listen = draft.origins.find("sonde.admin.listen");
+  draft.config.admin.chosen =
+      listen != draft.origins.end() && listen->second.layer != Layer::kDefault;
+  CheckTogether(draft, findings);
+  Config config = draft.config;
+  SplitServiceName(config.resource);
+  return config;
+}
+
+}  // namespace sonde::config

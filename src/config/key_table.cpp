@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/key_table.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "config/draft.h"
+#include "config/key.h"
+#include "config/key_types.h"
+#include "config/pairs.h"
+#include "config/selectors.h"
+#include "config/telemetry_types.h"
+#include "config/text_rules.h"
+#include "sonde/config/config.h"
+
+namespace sonde::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr uint64_t kKiB = 1U << 10;
+constexpr uint64_t kMiB = 1U << 20;
+constexpr uint64_t kGiB = 1U << 30;
+constexpr Milliseconds kShortest{1};
+
+using LogChoice = std::pair<std::string, LogLevel>;
+const std::vector<LogChoice>& LogLevels() {
+  static const std::vector<LogChoice> levels{
+      {"trace", LogLevel::kTrace}, {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo},
+      {"warn", LogLevel::kWarn},   {"error", LogLevel::kError}, {"off", LogLevel::kOff}};
+  return levels;
+}
+
+// Rows of the names that OpenTelemetry's declarative configuration has.
+void AddOtelKeys(KeyTable& t) {
+  t.push_back({"file_format",
+               "",
+               "",
+               {},
+               "Version of OpenTelemetry's file format, 1.0 or 1.x.",
+               Text([](Draft& d) -> auto& { return d.file_format; }, FileFormat())});
+  t.push_back(
+      {"log_level",
+       "--log-level",
+       "LEVEL",
+       {"OTEL_LOG_LEVEL"},
+       "Logs of this level and above go to standard error.",
+       Choice<LogLevel>([](Draft& d) -> auto& { return d.config.log.level; }, LogLevels())});
+  const auto attributes = [](Draft& d) -> auto& { return d.config.resource.attributes; };
+  t.push_back({"resource.attributes",
+               "--resource",
+               "K=V",
+               {"OTEL_RESOURCE_ATTRIBUTES"},
+               "Resource attributes of every span; what a traced process says of itself wins.",
+               PairList(attributes, {AttributeName(), false})});
+  t.push_back({"resource.attributes_list",
+               "",
+               "",
+               {},
+               "The same as one text, k=v,k2=v2; the list form wins.",
+               PairText(attributes, {AttributeName(), false}, "resource.attributes")});
+  t.push_back({"",
+               "--service-name",
+               "NAME",
+               {"OTEL_SERVICE_NAME"},
+               "service.name of processes that do not say their own.",
+               ServiceName()});
+  t.push_back(
+      {"attribute_limits.attribute_value_length_limit",
+       "",
+       "",
+       {"OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"},
+       "Longer attribute values are cut to this many bytes.",
+       Count([](Draft& d) -> auto& { return d.config.attribute_limits.value_length; }, 0, kMiB)});
+  t.push_back(
+      {"attribute_limits.attribute_count_limit",
+       "",
+       "",
+       {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"},
+       "Attributes of a span beyond this many are dropped and counted.",
+       Count([](Draft& d) -> auto& { return d.config.attribute_limits.count; }, 0, 10'000)});
+  t.push_back({"propagator.composite",
+               "",
+               "",
+               {"OTEL_PROPAGATORS"},
+               "Context headers that are read, in this order of preference.",
+               PropagatorList()});
+  t.push_back({"propagator.composite_list",
+               "",
+               "",
+               {},
+               "More of them as one text, separated by commas.",
+               PropagatorText()});
+  t.push_back({"tracer_provider.sampler",
+               "",
+               "",
+               {"OTEL_TRACES_SAMPLER"},
+               "Which traces are kept.",
+               SamplerValue()});
+  t.push_back({"",
+               "",
+               "",
+               {"OTEL_TRACES_SAMPLER_ARG"},
+               "Ratio of the traceidratio samplers, from 0 to 1.",
+               SamplerArgument()});
+  t.push_back(
+      {"tracer_provider.processors", "", "", {}, "One entry per exporter.", ProcessorList()});
+}
+
+void AddSelectorKeys(KeyTable& t) {
+  for (const bool exclude : {false, true}) {
+    const std::string section = exclude ? "sonde.discovery.exclude." : "sonde.discovery.include.";
+    for (const auto& [kind, name, value, doc] : SelectorNames()) {
+      t.push_back({section + std::string(name),
+                   exclude ? "" : "--" + std::string(name),
+                   std::string(value),
+                   {},
+                   std::string(exclude ? "Never traced: " : "Traced: ") + std::string(doc) + ".",
+                   SelectorList(kind, exclude)});
+    }
+  }
+}
+
+void AddCaptureKeys(KeyTable& t) {
+  t.push_back({"sonde.capture.probes",
+               "--probes",
+               "FAMILY[,...]",
+               {"SONDE_PROBES"},
+               "Only these probe families, as `sonde doctor` names them.",
+               TextList([](Draft& d) -> auto& { return d.config.capture.probes; },
+                        {.each = FamilyName()})});
+  t.push_back({"sonde.capture.no_probes",
+               "--no-probes",
+               "FAMILY[,...]",
+               {"SONDE_NO_PROBES"},
+               "Never these probe families.",
+               TextList([](Draft& d) -> auto& { return d.config.capture.no_probes; },
+                        {.each = FamilyName()})});
+  t.push_back({"sonde.capture.ring_size",
+               "",
+               "",
+               {},
+               "Ring buffer between kernel and agent.",
+               Size([](Draft& d) -> auto& { return d.config.capture.ring_bytes; }, 256 * kKiB, kGiB,
+                    true)});
+  t.push_back({"sonde.limits.connection_memory",
+               "",
+               "",
+               {},
+               "Buffered bytes per connection; beyond, bytes are skipped and counted.",
+               Size([](Draft& d) -> auto& { return d.config.limits.connection_bytes; }, 8 * kKiB,
+                    64 * kMiB)});
+  t.push_back({"sonde.limits.total_connection_memory",
+               "",
+               "",
+               {},
+               "Buffered bytes over all connections.",
+               Size([](Draft& d) -> auto& { return d.config.limits.total_connection_bytes; },
+                    64 * kKiB, 4 * kGiB)});
+  t.push_back(
+      {"sonde.limits.connections",
+       "",
+       "",
+       {},
+       "Connections tracked at once; beyond, the idlest is forgotten.",
+       Count([](Draft& d) -> auto& { return d.config.limits.max_connections; }, 16, 10'000'000)});
+  t.push_back({"sonde.limits.head_size",
+               "",
+               "",
+               {},
+               "Longest request or response head that is parsed.",
+               Size([](Draft& d) -> auto& { return d.config.limits.max_head_bytes; }, kKiB, kMiB)});
+  t.push_back({"sonde.limits.exchange_timeout",
+               "",
+               "",
+               {},
+               "A request open for longer is closed as unfinished.",
+               Duration([](Draft& d) -> auto& { return d.config.limits.exchange_timeout; },
+                        seconds(1), hours(48))});
+}
+
+void AddTraceKeys(KeyTable& t) {
+  t.push_back(
+      {"sonde.linking.hold",
+       "",
+       "",
+       {},
+       "How long a finished span waits for the request that caused it.",
+       Duration([](Draft& d) -> auto& { return d.config.linking.hold; }, kShortest, minutes(10))});
+  t.push_back(
+      {"sonde.linking.held_spans",
+       "",
+       "",
+       {},
+       "Spans that may wait so at once.",
+       Count([](Draft& d) -> auto& { return d.config.linking.max_held_spans; }, 0, 10'000'000)});
+  t.push_back({"sonde.routes.patterns",
+               "",
+               "",
+               {},
+               "Routes such as /users/{id}, tried before the learnt ones.",
+               TextList([](Draft& d) -> auto& { return d.config.routes.patterns; },
+                        {.each = RoutePattern(), .commas = false})});
+  t.push_back(
+      {"sonde.routes.max_per_service",
+       "",
+       "",
+       {},
+       "Learnt routes of a service; beyond, one overflow name.",
+       Count([](Draft& d) -> auto& { return d.config.routes.max_per_service; }, 1, 100'000)});
+  t.push_back({"sonde.redaction.request_headers",
+               "",
+               "",
+               {},
+               "Request headers that may be exported. Default: none.",
+               TextList([](Draft& d) -> auto& { return d.config.redaction.request_headers; },
+                        {.each = HeaderName(), .lower = true})});
+  t.push_back({"sonde.redaction.response_headers",
+               "",
+               "",
+               {},
+               "Response headers that may be exported. Default: none.",
+               TextList([](Draft& d) -> auto& { return d.config.redaction.response_headers; },
+                        {.each = HeaderName(), .lower = true})});
+  t.push_back({"sonde.redaction.query_keys",
+               "",
+               "",
+               {},
+               "Query keys whose values are replaced, beside the credential-like ones.",
+               TextList([](Draft& d) -> auto& { return d.config.redaction.query_keys; },
+                        {.each = AttributeName(), .lower = true})});
+}
+
+void AddOwnKeys(KeyTable& t) {
+  t.push_back({"sonde.admin.listen",
+               "--listen",
+               "HOST:PORT|off",
+               {"SONDE_LISTEN"},
+               "Address of /healthz, /readyz and /metrics.",
+               Text([](Draft& d) -> auto& { return d.config.admin.listen; }, ListenAddress())});
+  t.push_back({"sonde.console.format",
+               "--console-format",
+               "FORMAT",
+               {"SONDE_CONSOLE_FORMAT"},
+               "How traces look in the terminal.",
+               Choice<ConsoleFormat>([](Draft& d) -> auto& { return d.console_format; },
+                                     {{"tree", ConsoleFormat::kTree},
+                                      {"line", ConsoleFormat::kLine},
+                                      {"json", ConsoleFormat::kJson}})});
+  t.push_back({"sonde.log.format",
+               "--log-format",
+               "FORMAT",
+               {"SONDE_LOG_FORMAT"},
+               "How log lines look.",
+               Choice<bool>([](Draft& d) -> auto& { return d.config.log.json; },
+                            {{"text", false}, {"json", true}})});
+  t.push_back({"sonde.shutdown_timeout",
+               "--shutdown-timeout",
+               "TIME",
+               {"SONDE_SHUTDOWN_TIMEOUT"},
+               "How long a stop may take to deliver what is left.",
+               Duration([](Draft& d) -> auto& { return d.config.shutdown_timeout; },
+                        Milliseconds(0), minutes(10))});
+  t.push_back({"",
+               "--record",
+               "FILE",
+               {},
+               "Also write the kernel events, for `sonde replay`.",
+               Text([](Draft& d) -> auto& { return d.config.record_file; }, FilePath())});
+  t.push_back({"",
+               "--duration",
+               "TIME",
+               {},
+               "Stop after this time.",
+               OptionalDuration([](Draft& d) -> auto& { return d.config.duration; }, kShortest,
+                                hours(24 * 90))});
+}
+
+}  // namespace
+
+const KeyTable& MainKeys() {
+  static const KeyTable table = [] {
+    KeyTable t;
+    AddOtelKeys(t);
+    AddSelectorKeys(t);
+    AddCaptureKeys(t);
+    AddTraceKeys(t);
+    AddOwnKeys(t);
+    return t;
+  }();
+  return table;
+}
+
+const KeyTable& BatchKeys() {
+  static const KeyTable table{
+      {"schedule_delay",
+       "",
+       "",
+       {"OTEL_BSP_SCHEDULE_DELAY"},
+       "Spans wait at most this long for a batch to fill.",
+       OtelDuration([](Draft& d) -> auto& { return d.config.batch.schedule_delay; }, kShortest,
+                    hours(1))},
+      {"export_timeout",
+       "",
+       "",
+       {"OTEL_BSP_EXPORT_TIMEOUT"},
+       "An export may take this long, retries included.",
+       OtelDuration([](Draft& d) -> auto& { return d.config.batch.export_timeout; }, kShortest,
+                    hours(1))},
+      {"max_queue_size",
+       "",
+       "",
+       {"OTEL_BSP_MAX_QUEUE_SIZE"},
+       "Spans waiting for an exporter; beyond, they are dropped and counted.",
+       Count([](Draft& d) -> auto& { return d.config.batch.max_queue_size; }, 1, 10'000'000)},
+      {"max_export_batch_size",
+       "",
+       "",
+       {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"},
+       "Spans in one export.",
+       Count([](Draft& d) -> auto& { return d.config.batch.max_export_batch_size; }, 1, 100'000)},
+  };
+  return table;
+}
+
+}  // namespace sonde::config

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names that are known but do nothing in this version: part of sonde's contract and not built yet,
+// or OpenTelemetry's and of no use here. They are refused with the reason; nothing is accepted and
+// then ignored.
+#pragma once
+
+#include <string_view>
+
+namespace sonde::config {
+
+// The reason, or "" if the name is simply unknown. Flags with their dashes, keys with their full
+// path, selector kinds, exporters and propagators by their name.
+std::string_view WhyFlagIsNotHere(std::string_view flag);
+std::string_view WhyKeyIsNotHere(std::string_view path);
+std::string_view WhyExporterIsNotHere(std::string_view name);
+bool IsPlannedPropagator(std::string_view name);
+
+}  // namespace sonde::config

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The value types that OpenTelemetry's declarative configuration gives a shape of its own: sampler,
+// propagator, span processors with their exporters.
+#pragma once
+
+#include "config/key.h"
+#include "config/key_types.h"
+
+namespace sonde::config {
+
+// `sampler`: always_on, always_off, trace_id_ratio_based, parent_based; OTEL_TRACES_SAMPLER.
+TypePtr SamplerValue();
+// OTEL_TRACES_SAMPLER_ARG, which has no key of its own.
+TypePtr SamplerArgument();
+// `composite` and OTEL_PROPAGATORS; `composite_list` adds what is missing.
+TypePtr PropagatorList();
+TypePtr PropagatorText();
+// `processors`.
+TypePtr ProcessorList();
+
+}  // namespace sonde::config
