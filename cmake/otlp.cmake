@@ -24,6 +24,12 @@ add_custom_command(
           --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN}
           ${OTLP_PROTO_DIR}/opentelemetry/proto/collector/trace/v1/trace_service.proto
   DEPENDS ${OTLP_PROTO_DIR}/opentelemetry/proto/collector/trace/v1/trace_service.proto VERBATIM)
+set(rpc_status ${PROJECT_SOURCE_DIR}/src/exporter/otlp/rpc_status.proto)
+add_custom_command(
+  OUTPUT ${otlp_out}/rpc_status.pb.cc ${otlp_out}/rpc_status.pb.h
+  COMMAND ${Protobuf_PROTOC_EXECUTABLE} -I${PROJECT_SOURCE_DIR}/src/exporter/otlp --cpp_out=${otlp_out} ${rpc_status}
+  DEPENDS ${rpc_status} VERBATIM)
+list(APPEND otlp_sources ${otlp_out}/rpc_status.pb.cc)
 add_library(sonde_otlp_proto STATIC ${otlp_sources} ${service}.grpc.pb.cc)
 target_include_directories(sonde_otlp_proto SYSTEM PUBLIC ${otlp_out})
 target_link_libraries(sonde_otlp_proto PUBLIC protobuf::libprotobuf PkgConfig::GRPCPP)

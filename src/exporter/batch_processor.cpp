@@ -216,11 +216,13 @@ BatchProcessor::Verdict BatchProcessor::WaitForRetry(const Batch& batch,
   const bool told = outcome.retry_after > milliseconds(0);
   const milliseconds delay = told ? outcome.retry_after : back_off_.Delay(attempt.count);
   const TimePoint now = steady_clock::now();
-  TimePoint next = now + delay;
-  if (!GiveUp() && next - attempt.first > back_off_.options().max_elapsed) {
+  const TimePoint expiry = attempt.first + back_off_.options().max_elapsed;
+  if (now >= expiry && !GiveUp()) {
     Drop(batch->size(), counters_.dropped_expired);
     return Verdict::kOver;
   }
+  // A receiver that asks for more time than there is gets all of it and one last attempt.
+  TimePoint next = std::min(now + delay, expiry);
   while (!GiveUp()) {
     // A shutdown shortens our own pause, never the one that the receiver asked for.
     if (stopping_ && !told) next = std::min(next, now + kStopRetryDelay);

@@ -11,6 +11,9 @@
 #include "exporter/console/console_exporter.h"
 #include "exporter/exporter_set.h"
 #include "exporter/file/file_exporter.h"
+#include "exporter/otlp/grpc_exporter.h"
+#include "exporter/otlp/http_exporter.h"
+#include "exporter/zipkin/zipkin_exporter.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -23,6 +26,12 @@ namespace {
 // ones are not worth it.
 constexpr Milliseconds kConsoleDelay{100};
 
+Result<std::unique_ptr<SpanExporter>> CreateOtlp(const OtlpOptions& options) {
+  if (options.endpoint.empty()) return absl::InvalidArgumentError("the OTLP endpoint is empty");
+  return options.protocol == OtlpProtocol::kGrpc ? OtlpGrpcExporter::Create(options)
+                                                 : OtlpHttpExporter::Create(options);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SpanExporter>> CreateExporter(const ExporterOptions& options) {
@@ -32,11 +41,13 @@ Result<std::unique_ptr<SpanExporter>> CreateExporter(const ExporterOptions& opti
     case ExporterKind::kFile:
       return FileExporter::Create(options.target);
     case ExporterKind::kOtlp:
+      return CreateOtlp(options.otlp);
     case ExporterKind::kZipkin:
+      return ZipkinExporter::Create(options.target);
     case ExporterKind::kNone:
       break;
   }
-  return absl::InvalidArgumentError("this kind of exporter cannot be created");
+  return absl::InvalidArgumentError("exporter 'none' exports nothing");
 }
 
 Result<std::unique_ptr<ExporterSet>> CreateExporters(const Config& config,

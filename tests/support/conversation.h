@@ -70,7 +70,7 @@ struct OwnedData {
 class Conversation {
  public:
   struct Options {
-    LimitOptions limits;
+    LimitOptions limits{};
     Transport transport = Transport::kTcp;
     bool wire = false;
     uint32_t first_receive = 1000;  // positions the two directions begin at
