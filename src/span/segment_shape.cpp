@@ -22,6 +22,7 @@ struct Counts {
   size_t digits = 0;
   size_t letters = 0;
   size_t hex_letters = 0;
+  size_t capitals = 0;
   size_t separators = 0;  // '-' and '_'
   size_t dots = 0;
   size_t colons = 0;
@@ -70,6 +71,7 @@ Counts Count(std::string_view segment) {
       if (before != ByteClass::kDigit) ++counts.digit_runs;
     } else if (now == ByteClass::kLower || now == ByteClass::kUpper) {
       ++counts.letters;
+      if (now == ByteClass::kUpper) ++counts.capitals;
       if (HexDigit(c) >= 0) ++counts.hex_letters;
     } else if (now == ByteClass::kOther) {
       CountOther(c, counts);
@@ -151,6 +153,9 @@ bool IsToken(std::string_view text, const Counts& counts) {
   if (plain < 8) return false;
   if (counts.digits >= 4 && counts.digits * 10 >= plain * 3) return true;
   if (plain < 10) return false;
+  // Twenty characters without a break and of one case are no word that somebody numbered.
+  const bool one_case = counts.capitals == 0 || counts.capitals == counts.letters;
+  if (plain == text.size() && plain >= 20 && (one_case || counts.digits >= 3)) return true;
   return counts.digit_runs >= 3 || counts.switches * 20 >= text.size() * 9;
 }
 
