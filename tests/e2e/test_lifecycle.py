@@ -10,6 +10,7 @@ import time
 import pytest
 from harness import judge, load, servers
 from harness.process import wait_until
+from harness.sink import HttpSink
 from harness.sonde import BINARY
 from harness.spans import CLIENT, SERVER
 
@@ -42,14 +43,20 @@ def test_signals_are_passed_on(name, work, sonde):
         assert file.read().strip() == name
 
 
-def test_second_signal_stops_at_once(work, sonde):
-    run = sonde(command=["sh", "-c", f"trap '' TERM; echo up >{work}/up; exec sleep 30"])
-    wait_until(lambda: os.path.exists(f"{work}/up"), "the command runs")
+def test_second_signal_stops_at_once(work, sonde, started):
+    """While the first one waits for an endpoint that hangs."""
+    server = started(servers.nginx(work, "return 200;").start())
+    sink = started(HttpSink("hang"))
+    run = sonde(*servers.selectors(server), "--otlp-endpoint", sink.endpoint, "--otlp-protocol", "http/json",
+                "--shutdown-timeout", "30s", exports=["otlp"])
+    load.run(server.address, [load.Request("GET", "/x")])
     run.process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
+    time.sleep(1.0)
     assert run.process.running()
+    begin = time.monotonic()
     run.process.send_signal(signal.SIGTERM)
     run.wait(10)
+    assert time.monotonic() - begin < 1.0
 
 
 def test_duration(work, sonde, started):
