@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/command.h"
 
+#include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -58,7 +59,7 @@ Result<std::unique_ptr<Command>> Command::Prepare(const std::vector<std::string>
   }
   close(go[0]);
   close(error[1]);
-  return std::unique_ptr<Command>(new Command(pid, go[1], error[0]));
+  return std::unique_ptr<Command>(new Command(argv.front(), pid, go[1], error[0]));
 }
 
 Command::~Command() {
@@ -73,7 +74,8 @@ Status Command::Start() {
   if (write(go_fd_, &go, 1) != 1) return absl::ErrnoToStatus(errno, "start the command");
   int error = 0;
   if (ReadRetry(error_fd_, &error, sizeof(error)) == sizeof(error)) {
-    return absl::ErrnoToStatus(error, "cannot start the command");
+    failed_to_start_ = true;
+    return absl::ErrnoToStatus(error, absl::StrCat("cannot start ", program_));
   }
   return absl::OkStatus();
 }

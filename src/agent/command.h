@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sonde/base/result.h"
@@ -28,18 +29,22 @@ class Command {
   pid_t pid() const { return pid_; }
   // Lets the child exec. Fails with kNotFound or kPermissionDenied as exec(3) did; shell exit codes 127 and 126.
   Status Start();
+  bool failed_to_start() const { return failed_to_start_; }
   // Passes a signal on to the command.
   void Signal(int signal) const;
   // Collects the command if it has ended: its exit code, or 128 + n if signal n ended it.
   std::optional<int> Reap();
 
  private:
-  Command(pid_t pid, int go_fd, int error_fd) : pid_(pid), go_fd_(go_fd), error_fd_(error_fd) {}
+  Command(std::string program, pid_t pid, int go_fd, int error_fd)
+      : program_(std::move(program)), pid_(pid), go_fd_(go_fd), error_fd_(error_fd) {}
 
+  std::string program_;
   pid_t pid_;
   int go_fd_;     // write end: one byte releases the child
   int error_fd_;  // read end: errno of a failed exec, or end of file
   bool started_ = false;
+  bool failed_to_start_ = false;
   bool reaped_ = false;
 };
 

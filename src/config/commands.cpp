@@ -6,9 +6,11 @@
 #include <string_view>
 #include <vector>
 
+#include "config/draft.h"
 #include "config/invocation.h"
 #include "config/key.h"
 #include "config/key_table.h"
+#include "config/yaml_node.h"
 
 namespace sonde::config {
 namespace {
@@ -28,10 +30,18 @@ std::string GroupOf(const Key& key) {
   return std::string(kExporting);
 }
 
+// " Default: x." where there is one that stands on a line.
+std::string DefaultOf(const Key& key) {
+  Draft draft;
+  const YamlNode value = key.type->Write(draft, {}, "");
+  return value.is_scalar() && value.text != "false" ? " Default: " + value.text + "." : "";
+}
+
 void AddFromTable(const KeyTable& table, std::vector<FlagSpec>& flags) {
   for (const Key& key : table) {
     if (key.flag.empty()) continue;
-    flags.push_back({key.flag, key.value, key.doc, GroupOf(key), key.env, key.type->repeats()});
+    flags.push_back({key.flag, key.value, key.doc + DefaultOf(key), GroupOf(key), key.env,
+                     key.type->repeats()});
   }
 }
 
@@ -60,7 +70,7 @@ std::vector<FlagSpec> MakeFlags() {
                    false});
   flags.push_back({"--output",
                    "FORMAT",
-                   "text or table (default), or json.",
+                   "json, or text for people (a table where there are rows). Default: the latter.",
                    std::string(kSettings),
                    {},
                    false});
@@ -101,8 +111,7 @@ const std::vector<CommandSpec>& Commands() {
        "sonde replay capture.pcap\nsonde replay run.sonde --export file=-"},
       {Command::kConfigCheck, "config check", "config check [--config FILE] [OPTIONS]",
        "validate flags, environment and file",
-       "Prints every mistake with file, line, key and what was expected; exit code 2 if there is\n"
-       "one.",
+       "Prints every mistake with file, line, key and what was expected; then the exit code is 2.",
        "sonde config check --config sonde.yaml"},
       {Command::kConfigPrint, "config print", "config print [--config FILE] [OPTIONS]",
        "show the effective configuration and the origin of each value",

@@ -80,11 +80,25 @@ std::string HttpPath(const Url& url, EndpointRule rule) {
   return path + std::string(kTracesPath);
 }
 
+// gRPC over a unix socket, in gRPC's own notation: unix:PATH.
+Status ResolveUnix(ExporterDraft& exporter) {
+  OtlpOptions& otlp = exporter.options.otlp;
+  otlp.protocol = exporter.protocol.value_or(OtlpProtocol::kGrpc);
+  if (otlp.protocol != OtlpProtocol::kGrpc) return Bad(exporter, "a URL for OTLP over HTTP");
+  if (exporter.endpoint.size() == std::string_view("unix:").size()) {
+    return Bad(exporter, "a path after unix:");
+  }
+  otlp.endpoint = exporter.endpoint;
+  otlp.insecure = true;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 Status ResolveEndpoint(ExporterDraft& exporter) {
   OtlpOptions& otlp = exporter.options.otlp;
   const bool given = !exporter.endpoint.empty();
+  if (exporter.endpoint.starts_with("unix:")) return ResolveUnix(exporter);
   const auto url = Split(exporter.endpoint);
   if (given && !url) return Bad(exporter, "a URL such as http://localhost:4318");
   const bool grpc_port = given && url->port == "4317";

@@ -44,7 +44,8 @@ class EndpointType final : public ScalarType {
     return !scalar.text.empty();
   }
   YamlNode Get(Draft& draft) const override {
-    return YamlNode::Scalar(MaskUserInfo(draft.exporter.options.otlp.endpoint), true);
+    const std::string& url = draft.exporter.options.otlp.endpoint;
+    return url.empty() ? YamlNode{} : YamlNode::Scalar(MaskUserInfo(url), true);
   }
 };
 
@@ -54,7 +55,8 @@ std::vector<std::string> Variables(const std::string& name) {
 
 void AddTransport(KeyTable& t) {
   const auto headers = [](Draft& d) -> auto& { return d.exporter.options.otlp.headers; };
-  t.push_back({"endpoint", "--otlp-endpoint", "URL", Variables("ENDPOINT"), "Where spans are sent.",
+  t.push_back({"endpoint", "--otlp-endpoint", "URL", Variables("ENDPOINT"),
+               "Where spans are sent. Default: http://localhost:4318, or 4317 for gRPC.",
                std::make_shared<EndpointType>()});
   t.push_back({"headers", "--otlp-header", "K=V", Variables("HEADERS"),
                "Sent with every export, for example credentials.",
@@ -199,7 +201,9 @@ const KeyTable& OtlpOverlayKeys() {
   static const KeyTable table = [] {
     KeyTable t;
     t.push_back({"", "--otlp-protocol", "PROTOCOL", Variables("PROTOCOL"),
-                 "grpc, http/protobuf or http/json.", std::make_shared<ProtocolType>()});
+                 "grpc, http/protobuf or http/json. Default: http/protobuf, and grpc for an "
+                 "endpoint with port 4317.",
+                 std::make_shared<ProtocolType>()});
     AddTransport(t);
     AddTls(t);
     t.push_back(Insecure());

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Help texts from the command and flag tables.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "config/commands.h"
 
@@ -64,18 +64,16 @@ std::string Indented(std::string_view text, std::string_view before) {
 }
 
 std::string FlagGroups(Command command) {
-  std::vector<std::string> groups;
-  for (const FlagSpec& flag : Flags()) {
-    const bool seen = std::find(groups.begin(), groups.end(), flag.group) != groups.end();
-    if (Takes(command, flag) && !seen) groups.push_back(flag.group);
-  }
+  constexpr std::array<std::string_view, 4> kGroups{"Selectors", "Output", "Running",
+                                                    "Configuration and logs"};
   std::string out;
-  for (const std::string& group : groups) {
-    out += "\n" + group + ":\n";
+  for (const std::string_view group : kGroups) {
+    std::string rows;
     for (const FlagSpec& flag : Flags()) {
       if (flag.group != group || !Takes(command, flag)) continue;
-      out += Row(flag.name + (flag.value.empty() ? "" : " " + flag.value), DocOf(flag));
+      rows += Row(flag.name + (flag.value.empty() ? "" : " " + flag.value), DocOf(flag));
     }
+    if (!rows.empty()) out += "\n" + std::string(group) + ":\n" + rows;
   }
   return out;
 }

@@ -110,21 +110,32 @@ void AddOtelKeys(KeyTable& t) {
                {"OTEL_TRACES_SAMPLER_ARG"},
                "Ratio of the traceidratio samplers, from 0 to 1.",
                SamplerArgument()});
-  t.push_back(
-      {"tracer_provider.processors", "", "", {}, "One entry per exporter.", ProcessorList()});
+  t.push_back({"tracer_provider.processors",
+               "",
+               "",
+               {},
+               "One entry per exporter, batch settings the same in all.",
+               ProcessorList()});
 }
 
 void AddSelectorKeys(KeyTable& t) {
-  for (const bool exclude : {false, true}) {
-    const std::string section = exclude ? "sonde.discovery.exclude." : "sonde.discovery.include.";
-    for (const auto& [kind, name, value, doc] : SelectorNames()) {
-      t.push_back({section + std::string(name),
-                   exclude ? "" : "--" + std::string(name),
-                   std::string(value),
-                   {},
-                   std::string(exclude ? "Never traced: " : "Traced: ") + std::string(doc) + ".",
-                   SelectorList(kind, exclude)});
-    }
+  for (const auto& [kind, name, value, doc] : SelectorNames()) {
+    const std::string key(name);
+    t.push_back({"sonde.discovery.include." + key,
+                 "--" + key,
+                 std::string(value),
+                 {},
+                 std::string(doc),
+                 SelectorList(kind, false)});
+  }
+  for (const auto& [kind, name, value, doc] : SelectorNames()) {
+    if (kind == SelectorKind::kAll) continue;
+    t.push_back({"sonde.discovery.exclude." + std::string(name),
+                 "",
+                 "",
+                 {},
+                 "Such processes are never traced.",
+                 SelectorList(kind, true)});
   }
 }
 
@@ -243,11 +254,11 @@ void AddOwnKeys(KeyTable& t) {
                "--listen",
                "HOST:PORT|off",
                {"SONDE_LISTEN"},
-               "Address of /healthz, /readyz and /metrics.",
+               "Address of /healthz, /readyz and /metrics; for replay off unless given.",
                Text([](Draft& d) -> auto& { return d.config.admin.listen; }, ListenAddress())});
   t.push_back({"sonde.console.format",
                "--console-format",
-               "FORMAT",
+               "tree|line|json",
                {"SONDE_CONSOLE_FORMAT"},
                "How traces look in the terminal.",
                Choice<ConsoleFormat>([](Draft& d) -> auto& { return d.console_format; },
@@ -256,7 +267,7 @@ void AddOwnKeys(KeyTable& t) {
                                       {"json", ConsoleFormat::kJson}})});
   t.push_back({"sonde.log.format",
                "--log-format",
-               "FORMAT",
+               "text|json",
                {"SONDE_LOG_FORMAT"},
                "How log lines look.",
                Choice<bool>([](Draft& d) -> auto& { return d.config.log.json; },

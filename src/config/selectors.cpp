@@ -4,6 +4,7 @@
 #include <re2/re2.h>
 #include <re2/stringpiece.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -84,7 +85,8 @@ class SelectorListType final : public ValueType {
   YamlNode Write(Draft& draft, const Origins& origins, const std::string& key) const override {
     YamlNode list = YamlNode::Sequence();
     for (const Selector& selector : List(draft)) {
-      if (selector.kind == kind_) list.items.push_back(YamlNode::Scalar(selector.pattern, true));
+      const bool number = kind_ == SelectorKind::kPid || kind_ == SelectorKind::kPort;
+      if (selector.kind == kind_) list.items.push_back(YamlNode::Scalar(selector.pattern, !number));
     }
     list.comment = OriginOf(origins, key);
     return list;
@@ -117,47 +119,42 @@ class SelectorListType final : public ValueType {
   TextRule rule_;
 };
 
-// `all`: on or off.
+// `include.all`: on or off.
 class SelectAllType final : public ScalarType {
  public:
-  explicit SelectAllType(bool exclude) : exclude_(exclude) {}
   std::string Describe() const override { return "true or false"; }
   Json Schema() const override { return {{"type", "boolean"}}; }
 
  protected:
   bool Set(const YamlNode& scalar, Draft& draft) const override {
     if (scalar.quoted || (scalar.text != "true" && scalar.text != "false")) return false;
-    auto& list = List(draft);
-    std::erase_if(list, [](const Selector& s) { return s.kind == SelectorKind::kAll; });
+    auto& list = draft.config.discovery.include;
+    std::erase_if(list, IsAll);
     if (scalar.text == "true") list.push_back({SelectorKind::kAll, ""});
     return true;
   }
   YamlNode Get(Draft& draft) const override {
-    bool all = false;
-    for (const Selector& selector : List(draft)) all |= selector.kind == SelectorKind::kAll;
-    return YamlNode::Scalar(all ? "true" : "false");
+    const auto& list = draft.config.discovery.include;
+    return YamlNode::Scalar(std::any_of(list.begin(), list.end(), IsAll) ? "true" : "false");
   }
 
  private:
-  std::vector<Selector>& List(Draft& draft) const {
-    return exclude_ ? draft.config.discovery.exclude : draft.config.discovery.include;
-  }
-
-  bool exclude_;
+  static bool IsAll(const Selector& selector) { return selector.kind == SelectorKind::kAll; }
 };
 
 }  // namespace
 
 const std::vector<SelectorName>& SelectorNames() {
   static const std::vector<SelectorName> names{
-      {SelectorKind::kPid, "pid", "PID", "the process with this id, and its descendants"},
-      {SelectorKind::kExe, "exe", "GLOB", "executable path, as /proc/PID/exe shows it"},
-      {SelectorKind::kCmdline, "cmdline", "REGEX", "command line, arguments joined by spaces"},
+      {SelectorKind::kPid, "pid", "PID", "Process with this id, and its descendants."},
+      {SelectorKind::kExe, "exe", "GLOB", "Path of the executable, as /proc/PID/exe shows it."},
+      {SelectorKind::kCmdline, "cmdline", "REGEX",
+       "Found anywhere in the command line, arguments joined by spaces."},
       {SelectorKind::kPort, "port", "N|N-M",
-       "listening port; also limits tracing to connections on it"},
-      {SelectorKind::kCgroup, "cgroup", "GLOB", "control group path"},
-      {SelectorKind::kEnv, "env", "K[=V]", "variable in the process's environment"},
-      {SelectorKind::kAll, "all", "", "every process of the host"},
+       "Listening port; connections on other ports are not traced."},
+      {SelectorKind::kCgroup, "cgroup", "GLOB", "Path of the control group."},
+      {SelectorKind::kEnv, "env", "K[=V]", "Variable in the environment of the process."},
+      {SelectorKind::kAll, "all", "", "Every process of the host."},
   };
   return names;
 }
@@ -171,7 +168,7 @@ std::optional<PortRange> ParsePortRange(std::string_view text) {
 }
 
 TypePtr SelectorList(SelectorKind kind, bool exclude) {
-  if (kind == SelectorKind::kAll) return std::make_shared<SelectAllType>(exclude);
+  if (kind == SelectorKind::kAll) return std::make_shared<SelectAllType>();
   return std::make_shared<SelectorListType>(kind, exclude);
 }
 

@@ -53,6 +53,13 @@ void Connection::SetEnds(const OpenEvent& open) {
            .local = open.local,
            .remote = open.remote};
   swapped_ = false;
+  for (size_t i = 0; i < next_.size() && !active_; ++i) {
+    if (open.transport == Transport::kUnix) {
+      next_[i] = Stream::kBias;
+    } else if (open.has_begin) {
+      next_[i] = Stream::kBias + (open.begin[i] & UINT32_MAX);
+    }
+  }
 }
 
 bool Connection::SameEnds(const OpenEvent& open) const {
@@ -92,7 +99,7 @@ Connection::Active& Connection::Activate() {
   active_ = std::make_unique<Active>(environment_, info_.transport == Transport::kUnix);
   for (const Direction direction : kBoth) {
     const auto i = static_cast<size_t>(direction);
-    if (next_[i] != 0) lane(direction).stream().Begin(next_[i]);
+    if (next_[i] != 0) lane(direction).stream().Begin(next_[i], true);
     if (ended_[i]) lane(direction).stream().SetEnded();
   }
   if (state_ == State::kParsing) {
@@ -127,7 +134,7 @@ void Connection::Insert(Direction direction, Segment& segment) {
     return;
   }
   if (!stream.begun()) {
-    stream.Begin(segment.offset);
+    stream.Begin(segment.offset, false);
   } else if (lane.Restarted(segment.offset, segment.length)) {
     Restart(direction, segment.offset);
     return Insert(direction, segment);
@@ -344,7 +351,7 @@ bool Connection::Recognise(Direction direction) {
     if (best == Detection::kNeedMore && may_grow) return false;
     if (could_start) NotRecognised(direction);
     if (state_ == State::kIgnored) return false;
-    stream.Skip(stream.bytes().size() + stream.hole());
+    stream.Skip(stream.record_left());
   }
   return false;
 }

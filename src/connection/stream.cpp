@@ -33,8 +33,9 @@ uint64_t Stream::RawPosition(uint64_t offset) const {
   return wide_ ? offset - kBias : offset & UINT32_MAX;
 }
 
-void Stream::Begin(uint64_t offset) {
+void Stream::Begin(uint64_t offset, bool known) {
   begun_ = true;
+  begin_known_ = known;
   front_ = end_ = offset;
 }
 
@@ -85,6 +86,13 @@ uint64_t Stream::hole() const {
 bool Stream::at_record_start() const {
   if (live_valid_) return live_.record_start;
   return stored() && extents_[head_].record_start && extents_[head_].begin == front_;
+}
+
+uint64_t Stream::record_left() const {
+  if (live_valid_) return live_.length;
+  size_t i = head_;
+  while (i < extents_.size() && (i == head_ || !extents_[i].record_start)) ++i;
+  return i == head_ ? 0 : extents_[i - 1].end() - front_;
 }
 
 const Mark& Stream::MarkAt(uint64_t ahead) const {

@@ -27,7 +27,8 @@ class Stream final : public StreamView {
   // The unwrapped offset that is nearest to what is expected next.
   uint64_t Unwrap(uint64_t raw) const;
   bool begun() const { return begun_; }
-  void Begin(uint64_t offset);
+  // `known`: not just the first record that happened to come.
+  void Begin(uint64_t offset, bool known);
 
   uint64_t end() const { return end_; }        // offset of the next byte that must come
   uint64_t skipping() const { return skip_; }  // of those to come, not wanted
@@ -44,6 +45,8 @@ class Stream final : public StreamView {
   std::string_view bytes() const override;
   uint64_t hole() const override;
   bool at_record_start() const override;
+  uint64_t record_left() const override;
+  bool begin_known() const override { return begin_known_; }
   bool ended() const override { return ended_; }
   const Mark& MarkAt(uint64_t ahead) const override;
   const Mark& last_mark() const override { return last_mark_; }
@@ -72,6 +75,7 @@ class Stream final : public StreamView {
   BufferAccount& account_;
   bool wide_;
   bool begun_ = false;
+  bool begin_known_ = false;
   bool ended_ = false;
   bool live_valid_ = false;
   uint64_t front_ = 0;

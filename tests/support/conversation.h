@@ -75,7 +75,8 @@ class Conversation {
     bool wire = false;
     uint32_t first_receive = 1000;  // positions the two directions begin at
     uint32_t first_send = 5000;
-    bool open = true;  // send an OpenEvent
+    bool open = true;       // send an OpenEvent
+    bool has_begin = true;  // which says where the directions begin
   };
 
   // No default protocols: this header is used with real and with toy parsers.
@@ -99,7 +100,9 @@ class Conversation {
                     .transport = options_.transport,
                     .wire = options_.wire,
                     .local = {},
-                    .remote = {}};
+                    .remote = {},
+                    .has_begin = options_.has_begin,
+                    .begin = {positions_[0], positions_[1]}};
     if (options_.transport == Transport::kTcp) {
       event.local = {.family = 4, .port = 8080, .address = {127, 0, 0, 1}, .path = {}};
       event.remote = {.family = 4, .port = 40000, .address = {127, 0, 0, 1}, .path = {}};

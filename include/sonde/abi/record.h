@@ -36,7 +36,10 @@ struct sonde_record_header {
 	__u64 mono_ns;	/* CLOCK_MONOTONIC when the call returned */
 };
 
-/* Followed by `captured` bytes from the start of what was moved, then `tail` bytes from its end. */
+/*
+ * Followed by `captured` bytes from the start of what was moved, then `tail` bytes from its end, then zeros up to a
+ * multiple of 8. A call that moves a very large head gives several records, one after the other.
+ */
 struct sonde_data_record {
 	struct sonde_record_header header;
 	__u64 connection;   /* socket cookie, or inode number | 1<<63 in the sys_exit family */

@@ -55,6 +55,10 @@ struct OpenEvent {
   bool wire = false;  // from packets: no process; `local` is the side taken for the server's
   Endpoint local;
   Endpoint remote;
+  // Positions at which the bytes of this connection begin to be seen, by Direction: the first DataEvent of a direction
+  // then shows a loss before it. Unix sockets are counted from 0 and need none.
+  bool has_begin = false;
+  std::array<uint64_t, 2> begin{};
 };
 
 // Bytes moved by one call (or carried by one packet). `length` bytes starting at `position` exist; of those only `prefix`

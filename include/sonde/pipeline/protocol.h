@@ -44,6 +44,10 @@ class StreamView {
   virtual uint64_t hole() const = 0;
   // The front is the first byte that some call moved.
   virtual bool at_record_start() const = 0;
+  // Bytes, captured or not, from the front to the end of what its call moved.
+  virtual uint64_t record_left() const = 0;
+  // It was known where the stream begins before its first record came, so that a loss at its start shows as a hole.
+  virtual bool begin_known() const = 0;
   // Nothing will come behind bytes() and hole().
   virtual bool ended() const = 0;
   // The call that moved the byte at offset() + ahead, which must lie in bytes().

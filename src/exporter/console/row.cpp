@@ -14,6 +14,7 @@ namespace sonde::exporter {
 namespace {
 
 constexpr size_t kWorthShowing = 2;  // columns: a character and an ellipsis
+constexpr size_t kMaxReserved = 20;  // columns kept free for an error
 
 }  // namespace
 
@@ -44,6 +45,10 @@ void Row::AppendTo(std::string& out) const {
   out += '\n';
 }
 
+void Row::AddWhole(Ink ink, std::string_view text) {
+  if (width_ + 1 + SafeWidth(text) <= max_width_) Add(ink, text, 1);
+}
+
 void AddWhat(Row& row, const Summary& summary, size_t gap) {
   if (!summary.peer.empty()) {
     row.Add(Ink::kDim, "→", gap);
@@ -51,19 +56,18 @@ void AddWhat(Row& row, const Summary& summary, size_t gap) {
     gap = 1;
   }
   row.Add(summary.failed ? Ink::kBoldRed : Ink::kBold, summary.name, gap);
+  const std::string error = summary.error.empty() ? "" : "✗ " + std::string(summary.error);
+  // A path may be long; what went wrong must not be pushed out by it.
+  const size_t max_width = row.max_width();
+  const size_t reserved = error.empty() ? 0 : 1 + std::min(SafeWidth(error), kMaxReserved);
+  row.set_max_width(max_width - std::min(max_width, reserved));
   row.Add(Ink::kDim, summary.target, 1);
-  if (!summary.error.empty()) {
-    row.Add(Ink::kRed, "✗", 1);
-    row.Add(Ink::kRed, summary.error, 1);
-  }
+  row.set_max_width(max_width);
+  row.Add(Ink::kRed, error, 1);
   if (!summary.unfinished.empty()) {
-    row.Add(Ink::kYellow, "unfinished:", 1);
-    row.Add(Ink::kYellow, summary.unfinished, 1);
+    row.AddWhole(Ink::kYellow, "unfinished: " + std::string(summary.unfinished));
   }
-  if (!summary.link_method.empty()) {
-    row.Add(Ink::kDim, "·", 1);
-    row.Add(Ink::kDim, summary.link_method, 1);
-  }
+  if (!summary.link_method.empty()) row.AddWhole(Ink::kDim, "· " + std::string(summary.link_method));
 }
 
 Ink InkOfStatus(const Summary& summary) {

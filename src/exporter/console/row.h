@@ -22,7 +22,10 @@ class Row {
   void Add(Ink ink, std::string_view text, size_t gap = 0);
   // Right-aligned in `columns`, after one space.
   void AddRight(Ink ink, std::string_view text, size_t columns);
+  // After one space, and only if all of it fits.
+  void AddWhole(Ink ink, std::string_view text);
   void PadTo(size_t column);
+  size_t max_width() const { return max_width_; }
   void set_max_width(size_t max_width) { max_width_ = max_width; }
 
   // With a line break and without trailing spaces.

@@ -126,7 +126,7 @@ class Tree {
     row.PadTo(text_end + 4);
     row.AddRight(summary.failed ? Ink::kRed : Ink::kPlain, FormatDuration(DurationOf(span)),
                  kDurationWidth);
-    if (bar > 0) AddBar(row, span, summary, text_end + kNumbersWidth, bar);
+    if (bar > 0 && spans_.size() > 1) AddBar(row, span, summary, text_end + kNumbersWidth, bar);
     row.AppendTo(out);
     ++lines_;
   }

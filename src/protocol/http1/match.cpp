@@ -22,7 +22,7 @@ OpenExchange& Matcher::Push() {
   return *open_.back();
 }
 
-Matcher::Answer Matcher::ForResponse(const Mark& first, bool after_hole) {
+Matcher::Answer Matcher::ForResponse(const Mark& first, Before before) {
   if (orphans_ > 0 && (open_.empty() || !open_.front()->response_started)) {
     --orphans_;
     return {.verdict = Verdict::kDrop};
@@ -30,10 +30,10 @@ Matcher::Answer Matcher::ForResponse(const Mark& first, bool after_hole) {
   if (open_.empty()) return {.verdict = Verdict::kWait};
   size_t index = 0;
   if (open_.size() > 1) {
-    if (!after_hole) {
+    const bool unclear = before == Before::kUnknown && !pipelined_;
+    if (unclear || (before == Before::kHole && pipelined_)) return {.verdict = Verdict::kGiveUp};
+    if (before != Before::kHole) {
       pipelined_ = true;
-    } else if (pipelined_) {
-      return {.verdict = Verdict::kGiveUp};
     } else {
       // A client that does not pipeline had its earlier answers, in the bytes that were missed.
       while (index + 1 < open_.size() &&
@@ -51,7 +51,7 @@ Matcher::Answer Matcher::ForResponse(const Mark& first, bool after_hole) {
 
 Exchange Matcher::Remove(size_t index) {
   Exchange exchange = std::move(open_[index]->exchange);
-  spare_ = std::move(open_[index]);
+  if (!spare_) spare_ = std::move(open_[index]);  // else one is being filled
   open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(index));
   return exchange;
 }

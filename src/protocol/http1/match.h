@@ -39,14 +39,20 @@ class Matcher {
     kPair,    // `exchange`
     kWait,    // no request is open: one may come that was moved earlier
     kDrop,    // its request was not seen
-    kGiveUp,  // pipelined requests and a loss: no later pair is certain either
+    kGiveUp,  // several requests are open and something was lost: no later pair is certain either
   };
   struct Answer {
     Verdict verdict = Verdict::kDrop;
     OpenExchange* exchange = nullptr;
     size_t unanswered = 0;  // so many of the oldest requests will get no answer: close them first
   };
-  Answer ForResponse(const Mark& first, bool after_hole);
+  // What is known of the bytes before a response.
+  enum class Before : uint8_t {
+    kContiguous,  // the response before this one, or the start of the connection
+    kUnknown,     // it is the first one seen, and where the stream begins is not known
+    kHole,        // bytes were missed: a response may have been among them
+  };
+  Answer ForResponse(const Mark& first, Before before);
 
   // A request begins: proof of pipelining if an earlier one is open and this one came in the same
   // call.

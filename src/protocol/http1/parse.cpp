@@ -33,6 +33,9 @@ size_t Find(std::string_view text, char c, size_t from) {
                        : static_cast<size_t>(static_cast<const char*>(at) - text.data());
 }
 
+// Methods are case-sensitive and in capitals wherever they are in use.
+bool IsMethodChar(char c) { return IsUpper(c) || IsDigit(c) || c == '-' || c == '_'; }
+
 struct RequestLine {
   std::string_view method;
   std::string_view target;
@@ -164,25 +167,44 @@ void ParseFields(Lines& lines, std::vector<HttpHeader>& headers, HeadResult& res
 
 }  // namespace
 
+size_t EmptyLines(std::string_view bytes) {
+  size_t passed = 0;
+  while (passed < bytes.size()) {
+    if (bytes[passed] == '\n') {
+      ++passed;
+    } else if (bytes[passed] == '\r' && passed + 1 < bytes.size() && bytes[passed + 1] == '\n') {
+      passed += 2;
+    } else {
+      break;
+    }
+  }
+  return passed;
+}
+
 Detection LooksLikeRequest(std::string_view bytes) {
   const std::string_view line = bytes.substr(0, kMaxRequestLine);
-  const size_t end = Find(line, '\n', 0);
-  if (end != std::string_view::npos) {
-    RequestLine parts;
-    return SplitRequestLine(WithoutCr(line.substr(0, end)), parts) ? Detection::kYes
-                                                                   : Detection::kNo;
-  }
   size_t token = 0;
-  while (token < line.size() && token <= kMaxMethod && IsToken(line[token])) ++token;
+  while (token < line.size() && token <= kMaxMethod && IsMethodChar(line[token])) ++token;
   if (token > kMaxMethod) return Detection::kNo;
-  if (token == line.size()) return Detection::kNeedMore;
+  if (token == line.size()) return token == 0 ? Detection::kNo : Detection::kNeedMore;
   if (token == 0 || line[token] != ' ') return Detection::kNo;
   if (token + 1 == line.size()) return Detection::kNeedMore;
   const std::string_view method = line.substr(0, token);
-  const bool known =
-      std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
-  if (known && line[token + 1] == '/') return Detection::kYes;
-  return line.size() < kMaxRequestLine ? Detection::kNeedMore : Detection::kNo;
+  const char target = line[token + 1];
+  if (target == '/' &&
+      std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods)) {
+    return Detection::kYes;
+  }
+  // RFC 9112 3.2: origin, asterisk and absolute form; the authority form is CONNECT's.
+  const bool possible =
+      target == '/' || target == '*' || target == 'h' || target == 'H' || method == "CONNECT";
+  if (!possible) return Detection::kNo;
+  const size_t end = Find(line, '\n', token);
+  if (end == std::string_view::npos) {
+    return line.size() < kMaxRequestLine ? Detection::kNeedMore : Detection::kNo;
+  }
+  RequestLine parts;
+  return SplitRequestLine(WithoutCr(line.substr(0, end)), parts) ? Detection::kYes : Detection::kNo;
 }
 
 Detection LooksLikeResponse(std::string_view bytes) {

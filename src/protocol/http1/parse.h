@@ -15,10 +15,14 @@ namespace sonde::protocol::http1 {
 // Header fields kept per message; further ones still count for framing.
 constexpr size_t kMaxHeaders = 512;
 
-// Could a message begin with these bytes? kYes for a known method and the first byte of its target,
-// or for any token with a whole request line; a status line needs "HTTP/1." and its three digits.
+// Does a message begin with these bytes, beyond doubt? kYes for a known method and the '/' of its
+// target, or for a word in capitals with a whole request line; a status line needs "HTTP/1." and its
+// three digits.
 Detection LooksLikeRequest(std::string_view bytes);
 Detection LooksLikeResponse(std::string_view bytes);
+
+// RFC 9112 2.2: bytes of the empty lines at the front, which are ignored before a request.
+size_t EmptyLines(std::string_view bytes);
 
 // Size of the head with its blank line, 0 if its end is not in `bytes`. `scanned` remembers between
 // calls how far there is no need to look again.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "protocol/http1/match.h"
@@ -25,11 +26,11 @@ constexpr uint64_t kRestKnown = 1;
 constexpr uint64_t kRestSend = 2;
 constexpr uint64_t kRestPipelined = 4;
 constexpr uint64_t kRestPairingLost = 8;
-constexpr uint64_t kRestRequestSeen = 16;
 constexpr uint64_t kRestRequestSearch = 32;
 constexpr uint64_t kRestResponseSearch = 64;
 constexpr uint64_t kRestRequestHole = 128;
 constexpr uint64_t kRestResponseHole = 256;
+constexpr uint64_t kRestResponseSeen = 16;
 constexpr int kRestOrphansShift = 16;
 
 }  // namespace
@@ -42,7 +43,7 @@ Http1Parser::Http1Parser(ParserHost& host, uint64_t rest) : host_(host) {
   matcher_.set_pipelined((rest & kRestPipelined) != 0);
   matcher_.set_orphans(static_cast<uint16_t>(rest >> kRestOrphansShift));
   pairing_lost_ = (rest & kRestPairingLost) != 0;
-  request_seen_ = (rest & kRestRequestSeen) != 0;
+  response_seen_ = (rest & kRestResponseSeen) != 0;
   request_reader_.Rest((rest & kRestRequestSearch) != 0 ? Phase::kSearch : Phase::kHead);
   response_reader_.Rest((rest & kRestResponseSearch) != 0 ? Phase::kSearch : Phase::kHead);
   request_reader_.set_after_hole((rest & kRestRequestHole) != 0);
@@ -55,7 +56,7 @@ uint64_t Http1Parser::rest() const {
   if (request_direction_ == Direction::kSend) rest |= kRestSend;
   if (matcher_.pipelined()) rest |= kRestPipelined;
   if (pairing_lost_) rest |= kRestPairingLost;
-  if (request_seen_) rest |= kRestRequestSeen;
+  if (response_seen_) rest |= kRestResponseSeen;
   if (request_reader_.phase() == Phase::kSearch) rest |= kRestRequestSearch;
   if (response_reader_.phase() == Phase::kSearch) rest |= kRestResponseSearch;
   if (request_reader_.after_hole()) rest |= kRestRequestHole;
@@ -69,15 +70,17 @@ bool Http1Parser::idle() const {
 }
 
 bool Http1Parser::LearnDirection(Direction direction, const StreamView& stream) {
-  if (LooksLikeRequest(stream.bytes()) == Detection::kYes) {
+  const std::string_view bytes = stream.bytes();
+  if (LooksLikeRequest(bytes.substr(EmptyLines(bytes))) == Detection::kYes) {
     request_direction_ = direction;
-  } else if (LooksLikeResponse(stream.bytes()) == Detection::kYes) {
+  } else if (LooksLikeResponse(bytes) == Detection::kYes) {
     request_direction_ = Opposite(direction);
   } else {
     return false;
   }
   direction_known_ = true;
   role_ = host_.ClaimRequestDirection(request_direction_);
+  request_reader_.set_after_hole(!requests().begin_known());
   return true;
 }
 

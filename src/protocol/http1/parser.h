@@ -61,7 +61,7 @@ class Http1Parser final : public Parser {
   Role role_ = Role::kServer;
   Direction request_direction_ = Direction::kReceive;
   bool direction_known_ = false;
-  bool request_seen_ = false;
+  bool response_seen_ = false;
   bool pairing_lost_ = false;  // until the connection closes
   bool drop_held_ = false;
   uint64_t held_since_ns_ = 0;  // a response waits for its request; 0 = none

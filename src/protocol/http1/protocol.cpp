@@ -12,7 +12,9 @@
 namespace sonde::protocol::http1 {
 
 Detection Detect(std::string_view bytes) {
-  const Detection request = LooksLikeRequest(bytes);
+  const std::string_view start = bytes.substr(EmptyLines(bytes));
+  if (start.empty() || start == "\r") return Detection::kNeedMore;
+  const Detection request = LooksLikeRequest(start);
   if (request == Detection::kYes) return request;
   const Detection response = LooksLikeResponse(bytes);
   return response == Detection::kNo ? request : response;

@@ -120,13 +120,14 @@ MessageReader::Body MessageReader::ReadBody(StreamView& stream) {
 }
 
 bool MessageReader::PassLost(StreamView& stream) {
-  while (!stream.empty()) {
-    const std::string_view bytes = stream.bytes();
+  const uint64_t end = stream.offset() + stream.record_left();
+  while (stream.offset() < end) {
+    const std::string_view bytes = stream.bytes().substr(0, end - stream.offset());
     const std::string_view last = bytes.substr(bytes.size() - std::min<size_t>(bytes.size(), 8));
     for (const char c : last) last_bytes_ = last_bytes_ << 8 | static_cast<uint8_t>(c);
     stream.Consume(bytes.size());
-    if (stream.hole() > 0) {
-      stream.Skip(stream.hole());
+    if (stream.offset() < end && stream.hole() > 0) {
+      stream.Skip(std::min(stream.hole(), end - stream.offset()));
       last_bytes_ = 0;
     }
   }
@@ -141,7 +142,7 @@ void MessageReader::Rest(Phase phase) {
 void MessageReader::GiveUp(StreamView& stream) {
   Rest(Phase::kSearch);
   after_hole_ = true;
-  stream.Skip(stream.bytes().size() + stream.hole());
+  stream.Skip(stream.record_left());
 }
 
 uint64_t MessageReader::body_bytes(const StreamView& stream) const {

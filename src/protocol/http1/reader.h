@@ -34,7 +34,7 @@ class MessageReader {
 
   enum class Body : uint8_t { kNeedMore, kDone, kLost };
   Body ReadBody(StreamView& stream);
-  // In kLost: passes everything; true if it ended as a chunked body does.
+  // In kLost: passes one record; true if it ended as a chunked body does.
   bool PassLost(StreamView& stream);
 
   // The message is over: the next one begins at the front (kHead), or at some later record

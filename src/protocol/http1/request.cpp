@@ -22,23 +22,6 @@ bool HasNoBody(std::string_view method) {
          method == "TRACE" || method == "CONNECT";
 }
 
-// RFC 9112 2.2: empty lines before a request are ignored. False: a lone CR, more must come.
-bool PassEmptyLines(StreamView& stream) {
-  const std::string_view bytes = stream.bytes();
-  size_t passed = 0;
-  while (passed < bytes.size()) {
-    if (bytes[passed] == '\n') {
-      ++passed;
-    } else if (bytes[passed] == '\r' && passed + 1 < bytes.size() && bytes[passed + 1] == '\n') {
-      passed += 2;
-    } else {
-      break;
-    }
-  }
-  if (passed > 0) stream.Consume(passed);
-  return stream.bytes() != "\r";
-}
-
 }  // namespace
 
 Outcome Http1Parser::AdvanceRequest(StreamView& stream) {
@@ -62,9 +45,9 @@ Outcome Http1Parser::AdvanceRequest(StreamView& stream) {
 }
 
 Outcome Http1Parser::BeginRequest(StreamView& stream) {
-  if (request_reader_.phase() == Phase::kHead && !stream.bytes().empty() &&
-      !PassEmptyLines(stream)) {
-    return Outcome::kNeedMore;
+  if (request_reader_.phase() == Phase::kHead) {
+    if (const size_t passed = EmptyLines(stream.bytes()); passed > 0) stream.Consume(passed);
+    if (stream.bytes() == "\r" && stream.hole() == 0 && !stream.ended()) return Outcome::kNeedMore;
   }
   if (stream.empty()) return Outcome::kNeedMore;
   const bool searching = request_reader_.phase() == Phase::kSearch;
@@ -88,7 +71,9 @@ Outcome Http1Parser::TakeRequest(StreamView& stream, MessageReader::Head found, 
   const bool ended = found == MessageReader::Head::kCut && stream.hole() == 0;
   OpenExchange& open = matcher_.Prepare();
   HeadResult head;
-  if (found != MessageReader::Head::kNeedMore && !ended) {
+  // A start that is only looked for must be beyond doubt; where one is due any token is a method.
+  const bool doubtful = searching && LooksLikeRequest(stream.bytes()) == Detection::kNo;
+  if (found != MessageReader::Head::kNeedMore && !ended && !doubtful) {
     head = ParseRequestHead(stream.bytes().substr(0, head_size), complete, open.http().request);
   }
   if (!head.valid) {
@@ -141,7 +126,6 @@ OpenExchange& Http1Parser::OpenRequest(StreamView& stream, size_t head_size, boo
   open.connect_method = method == "CONNECT";
   open.after_hole = request_reader_.after_hole();
   request_ = &open;
-  request_seen_ = true;
   request_reader_.TakeHead(stream, head_size);
   host_.sink().OnRequestStart({.id = exchange.id,
                                .role = role_,
@@ -185,7 +169,7 @@ Outcome Http1Parser::PassLostRequest(StreamView& stream) {
     return Outcome::kSkip;
   }
   if (request_reader_.PassLost(stream)) return FinishRequest(stream);
-  return Outcome::kNeedMore;
+  return stream.empty() ? Outcome::kNeedMore : Outcome::kSkip;
 }
 
 Outcome Http1Parser::FinishRequest(StreamView& stream) {

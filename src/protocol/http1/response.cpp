@@ -66,8 +66,13 @@ Outcome Http1Parser::BeginResponse(StreamView& stream) {
     return Outcome::kDone;
   }
   if (found == MessageReader::Head::kNeedMore) return Outcome::kNeedMore;
-  const Matcher::Answer answer =
-      matcher_.ForResponse(stream.MarkAt(0), response_reader_.after_hole());
+  Matcher::Before before = Matcher::Before::kContiguous;
+  if (response_reader_.after_hole()) {
+    before = Matcher::Before::kHole;
+  } else if (!response_seen_ && !stream.begin_known()) {
+    before = Matcher::Before::kUnknown;
+  }
+  const Matcher::Answer answer = matcher_.ForResponse(stream.MarkAt(0), before);
   if (answer.verdict != Matcher::Verdict::kPair) return WithoutRequest(stream, answer.verdict);
   for (size_t i = 0; i < answer.unanswered; ++i) Emit(0, Unfinished::kNo, kTruncatedResponseUnseen);
   return TakeResponse(stream, *answer.exchange, found, head_size);
@@ -79,9 +84,8 @@ Outcome Http1Parser::WithoutRequest(StreamView& stream, Matcher::Verdict verdict
     return Outcome::kSkip;
   }
   // Its request may stand behind a hole that is still open, or come from another processor in a
-  // moment. Where requests are not followed yet there is nothing to wait for.
-  const bool may_come = request_seen_ && request_reader_.phase() == Phase::kHead && !stream.ended();
-  if (verdict == Matcher::Verdict::kWait && may_come && !drop_held_) {
+  // moment.
+  if (verdict == Matcher::Verdict::kWait && !drop_held_ && !stream.ended()) {
     if (held_since_ns_ == 0) held_since_ns_ = stream.MarkAt(0).mono_ns;
     return Outcome::kNeedMore;
   }
@@ -134,6 +138,7 @@ void Http1Parser::StartResponse(StreamView& stream, OpenExchange& open, size_t h
                             .last_by = last.who,
                             .wire_bytes = head_size};
   open.response_started = true;
+  response_seen_ = true;
   response_ = &open;
   response_reader_.TakeHead(stream, head_size);
   host_.sink().OnResponseStart(open.exchange.id, open.exchange.response);
@@ -174,9 +179,9 @@ Outcome Http1Parser::PassLostResponse(StreamView& stream) {
     response_reader_.set_after_hole(true);
     return Outcome::kSkip;
   }
-  if (response_reader_.PassLost(stream) || (stream.ended() && stream.empty()))
-    return FinishResponse(stream);
-  return Outcome::kNeedMore;
+  if (response_reader_.PassLost(stream)) return FinishResponse(stream);
+  if (stream.ended() && stream.empty()) return FinishResponse(stream);
+  return stream.empty() ? Outcome::kNeedMore : Outcome::kSkip;
 }
 
 Outcome Http1Parser::FinishResponse(StreamView& stream) {

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Changes of a TCP socket's state: the end of connections that userspace knows, and sockets that begin to listen. Runs in
+ * whatever context the change happens in, so it goes by the socket and asks for the process only at listen(2).
+ */
+#include "core/sonde.bpf.h"
+#include "maps/ring.bpf.h"
+#include "maps/sockets.bpf.h"
+#include "maps/traced.bpf.h"
+#include "socket/emit.bpf.h"
+
+static __always_inline int sonde_listens(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sonde_process_record *record;
+
+	if (!sonde_settings.watch_listen)
+		return 0;
+	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
+	if (!record)
+		return sonde_drop(SONDE_DROP_RING_FULL);
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.type = SONDE_RECORD_LISTEN;
+	record->header.size = sizeof(*record);
+	record->header.mono_ns = bpf_ktime_get_ns();
+	record->tgid = task->tgid;
+	record->parent_tgid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	record->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	record->listen_port = sk->__sk_common.skc_num; /* 0: the kernel chooses it after this */
+	record->traced = sonde_is_traced(task->tgid);
+	BPF_CORE_READ_STR_INTO(&record->comm, task, comm);
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+static __always_inline struct sonde_socket *sonde_known_socket(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	if (sonde_settings.socket_table)
+		return bpf_map_lookup_elem(&sonde_sockets, &key);
+	return bpf_sk_storage_get(&sonde_storage, sk, 0, 0);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(sonde_tcp_state, struct sock *sk, int old_state, int new_state)
+{
+	struct sonde_socket *socket;
+	__u64 key = (__u64)sk;
+	__u32 write_seq;
+
+	if (sk->sk_protocol != SONDE_IPPROTO_TCP)
+		return 0;
+	if (new_state == SONDE_TCP_LISTEN)
+		return sonde_listens(sk);
+	if (new_state != SONDE_TCP_FIN_WAIT1 && new_state != SONDE_TCP_LAST_ACK &&
+	    new_state != SONDE_TCP_CLOSE)
+		return 0;
+	socket = sonde_known_socket(sk);
+	if (!socket || !socket->opened)
+		return 0;
+	if (new_state == SONDE_TCP_CLOSE) {
+		sonde_emit_shutdown(socket, SONDE_BOTH, 0, false);
+		if (sonde_settings.socket_table)
+			bpf_map_delete_elem(&sonde_sockets, &key);
+		return 0;
+	}
+	/* The FIN, which takes one more number, is queued after this. */
+	write_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+	return sonde_emit_shutdown(socket, SONDE_SEND, write_seq, true);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which processes are traced. Key: tgid. Entries come from userspace and from fork in the kernel; userspace and the exit
+ * program delete them. Full: the child is not traced, counted. Not preallocated: usually a handful of entries.
+ */
+#ifndef SONDE_BPF_MAPS_TRACED_H
+#define SONDE_BPF_MAPS_TRACED_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u32);
+} sonde_traced SEC(".maps");
+
+static __always_inline bool sonde_is_traced(__u32 tgid)
+{
+	return bpf_map_lookup_elem(&sonde_traced, &tgid) != 0;
+}
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From a call to records: asks the capture policy, copies what it wants, sends. Common to the hook families; they fill
+ * the scratch record (who, where, position, length) and the place of the bytes first.
+ */
+#ifndef SONDE_BPF_EMIT_H
+#define SONDE_BPF_EMIT_H
+
+#include "core/sonde.bpf.h"
+#include "maps/ring.bpf.h"
+#include "maps/scratch.bpf.h"
+#include "maps/verdicts.bpf.h"
+#include "socket/open.bpf.h"
+#include "socket/payload.bpf.h"
+
+/* Sends the scratch record with captured + tail bytes of payload. */
+static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32 captured, __u32 tail)
+{
+	__u32 bytes = captured + tail;
+
+	/* True by the callers; said again for the verifier: the padding below stays inside payload. */
+	if (bytes > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
+		return 0;
+	*(__u64 *)(scratch->payload + (bytes & ~7U)) &= sonde_byte_mask(bytes & 7);
+	scratch->record.captured = captured;
+	scratch->record.tail = tail;
+	bytes = sizeof(scratch->record) + ((bytes + 7) & ~7U);
+	scratch->record.header.size = bytes;
+	if (bpf_ringbuf_output(&sonde_ring, &scratch->record, bytes, BPF_RB_NO_WAKEUP))
+		return sonde_drop(SONDE_DROP_RING_FULL);
+	return 0;
+}
+
+/* What the bytes are worth: fills scratch->call. Reads the first bytes into payload. Global: verified once. */
+__noinline int sonde_decide(struct sonde_scratch *scratch, struct sonde_socket *socket)
+{
+	struct sonde_capture_call *call;
+	__u32 want;
+	int have;
+
+	if (!scratch || !socket)
+		return 0;
+	call = &scratch->call;
+	if (sonde_capture_asks(&socket->capture, call->direction))
+		sonde_capture_answer(&socket->capture, sonde_take_verdict(socket->connection));
+	want = sonde_capture_peek(&socket->capture, call->direction, call->length);
+	have = 0;
+	if (want)
+		have = sonde_gather(scratch, 0, want, 0);
+	if (have < 0) {
+		sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
+		have = 0;
+	}
+	if (have > SONDE_HEAD_SCAN) /* never: want is not larger; for the verifier */
+		have = SONDE_HEAD_SCAN;
+	call->have = have;
+	sonde_capture_decide(&socket->capture, call, (struct sonde_first_bytes *)scratch->payload);
+	return 0;
+}
+
+/* The usual record: everything that is wanted fits in one piece. */
+static __always_inline int sonde_emit_one(struct sonde_scratch *scratch, __u32 captured, __u32 tail)
+{
+	int have = scratch->call.have;
+
+	if (captured > scratch->call.have) {
+		have = sonde_gather(scratch, 0, captured, 0);
+		if (have < 0) {
+			sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
+			have = 0;
+		}
+	}
+	if (captured > (__u32)have) {
+		if (scratch->more_segments)
+			sonde_drop(SONDE_DROP_SEGMENTS);
+		captured = have;
+	}
+	if (captured > SONDE_PIECE_BYTES) /* never; for the verifier */
+		return 0;
+	if (tail && sonde_gather(scratch, scratch->call.length - tail, tail, captured) != (int)tail)
+		tail = 0; /* beyond the segments that are followed */
+	return sonde_emit_piece(scratch, captured, tail);
+}
+
+/* A large capture: as many records as needed, each beginning where the one before ended. */
+static __always_inline int sonde_emit_pieces(struct sonde_scratch *scratch, __u32 captured)
+{
+	__u32 length = scratch->call.length;
+	__u32 done = 0;
+	__u32 i;
+
+	for (i = 0; i < SONDE_MAX_PIECES; i++) {
+		__u32 want = captured - done;
+		bool last = want <= SONDE_PIECE_BYTES || i == SONDE_MAX_PIECES - 1;
+		int have;
+
+		if (want > SONDE_PIECE_BYTES)
+			want = SONDE_PIECE_BYTES;
+		have = sonde_gather(scratch, done, want, 0);
+		if (have < 0) {
+			sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
+			have = 0;
+		}
+		if (have > SONDE_PIECE_BYTES) /* never; for the verifier */
+			return 0;
+		if (have < (int)want) {
+			last = true;
+			if (scratch->more_segments)
+				sonde_drop(SONDE_DROP_SEGMENTS);
+		}
+		scratch->record.length = last ? length - done : want;
+		sonde_emit_piece(scratch, have, 0);
+		if (last)
+			break;
+		done += want;
+		scratch->record.position += want;
+	}
+	return 0;
+}
+
+__noinline int sonde_emit(struct sonde_scratch *scratch)
+{
+	if (!scratch)
+		return 0;
+	if (scratch->call.captured > SONDE_PIECE_BYTES)
+		return sonde_emit_pieces(scratch, scratch->call.captured);
+	return sonde_emit_one(scratch, scratch->call.captured, scratch->call.tail);
+}
+
+/* The bytes exist but were not seen. `counted`: it is a loss, and not the body of a file. */
+static __always_inline int sonde_emit_unseen(struct sonde_scratch *scratch, struct sonde_socket *socket,
+					     struct sock *sk, bool counted)
+{
+	if (!sonde_capture_unseen(&socket->capture, scratch->record.direction, scratch->record.length))
+		return sonde_count(SONDE_COUNT_QUIET);
+	if (counted)
+		sonde_drop(SONDE_DROP_PAYLOAD_UNSEEN);
+	if (!socket->opened)
+		sonde_open(socket, sk);
+	scratch->record.flags = SONDE_DATA_UNSEEN;
+	return sonde_emit_piece(scratch, 0, 0);
+}
+
+/* The bytes are where scratch->base or scratch->segments say. */
+static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch, struct sonde_socket *socket,
+					   struct sock *sk)
+{
+	scratch->call.direction = scratch->record.direction;
+	scratch->call.length = scratch->record.length;
+	sonde_decide(scratch, socket);
+	if (scratch->call.quiet)
+		return sonde_count(SONDE_COUNT_QUIET);
+	if (!socket->opened)
+		sonde_open(socket, sk);
+	return sonde_emit(scratch);
+}
+
+/* No more bytes will come in `direction`. Only for connections that userspace knows. */
+static __always_inline int sonde_emit_shutdown(const struct sonde_socket *socket, __u32 direction,
+					       __u64 position, bool has_position)
+{
+	struct sonde_shutdown_record *record;
+
+	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
+	if (!record)
+		return sonde_drop(SONDE_DROP_RING_FULL);
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.type = SONDE_RECORD_SHUTDOWN;
+	record->header.size = sizeof(*record);
+	record->header.mono_ns = bpf_ktime_get_ns();
+	record->connection = socket->connection;
+	record->position = position;
+	record->direction = direction;
+	record->has_position = has_position;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* Fills everything of the scratch record that does not depend on the payload. */
+static __always_inline void sonde_record_begin(struct sonde_scratch *scratch, struct sonde_socket *socket,
+					       __u32 direction, __u32 length, __u64 position)
+{
+	struct sonde_data_record *record = &scratch->record;
+	__u64 task = bpf_get_current_pid_tgid();
+
+	record->header.type = SONDE_RECORD_DATA;
+	record->header.reserved = 0;
+	record->header.mono_ns = bpf_ktime_get_ns();
+	record->connection = socket->connection;
+	record->position = position;
+	record->execution_id = 0;
+	record->tgid = task >> 32;
+	record->tid = (__u32)task;
+	record->length = length;
+	record->direction = direction;
+	record->source = SONDE_SOURCE_SOCKET;
+	record->flags = 0;
+	__builtin_memset(record->reserved, 0, sizeof(record->reserved));
+	scratch->segment_count = 0;
+	scratch->more_segments = 0;
+}
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where the bytes of a system call are in user memory, and reading a stretch of them. The data is read when the call has
+ * moved it: the pages were touched a moment ago, so a fault is rare, and is counted.
+ */
+#ifndef SONDE_BPF_PAYLOAD_H
+#define SONDE_BPF_PAYLOAD_H
+
+#include "core/sonde.bpf.h"
+#include "maps/scratch.bpf.h"
+
+/* struct msghdr and struct mmsghdr of 64-bit user space (not the kernel's): stable interface. */
+struct sonde_user_msghdr {
+	__u64 name;
+	__u64 name_length;
+	__u64 iov;
+	__u64 iov_count;
+	__u64 control;
+	__u64 control_length;
+	__u64 flags;
+};
+
+struct sonde_user_mmsghdr {
+	struct sonde_user_msghdr header;
+	__u32 length; /* written by the kernel after each message */
+	__u32 reserved;
+};
+
+enum sonde_payload_kind {
+	SONDE_PAYLOAD_NONE = 0,	  /* cannot be seen: io_uring, splice */
+	SONDE_PAYLOAD_FILE = 1,	  /* sendfile: a body by nature, not counted as a loss */
+	SONDE_PAYLOAD_BUFFER = 2, /* arg2 */
+	SONDE_PAYLOAD_IOV = 3,	  /* arg2, arg3 */
+	SONDE_PAYLOAD_MSG = 4,	  /* struct msghdr at arg2 */
+	SONDE_PAYLOAD_MMSG = 5,	  /* struct mmsghdr[arg3] at arg2 */
+};
+
+/* What call `nr` does, if it moves bytes in `direction`. */
+static __always_inline enum sonde_payload_kind sonde_payload_kind(__u64 nr, __u32 direction)
+{
+	if (direction == SONDE_SEND) {
+		switch (nr) {
+		case SONDE_NR_WRITE:
+		case SONDE_NR_SENDTO:
+			return SONDE_PAYLOAD_BUFFER;
+		case SONDE_NR_WRITEV:
+			return SONDE_PAYLOAD_IOV;
+		case SONDE_NR_SENDMSG:
+			return SONDE_PAYLOAD_MSG;
+		case SONDE_NR_SENDMMSG:
+			return SONDE_PAYLOAD_MMSG;
+		case SONDE_NR_SENDFILE:
+			return SONDE_PAYLOAD_FILE;
+		}
+		return SONDE_PAYLOAD_NONE;
+	}
+	switch (nr) {
+	case SONDE_NR_READ:
+	case SONDE_NR_RECVFROM:
+		return SONDE_PAYLOAD_BUFFER;
+	case SONDE_NR_READV:
+		return SONDE_PAYLOAD_IOV;
+	case SONDE_NR_RECVMSG:
+		return SONDE_PAYLOAD_MSG;
+	case SONDE_NR_RECVMMSG:
+		return SONDE_PAYLOAD_MMSG;
+	}
+	return SONDE_PAYLOAD_NONE;
+}
+
+/* Remembers an iovec array. False: user memory was unreadable. */
+static __always_inline bool sonde_payload_iov(struct sonde_scratch *scratch, __u64 iov, __u64 count)
+{
+	scratch->more_segments = count > SONDE_MAX_SEGMENTS;
+	if (count > SONDE_MAX_SEGMENTS)
+		count = SONDE_MAX_SEGMENTS;
+	scratch->segment_count = count;
+	return !bpf_probe_read_user(scratch->segments, count * sizeof(struct sonde_segment),
+				    (void *)iov);
+}
+
+static __always_inline bool sonde_payload_msg(struct sonde_scratch *scratch, __u64 message)
+{
+	__u64 iov[2]; /* pointer, count: neighbours in struct msghdr */
+
+	if (bpf_probe_read_user(iov, sizeof(iov),
+				(void *)(message + offsetof(struct sonde_user_msghdr, iov))))
+		return false;
+	return sonde_payload_iov(scratch, iov[0], iov[1]);
+}
+
+/* Length of all segments followed. */
+static __always_inline __u64 sonde_payload_total(const struct sonde_scratch *scratch)
+{
+	__u64 total = 0;
+	__u32 i;
+
+	for (i = 0; i < SONDE_MAX_SEGMENTS; i++) {
+		if (i >= scratch->segment_count)
+			break;
+		total += scratch->segments[i].length;
+	}
+	return total;
+}
+
+/*
+ * Copies bytes [from, from + count) of the call to payload + to. Returns how many were copied (fewer if they lie in
+ * segments that are not followed), negative if memory could not be read. Global: verified once, whatever calls it.
+ */
+__noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 count, __u32 to)
+{
+	__u32 done = 0;
+	__u64 start = 0;
+	__u32 i;
+
+	/* Both at most one piece, so the sum is within the payload's two. */
+	barrier_var(count);
+	barrier_var(to);
+	if (!scratch || count > SONDE_PIECE_BYTES || to > SONDE_PIECE_BYTES)
+		return -1;
+	if (!scratch->segment_count) {
+		if (bpf_probe_read_user(scratch->payload + to, count, (void *)(scratch->base + from)))
+			return -1;
+		return count;
+	}
+	for (i = 0; i < SONDE_MAX_SEGMENTS; i++) {
+		__u64 length, skip, size;
+		__u64 at = to + done;
+
+		if (i >= scratch->segment_count || done >= count)
+			break;
+		length = scratch->segments[i].length;
+		if ((__u64)from + done < start + length) {
+			skip = from + done - start;
+			size = length - skip;
+			if (size > count - done)
+				size = count - done;
+			/* never: size <= count; at < to + count, and callers keep that to a piece and a tail */
+			barrier_var(size);
+			barrier_var(at);
+			if (size > SONDE_PIECE_BYTES || at > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
+				break;
+			if (bpf_probe_read_user(scratch->payload + at, size,
+						(void *)(scratch->segments[i].base + skip)))
+				return -1;
+			done += size;
+		}
+		start += length;
+	}
+	return done;
+}
+
+#endif

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Family sys_exit, the fallback where the socket tracepoints are missing: the end of every system call, arguments from
+ * the registers, the socket from the file descriptor. Costs every system call on the host about 30 ns. Sees receiving by
+ * splice, which sock_length does not; does not see io_uring, which shows as a hole in positions.
+ */
+#include "core/sonde.bpf.h"
+#include "maps/traced.bpf.h"
+#include "socket/emit.bpf.h"
+#include "socket/fd.bpf.h"
+
+/* Messages of one sendmmsg/recvmmsg call that are followed; more are rare on stream sockets and show as a hole. */
+#define SONDE_MMSG_FOLLOWED 64
+
+static __always_inline bool sonde_is_socket_call(__u64 nr)
+{
+	const __u64 low = 1ULL << SONDE_NR_READ | 1ULL << SONDE_NR_WRITE | 1ULL << SONDE_NR_READV |
+			  1ULL << SONDE_NR_WRITEV | 1ULL << SONDE_NR_SENDFILE | 1ULL << SONDE_NR_SENDTO |
+			  1ULL << SONDE_NR_RECVFROM | 1ULL << SONDE_NR_SENDMSG | 1ULL << SONDE_NR_RECVMSG;
+
+	if (nr < 64)
+		return low >> nr & 1;
+	return nr == SONDE_NR_SPLICE || nr == SONDE_NR_RECVMMSG || nr == SONDE_NR_SENDMMSG;
+}
+
+static __always_inline __u32 sonde_call_direction(__u64 nr)
+{
+	switch (nr) {
+	case SONDE_NR_READ:
+	case SONDE_NR_READV:
+	case SONDE_NR_RECVFROM:
+	case SONDE_NR_RECVMSG:
+	case SONDE_NR_RECVMMSG:
+		return SONDE_RECEIVE;
+	}
+	return SONDE_SEND;
+}
+
+/* MSG_* flags of the call; 0 where it has none. */
+static __always_inline __u64 sonde_call_flags(struct pt_regs *regs, __u64 nr)
+{
+	switch (nr) {
+	case SONDE_NR_RECVFROM:
+	case SONDE_NR_RECVMMSG:
+		return (__u32)SONDE_REG_ARG4(regs);
+	case SONDE_NR_RECVMSG:
+		return (__u32)SONDE_REG_ARG3(regs);
+	}
+	return 0;
+}
+
+static __always_inline int sonde_call_ended(const struct sonde_fd_call *call, struct sonde_socket *state)
+{
+	struct sock *sk = call->sk;
+
+	if (call->direction != SONDE_RECEIVE || !state->opened ||
+	    !(BPF_CORE_READ(sk, sk_shutdown) & SONDE_RCV_SHUTDOWN) ||
+	    __sync_lock_test_and_set(&state->ended, 1))
+		return 0;
+	return sonde_emit_shutdown(state, SONDE_RECEIVE, sonde_fd_end_position(call, state, 0), true);
+}
+
+/* TCP positions are 32 bits. */
+static __always_inline __u64 sonde_call_position(const struct sonde_fd_call *call, __u64 position)
+{
+	return call->family == SONDE_AF_UNIX ? position : (__u32)position;
+}
+
+static __always_inline __u32 sonde_mmsg_length(__u64 vector, __u32 index)
+{
+	__u32 length = 0;
+
+	bpf_probe_read_user(&length, sizeof(length),
+			    (void *)(vector + index * sizeof(struct sonde_user_mmsghdr) +
+				     offsetof(struct sonde_user_mmsghdr, length)));
+	return length;
+}
+
+/* One message of a vector. Returns its length. Global: verified once, not per message. */
+__noinline __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_fd_call *call,
+				   struct sonde_socket *state, __u32 index, __u64 position)
+{
+	__u32 length;
+
+	if (!scratch || !call || !state)
+		return 0;
+	length = sonde_mmsg_length(call->arg2, index);
+	if (!length)
+		return 0;
+	sonde_record_begin(scratch, state, call->direction, length, sonde_call_position(call, position));
+	if (sonde_payload_msg(scratch, call->arg2 + index * sizeof(struct sonde_user_mmsghdr)))
+		sonde_emit_seen(scratch, state, call->sk);
+	else
+		sonde_emit_unseen(scratch, state, call->sk, true);
+	return length;
+}
+
+/* The kernel has written each message's length, so each is exact. */
+__noinline int sonde_call_mmsg(struct sonde_scratch *scratch, struct sonde_fd_call *call,
+			       struct sonde_socket *state)
+{
+	__u64 total = 0, position;
+	__u32 i, count;
+
+	if (!scratch || !call || !state)
+		return 0;
+	count = call->moved;
+	if (count > SONDE_MMSG_FOLLOWED)
+		sonde_drop(SONDE_DROP_SEGMENTS);
+	for (i = 0; i < SONDE_MMSG_FOLLOWED && i < count; i++)
+		total += sonde_mmsg_length(call->arg2, i);
+	position = sonde_fd_end_position(call, state, total) - total;
+	if (state->capture.socket_class >= SONDE_CLASS_TLS)
+		return sonde_count(SONDE_COUNT_QUIET);
+	for (i = 0; i < SONDE_MMSG_FOLLOWED && i < count; i++)
+		position += sonde_call_one_of(scratch, call, state, i, position);
+	return 0;
+}
+
+/* Points scratch at the bytes. False: they cannot be seen. */
+static __always_inline bool sonde_call_payload(struct sonde_scratch *scratch, const struct sonde_fd_call *call)
+{
+	switch (call->kind) {
+	case SONDE_PAYLOAD_BUFFER:
+		scratch->base = call->arg2;
+		return true;
+	case SONDE_PAYLOAD_IOV:
+		return sonde_payload_iov(scratch, call->arg2, call->arg3);
+	case SONDE_PAYLOAD_MSG:
+		return sonde_payload_msg(scratch, call->arg2);
+	default:
+		return false;
+	}
+}
+
+/* Global: a call may be on two descriptors, and is verified once. */
+__noinline int sonde_call(struct sonde_fd_call *call)
+{
+	struct sonde_scratch *scratch = sonde_scratch_get();
+	struct sonde_socket *state;
+	__u64 end;
+
+	if (!call || !scratch || !sonde_fd_socket(call))
+		return 0;
+	state = sonde_fd_state(call);
+	if (!state)
+		return 0;
+	if (!call->moved)
+		return sonde_call_ended(call, state);
+	if (call->kind == SONDE_PAYLOAD_MMSG)
+		return sonde_call_mmsg(scratch, call, state);
+	end = sonde_fd_end_position(call, state, call->moved);
+	if (state->capture.socket_class >= SONDE_CLASS_TLS)
+		return sonde_count(SONDE_COUNT_QUIET);
+	sonde_record_begin(scratch, state, call->direction, call->moved,
+			   sonde_call_position(call, end - call->moved));
+	if (call->flags & SONDE_MSG_TRUNC && call->family != SONDE_AF_UNIX)
+		call->kind = SONDE_PAYLOAD_NONE; /* TCP threw the bytes away */
+	if (sonde_call_payload(scratch, call))
+		return sonde_emit_seen(scratch, state, call->sk);
+	return sonde_emit_unseen(scratch, state, call->sk, call->kind != SONDE_PAYLOAD_FILE);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sonde_sys_exit, struct pt_regs *regs, long ret)
+{
+	__u64 nr = SONDE_REG_NR(regs);
+	struct sonde_fd_call call = {};
+
+	if (ret < 0 || !sonde_is_socket_call(nr) || !sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	if (SONDE_TASK_COMPAT(bpf_get_current_task_btf()))
+		return 0; /* other numbers; their sockets show holes */
+	call.fd = SONDE_REG_ARG1(regs);
+	call.arg2 = SONDE_REG_ARG2(regs);
+	call.arg3 = SONDE_REG_ARG3(regs);
+	call.moved = ret;
+	call.flags = sonde_call_flags(regs, nr);
+	if (call.flags & (SONDE_MSG_PEEK | SONDE_MSG_ERRQUEUE | SONDE_MSG_OOB))
+		return 0;
+	if (nr == SONDE_NR_SPLICE) {
+		call.direction = SONDE_RECEIVE;
+		sonde_call(&call);
+		call.fd = call.arg3;
+	}
+	call.direction = sonde_call_direction(nr);
+	call.kind = sonde_payload_kind(nr, call.direction);
+	return sonde_call(&call);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A probe family as data: what is hooked, what that needs, what it costs, and what to do when it does not work. The
+// manifests are in probes/, src/kernel loads and attaches whatever they say.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace sonde::probe {
+
+// What a family is for. Of one part exactly one family is used; the manifests' order in the registry is the order of
+// preference.
+enum class Part { kSockets, kProcesses, kConnections };
+
+enum class OnFailure {
+  kFatal,   // sonde cannot work without this part: try the fallback, then give up
+  kWarn,    // go on without it, say so
+  kIgnore,  // go on without it
+};
+
+struct Program {
+  std::string_view name;  // in the object; its section says what it is attached to
+  OnFailure on_failure = OnFailure::kFatal;  // of this program within the family
+};
+
+struct Family {
+  std::string_view name;    // as --probes and doctor say it
+  std::string_view object;  // bpf/**/<object>.bpf.c
+  Part part = Part::kSockets;
+  OnFailure on_failure = OnFailure::kFatal;  // when the family and its fallback do not work
+  std::span<const Program> programs;
+  std::span<const std::string_view> tracepoints;  // kernel tracepoints it needs, for an understandable message
+  std::string_view kernel;                        // first kernel that has them
+  std::string_view fallback;                      // family name, or empty
+  std::string_view cost;                          // measured
+  std::string_view without;                       // what is lost when it is off
+  bool socket_table = false;                      // keeps its state in a map instead of on the socket
+};
+
+// Every family sonde knows, preferred ones first. Defined in probes/registry.cpp.
+std::span<const Family* const> Families();
+
+}  // namespace sonde::probe

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The capture policy: how much of each call's bytes is worth copying. Decides from the socket's class and the first
+ * bytes of the call; a body costs a record, not its bytes. Pure: tested and fuzzed natively, run in the kernel.
+ *
+ *            HTTP start          TLS hello         budget used up, nobody knows it
+ *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start--> HTTP1
+ *   any --verdict refused, port not wanted--> REFUSED (for good)
+ */
+#ifndef SONDE_WIRE_CAPTURE_H
+#define SONDE_WIRE_CAPTURE_H
+
+#include <sonde/abi/control.h>
+#include <sonde/abi/record.h>
+#include <sonde/wire/capture_limits.h>
+#include <sonde/wire/head_end.h>
+#include <sonde/wire/sniff.h>
+
+/* NOLINTBEGIN: plain C, compiled on both sides of the kernel boundary */
+
+enum sonde_class {
+	SONDE_CLASS_UNKNOWN = 0, /* everything is copied, within a budget */
+	SONDE_CLASS_HTTP1 = 1,
+	SONDE_CLASS_OTHER = 2,	 /* no records; starts are still looked for, so that a late attach finds HTTP */
+	SONDE_CLASS_TLS = 3,	 /* no records */
+	SONDE_CLASS_REFUSED = 4, /* no records, nothing looked at */
+};
+
+#define SONDE_CAPTURE_PIPELINED 1 /* messages are sent back to back: large records may hold a head anywhere */
+
+struct sonde_capture_direction {
+	__u64 partial;	    /* first bytes of what may become a start, from records too short to tell */
+	__u32 budget;	    /* bytes that may still be copied for this head (or while UNKNOWN) */
+	__u8 partial_bytes; /* 0..7 */
+	__u8 head_open;	    /* the end of the head was not seen yet */
+	__u8 carry;	    /* enum sonde_head_carry */
+	__u8 reserved;
+};
+
+/* Zero-initialised = UNKNOWN, except for the budgets: see sonde_capture_init. */
+struct sonde_capture_state {
+	struct sonde_capture_direction direction[2];
+	__u8 socket_class;   /* enum sonde_class */
+	__u8 flags;	     /* SONDE_CAPTURE_PIPELINED */
+	__u8 last_start;     /* 1 + direction of the last message start, 0 = none or unsure */
+	__u8 last_direction; /* 1 + direction of the last call */
+	__u32 since_start;   /* records since a message start */
+};
+
+struct sonde_capture_call {
+	__u32 direction;
+	__u32 length; /* bytes moved, > 0 */
+	__u32 have;   /* bytes readable in the buffer, as sonde_capture_peek asked */
+	/* out: */
+	__u32 quiet;	/* no record */
+	__u32 captured; /* bytes from the start, <= length; may be more than `have` */
+	__u32 tail;	/* bytes from the end, <= length - captured */
+};
+
+static inline void sonde_capture_init(struct sonde_capture_state *state)
+{
+	state->direction[0].budget = SONDE_UNKNOWN_BUDGET;
+	state->direction[1].budget = SONDE_UNKNOWN_BUDGET;
+}
+
+/* Is it time to ask map sonde_verdicts about this connection? */
+static inline __u32 sonde_capture_asks(const struct sonde_capture_state *state, __u32 direction)
+{
+	if (state->socket_class == SONDE_CLASS_UNKNOWN)
+		return !state->direction[direction & 1].budget;
+	return state->socket_class == SONDE_CLASS_HTTP1 &&
+	       state->since_start % SONDE_ASK_EVERY == SONDE_ASK_EVERY - 1;
+}
+
+/* `verdict`: enum sonde_verdict, 0 = none was given. */
+static inline void sonde_capture_answer(struct sonde_capture_state *state, __u32 verdict)
+{
+	if (verdict == SONDE_VERDICT_REFUSED) {
+		state->socket_class = SONDE_CLASS_REFUSED;
+	} else if (verdict == SONDE_VERDICT_HTTP1) {
+		state->socket_class = SONDE_CLASS_HTTP1;
+		state->direction[0].budget = SONDE_HEAD_BUDGET;
+		state->direction[1].budget = SONDE_HEAD_BUDGET;
+	} else if (state->socket_class == SONDE_CLASS_UNKNOWN) {
+		state->socket_class = SONDE_CLASS_OTHER;
+	}
+}
+
+/* How many bytes sonde_capture_decide wants to see; 0 = none, the call is quiet. */
+static inline __u32 sonde_capture_peek(const struct sonde_capture_state *state, __u32 direction,
+				       __u32 length)
+{
+	switch (state->socket_class) {
+	case SONDE_CLASS_OTHER:
+		return sonde_min(length, SONDE_SNIFF_BYTES);
+	case SONDE_CLASS_TLS:
+	case SONDE_CLASS_REFUSED:
+		return 0;
+	}
+	if (length <= SONDE_SMALL_RECORD)
+		return length;
+	/* Only the middle of a body needs no scan: a new message begins after the other side has spoken. */
+	if (state->socket_class == SONDE_CLASS_HTTP1 && !state->direction[direction & 1].head_open &&
+	    state->last_direction == direction + 1)
+		return SONDE_BODY_PREFIX;
+	return sonde_min(length, SONDE_HEAD_SCAN);
+}
+
+/* Joins the bytes kept from earlier short records with the first ones of this record, and sniffs. */
+static inline __u32 sonde_capture_sniff(struct sonde_capture_state *state,
+					struct sonde_capture_direction *dir, const struct sonde_first_bytes *first,
+					__u32 have)
+{
+	__u32 total = sonde_min(have, SONDE_SNIFF_BYTES);
+	__u32 liberal = state->socket_class == SONDE_CLASS_HTTP1;
+	__u32 kept = dir->partial_bytes & 7;
+	__u64 word = sonde_load_aligned(first, 0) & sonde_byte_mask(total);
+	__u64 next = sonde_load_aligned(first, 8) & (total > 8 ? sonde_byte_mask(total - 8) : 0);
+	__u32 kind;
+
+	if (kept) {
+		next = next << kept * 8 | word >> (8 - kept) * 8;
+		word = word << kept * 8 | dir->partial;
+		total = sonde_min(total + kept, SONDE_SNIFF_BYTES);
+	}
+	kind = sonde_sniff_start(word, next, total, liberal);
+	dir->partial_bytes = 0;
+	if (kind == SONDE_SNIFF_MAYBE && total < 8) {
+		dir->partial = word;
+		dir->partial_bytes = (__u8)total;
+	}
+	return kind;
+}
+
+static inline void sonde_capture_copy(struct sonde_capture_call *call, __u32 captured)
+{
+	call->captured = sonde_min(captured, call->length);
+	call->tail = SONDE_BODY_TAIL;
+	if (call->length - call->captured <= SONDE_BODY_TAIL) {
+		/* A tail that touches the prefix is part of it. */
+		call->captured = call->length;
+		call->tail = 0;
+	}
+}
+
+/* A head is open in this direction and the record is small: all of it is copied, only its end is looked at. */
+static inline void sonde_capture_small_head(struct sonde_capture_direction *dir,
+					    const struct sonde_capture_call *call, const struct sonde_first_bytes *first)
+{
+	__u32 offset = call->have > 8 ? call->have - 8 : 0;
+	__u32 carry = offset ? SONDE_CARRY_NONE : dir->carry;
+	__u32 left = call->have - offset;
+
+	/* have <= SONDE_SMALL_RECORD here; said again for the verifier */
+	offset = sonde_min(offset, SONDE_SMALL_RECORD);
+	if (left && sonde_head_end_step(sonde_load(first, offset), left, &carry))
+		dir->head_open = 0;
+	dir->carry = (__u8)carry;
+	dir->budget -= sonde_min(dir->budget, call->length);
+	if (!dir->budget)
+		dir->head_open = 0;
+}
+
+/* A head is open and the record is large: find the head's end, or copy what may be head. */
+static inline void sonde_capture_large_head(struct sonde_capture_state *state,
+					    struct sonde_capture_direction *dir,
+					    struct sonde_capture_call *call, const struct sonde_first_bytes *first)
+{
+	__u32 carry = dir->carry;
+	__u32 end = sonde_head_end(first, call->have, &carry);
+	__u32 copied;
+
+	dir->carry = (__u8)carry;
+	if (!end) {
+		copied = sonde_min(call->length, dir->budget);
+		dir->budget -= copied;
+		dir->head_open = dir->budget != 0;
+		sonde_capture_copy(call, copied);
+		return;
+	}
+	dir->head_open = 0;
+	if (end + SONDE_SNIFF_BYTES <= call->have && end <= SONDE_HEAD_SCAN - SONDE_SNIFF_BYTES) {
+		__u32 kind = sonde_sniff_start(sonde_load(first, end), sonde_load(first, end + 8),
+					       SONDE_SNIFF_BYTES, 0);
+
+		if (kind == SONDE_SNIFF_REQUEST || kind == SONDE_SNIFF_RESPONSE)
+			state->flags |= SONDE_CAPTURE_PIPELINED;
+	}
+	sonde_capture_copy(call, end + SONDE_AFTER_HEAD);
+}
+
+/* Keeps the book of message starts. Two in one direction, none in the other between: they are sent back to back. */
+static inline void sonde_capture_started(struct sonde_capture_state *state,
+					 struct sonde_capture_direction *dir, __u32 direction,
+					 __u32 kind)
+{
+	if (kind == SONDE_SNIFF_MAYBE) {
+		if (dir->head_open)
+			return;
+	} else if (kind != SONDE_SNIFF_INTERIM) {
+		if (kind != SONDE_SNIFF_TOKEN && state->last_start == direction + 1)
+			state->flags |= SONDE_CAPTURE_PIPELINED;
+		state->last_start = (__u8)(direction + 1);
+	}
+	dir->head_open = 1;
+	dir->carry = SONDE_CARRY_NONE;
+	dir->budget = SONDE_HEAD_BUDGET;
+	state->since_start = 0;
+}
+
+static inline void sonde_capture_http1(struct sonde_capture_state *state, struct sonde_capture_call *call,
+				       const struct sonde_first_bytes *first, __u32 kind)
+{
+	__u32 direction = call->direction & 1;
+	struct sonde_capture_direction *dir = &state->direction[direction];
+
+	state->since_start++;
+	if (kind != SONDE_SNIFF_NONE && kind != SONDE_SNIFF_TLS && kind != SONDE_SNIFF_HTTP2 &&
+	    (kind != SONDE_SNIFF_TOKEN || !dir->head_open))
+		sonde_capture_started(state, dir, direction, kind);
+	if (call->length <= SONDE_SMALL_RECORD) {
+		call->captured = call->length;
+		if (dir->head_open)
+			sonde_capture_small_head(dir, call, first);
+		return;
+	}
+	if (dir->head_open)
+		sonde_capture_large_head(state, dir, call, first);
+	else
+		sonde_capture_copy(call, SONDE_BODY_PREFIX);
+	if (state->flags & SONDE_CAPTURE_PIPELINED)
+		sonde_capture_copy(call, SONDE_HEAD_BUDGET);
+}
+
+static inline void sonde_capture_unknown(struct sonde_capture_state *state,
+					 struct sonde_capture_call *call, __u32 kind)
+{
+	struct sonde_capture_direction *dir = &state->direction[call->direction & 1];
+
+	if (kind == SONDE_SNIFF_TLS) {
+		state->socket_class = SONDE_CLASS_TLS;
+		call->quiet = 1;
+		return;
+	}
+	call->captured = sonde_min(call->length, dir->budget);
+	dir->budget -= call->captured;
+	if (kind == SONDE_SNIFF_HTTP2)
+		state->socket_class = SONDE_CLASS_OTHER;
+}
+
+/*
+ * Decides about one call. `first` holds call->have valid bytes. Ask sonde_capture_asks before.
+ */
+static inline void sonde_capture_decide(struct sonde_capture_state *state, struct sonde_capture_call *call,
+					const struct sonde_first_bytes *first)
+{
+	__u32 kind;
+
+	call->quiet = 0;
+	call->captured = 0;
+	call->tail = 0;
+	if (state->socket_class >= SONDE_CLASS_TLS) {
+		call->quiet = 1;
+		return;
+	}
+	kind = sonde_capture_sniff(state, &state->direction[call->direction & 1], first, call->have);
+	if (state->socket_class != SONDE_CLASS_HTTP1 && kind >= SONDE_SNIFF_REQUEST &&
+	    kind <= SONDE_SNIFF_INTERIM)
+		state->socket_class = SONDE_CLASS_HTTP1;
+	if (state->socket_class == SONDE_CLASS_HTTP1)
+		sonde_capture_http1(state, call, first, kind);
+	else if (state->socket_class == SONDE_CLASS_UNKNOWN)
+		sonde_capture_unknown(state, call, kind);
+	else
+		call->quiet = 1;
+	state->last_direction = (__u8)((call->direction & 1) + 1);
+}
+
+/* A call whose bytes cannot be seen. Returns whether a record is worth making. */
+static inline __u32 sonde_capture_unseen(struct sonde_capture_state *state, __u32 direction, __u32 length)
+{
+	struct sonde_capture_direction *dir = &state->direction[direction & 1];
+
+	if (state->socket_class >= SONDE_CLASS_OTHER)
+		return 0;
+	if (state->socket_class == SONDE_CLASS_UNKNOWN)
+		dir->budget -= sonde_min(dir->budget, length);
+	/* It may have held a message start. */
+	state->last_start = 0;
+	state->last_direction = (__u8)((direction & 1) + 1);
+	dir->partial_bytes = 0;
+	return 1;
+}
+
+/* NOLINTEND */
+
+#endif

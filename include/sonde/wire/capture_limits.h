@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The numbers of the capture policy, in bytes, each with its reason.
+ */
+#ifndef SONDE_WIRE_CAPTURE_LIMITS_H
+#define SONDE_WIRE_CAPTURE_LIMITS_H
+
+/* Per direction, before a connection is called "other protocol": enough for any banner, cheap to be wrong about. */
+#define SONDE_UNKNOWN_BUDGET 512
+
+/* Records up to this are copied whole: most heads are, and a scan would cost more than the copy. */
+#define SONDE_SMALL_RECORD 1024
+
+/* Where the end of a head is looked for in a larger record: four times the usual limit of a cookie-laden head. */
+#define SONDE_HEAD_SCAN 4096
+
+/* Copied behind the end of a head: a chunk-size line, or enough to see that another message begins. */
+#define SONDE_AFTER_HEAD 128
+
+/* Head block limit of the HTTP parser (LimitOptions::max_head_bytes). */
+#define SONDE_HEAD_BUDGET 65536
+
+/* From a body: enough for a chunk-size line at its start ... */
+#define SONDE_BODY_PREFIX 128
+
+/* ... and for "CR LF 0 CR LF CR LF" with a small trailer at its end. */
+#define SONDE_BODY_TAIL 32
+
+/* Bytes of a record that are sniffed. */
+#define SONDE_SNIFF_BYTES 16
+
+/*
+ * Bytes captured in one record. The scratch buffer is twice this (the verifier adds offset and size as if they were
+ * independent) and per-CPU map values are limited to 32 KiB. A larger capture becomes several records.
+ */
+#define SONDE_PIECE_BYTES 8192
+
+/* 64 KiB of head in pieces. */
+#define SONDE_MAX_PIECES (SONDE_HEAD_BUDGET / SONDE_PIECE_BYTES)
+
+/* In HTTP/1, userspace is asked again after so many records without a message start (WebSocket, CONNECT). */
+#define SONDE_ASK_EVERY 32
+
+/* iovec segments followed; more are rare on stream sockets. */
+#define SONDE_MAX_SEGMENTS 16
+
+#endif

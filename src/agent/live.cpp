@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/live.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "admin/admin_server.h"
+#include "agent/command.h"
+#include "agent/notify.h"
+#include "agent/pipeline.h"
+#include "agent/signals.h"
+#include "discovery/discovery.h"
+#include "kernel/kernel.h"
+#include "sonde/base/clock.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/process.h"
+
+namespace sonde::agent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// The reader's timer: short while records come, longer when idle. The ring holds far more than arrives in one period
+// (docs/operating/overhead.md), and process records wake it at once.
+constexpr Milliseconds kBusyPoll{5};
+constexpr Milliseconds kIdlePoll{20};
+
+// A second signal is to end the program at once: back to the default action.
+void LetSignalsKill() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM}) {
+    std::signal(number, SIG_DFL);
+    sigaddset(&set, number);
+  }
+  sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Live>> Live::Create(const Config& config, Command* command) {
+  std::unique_ptr<Live> live(new Live(config, command));
+  if (Status status = live->Attach(); !status.ok()) return status;
+  if (Status status = live->SelectProcesses(); !status.ok()) return status;
+  return live;
+}
+
+Status Live::Attach() {
+  const ProcessReader reader;
+  auto discovery = discovery::Discovery::Create(config_.discovery, *this, reader, metrics_);
+  if (!discovery.ok()) return discovery.status();
+  discovery_ = *std::move(discovery);
+
+  auto pipeline = Pipeline::Create(config_, reader, *this, metrics_);
+  if (!pipeline.ok()) return pipeline.status();
+  pipeline_ = *std::move(pipeline);
+  pipeline_->SetDiscovery(discovery_.get());
+
+  auto admin = admin::AdminServer::Create(config_.admin, metrics_);
+  if (!admin.ok()) return admin.status();
+  admin_ = *std::move(admin);
+
+  auto kernel = kernel::Kernel::Create(
+      config_.capture,
+      {.watch_exec = discovery_->needs_exec_events(),
+       .watch_listen = discovery_->needs_listen_events(),
+       .record_file = config_.record_file},
+      metrics_);
+  if (!kernel.ok()) return kernel.status();
+  kernel_ = *std::move(kernel);
+  return absl::OkStatus();
+}
+
+Status Live::SelectProcesses() {
+  if (command_ != nullptr) return discovery_->Launch(static_cast<uint32_t>(command_->pid()));
+  const discovery::ScanSummary summary = discovery_->Scan();
+  if (summary.missing_pids.empty()) {
+    if (summary.traced == 0) spdlog::info("no process matches yet; waiting for one to start");
+    return absl::OkStatus();
+  }
+  const std::string pids = absl::StrJoin(summary.missing_pids, ", ");
+  if (summary.traced == 0) {
+    return absl::NotFoundError(absl::StrCat("no such process: ", pids,
+                                            " (see `sonde processes` for what can be traced)"));
+  }
+  spdlog::warn("no such process: {}", pids);
+  return absl::OkStatus();
+}
+
+Status Live::Trace(uint32_t tgid) { return kernel_->Trace(tgid); }
+void Live::Untrace(uint32_t tgid) { kernel_->Untrace(tgid); }
+void Live::OnVerdict(ConnectionId connection, bool recognised) {
+  kernel_->SetVerdict(connection, recognised);
+}
+
+Result<int> Live::Loop(Signals& signals) {
+  started_ = Clock::now();
+  std::fputs("sonde: ready\n", stderr);
+  if (admin_ != nullptr) admin_->SetReady();
+  NotifyServiceManager("READY=1");
+  if (command_ != nullptr) {
+    if (Status status = command_->Start(); !status.ok()) return status;
+  }
+  Milliseconds wait = kBusyPoll;
+  while (HandleSignals(signals) && !DurationIsOver()) {
+    const auto records = kernel_->Poll(*pipeline_, wait);
+    if (!records.ok()) return records.status();
+    wait = *records > 0 ? kBusyPoll : kIdlePoll;
+  }
+  return Stop();
+}
+
+// False when it is time to stop.
+bool Live::HandleSignals(Signals& signals) {
+  while (const auto signal = signals.Next()) {
+    if (signal->number == SIGPIPE) continue;
+    if (signal->number == SIGCHLD) {
+      if (command_ == nullptr) continue;
+      if (const auto code = command_->Reap()) {
+        exit_code_ = *code;
+        return false;
+      }
+      continue;
+    }
+    if (command_ != nullptr) {
+      // From the terminal the command has it already: both are in the foreground process group.
+      if (!signal->from_terminal) command_->Signal(signal->number);
+      continue;
+    }
+    if (signal->number != SIGHUP) return false;
+    spdlog::info("SIGHUP: nothing to reload in this version; restart to apply a new configuration");
+  }
+  return true;
+}
+
+bool Live::DurationIsOver() {
+  if (!config_.duration || Clock::now() - started_ < *config_.duration) return false;
+  if (command_ == nullptr) return true;
+  // The command ends first, so that what it still does on the way out is seen.
+  if (!stopping_for_duration_) command_->Signal(SIGTERM);
+  stopping_for_duration_ = true;
+  return false;
+}
+
+Result<int> Live::Stop() {
+  LetSignalsKill();
+  NotifyServiceManager("STOPPING=1");
+  const auto deadline = Clock::now() + config_.shutdown_timeout;
+  kernel_->Detach();
+  const auto records = kernel_->Poll(*pipeline_, Milliseconds(0));
+  if (!records.ok()) return records.status();
+  const size_t undelivered = pipeline_->Finish(deadline);
+  if (undelivered > 0) {
+    std::fprintf(stderr, "sonde: %zu spans could not be delivered within the shutdown timeout\n",
+                 undelivered);
+  }
+  if (stopping_for_duration_ && exit_code_ == 128 + SIGTERM) exit_code_ = 0;  // ended as asked
+  return exit_code_;
+}
+
+}  // namespace sonde::agent

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A running agent: kernel side, discovery and pipeline under one roof, and the loop that drains. Main thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "admin/admin_server.h"
+#include "agent/command.h"
+#include "agent/pipeline.h"
+#include "agent/signals.h"
+#include "discovery/discovery.h"
+#include "kernel/kernel.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/trace_control.h"
+
+namespace sonde::agent {
+
+class Live final : public TraceControl, public VerdictSink {
+ public:
+  // Attaches the probes and marks what the selectors match. `command` may be null.
+  static Result<std::unique_ptr<Live>> Create(const Config& config, Command* command);
+
+  // Drains until a signal, the end of COMMAND or of --duration. The exit code.
+  Result<int> Loop(Signals& signals);
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  Live(const Config& config, Command* command) : config_(config), command_(command) {}
+  Status Attach();
+  Status SelectProcesses();
+  bool HandleSignals(Signals& signals);
+  bool DurationIsOver();
+  Result<int> Stop();
+
+  Status Trace(uint32_t tgid) override;
+  void Untrace(uint32_t tgid) override;
+  void OnVerdict(ConnectionId connection, bool recognised) override;
+
+  const Config& config_;
+  Command* command_;
+  MetricRegistry metrics_;
+  std::unique_ptr<kernel::Kernel> kernel_;
+  std::unique_ptr<discovery::Discovery> discovery_;
+  std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<admin::AdminServer> admin_;
+  TimePoint started_;
+  int exit_code_ = 0;
+  bool stopping_for_duration_ = false;
+};
+
+}  // namespace sonde::agent

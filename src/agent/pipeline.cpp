@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "connection/connection_table.h"
+#include "exporter/exporter_set.h"
+#include "protocol/registry.h"
+#include "resource/resource_stage.h"
+#include "sampler/sampler.h"
+#include "sonde/base/clock.h"
+#include "sonde/base/ids.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/process.h"
+#include "sonde/pipeline/protocol.h"
+#include "sonde/pipeline/span.h"
+#include "span/span_builder.h"
+#include "trace/trace_stage.h"
+
+namespace sonde::agent {
+namespace {
+
+constexpr uint64_t kClockRefreshNs = 1'000'000'000;
+
+// Moves the value out, or hands the error to the caller.
+template <typename T>
+Status Take(Result<T> result, T& into) {
+  if (!result.ok()) return result.status();
+  into = *std::move(result);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config, const ProcessReader& reader,
+                                                   VerdictSink& verdicts, MetricRegistry& metrics) {
+  std::unique_ptr<Pipeline> p(new Pipeline());
+  Status status = Take(exporter::CreateExporters(config, metrics), p->exporters_);
+  if (status.ok()) {
+    status = Take(sampler::Sampler::Create(config.sampler, *p->exporters_, metrics), p->sampler_);
+  }
+  if (status.ok()) {
+    status = Take(resource::ResourceStage::Create(config.resource, reader, metrics), p->resources_);
+  }
+  if (status.ok()) {
+    status = Take(span::SpanBuilder::Create(config.routes, config.redaction,
+                                            config.attribute_limits, metrics),
+                  p->spans_);
+  }
+  if (status.ok()) {
+    status = Take(
+        trace::TraceStage::Create(config.linking, *p, *p->sampler_, IdGenerator(), metrics),
+        p->traces_);
+  }
+  if (status.ok()) {
+    status = Take(connection::ConnectionTable::Create(config.limits,
+                                                      protocol::RegisteredProtocols(), *p->traces_,
+                                                      verdicts, metrics),
+                  p->connections_);
+  }
+  if (!status.ok()) return status;
+  return p;
+}
+
+void Pipeline::SetClock(const WallClock& clock) {
+  clock_ = clock;
+  clock_is_live_ = false;
+}
+
+void Pipeline::OnOpen(const OpenEvent& event) { connections_->OnOpen(event); }
+
+void Pipeline::OnData(const DataEvent& event) { connections_->OnData(event); }
+
+void Pipeline::OnShutdown(const ShutdownEvent& event) { connections_->OnShutdown(event); }
+
+void Pipeline::OnProcess(const ProcessEvent& event) {
+  ProcessEvent decided = event;
+  if (discovery_ != nullptr) decided.traced = discovery_->OnProcess(event);
+  resources_->OnProcess(decided);
+  if (event.change == ProcessChange::kExit) {
+    connections_->OnProcess(decided);
+    traces_->OnProcessExit(event.tgid);
+  }
+}
+
+void Pipeline::OnTick(uint64_t mono_ns) {
+  now_mono_ns_ = std::max(now_mono_ns_, mono_ns);
+  if (clock_is_live_ && now_mono_ns_ - clock_read_mono_ns_ >= kClockRefreshNs) {
+    clock_.Refresh();
+    clock_read_mono_ns_ = now_mono_ns_;
+  }
+  connections_->OnTick(mono_ns);
+  traces_->OnTick(mono_ns);
+  resources_->OnTick(mono_ns);
+  exporters_->OnTick(mono_ns);
+}
+
+Span Pipeline::Build(const Exchange& exchange) {
+  std::shared_ptr<const Resource> resource = exchange.connection->wire
+                                                 ? resources_->ForWire()
+                                                 : resources_->ForProcess(exchange.tgid());
+  Span span = spans_->Build(exchange, resource->service_name, clock_);
+  span.resource = std::move(resource);
+  return span;
+}
+
+size_t Pipeline::Finish(std::chrono::steady_clock::time_point deadline) {
+  connections_->Shutdown(now_mono_ns_);
+  traces_->Shutdown();
+  return exporters_->Shutdown(deadline);
+}
+
+}  // namespace sonde::agent

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The only file that knows every stage: joins them in the order of docs/life-of-a-request.md. Drain thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "connection/connection_table.h"
+#include "discovery/discovery.h"
+#include "exporter/exporter_set.h"
+#include "resource/resource_stage.h"
+#include "sampler/sampler.h"
+#include "sonde/base/clock.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/process.h"
+#include "sonde/pipeline/protocol.h"
+#include "sonde/pipeline/span.h"
+#include "sonde/pipeline/span_factory.h"
+#include "span/span_builder.h"
+#include "trace/trace_stage.h"
+
+namespace sonde::agent {
+
+class Pipeline final : public EventHandler, public SpanFactory {
+ public:
+  // `verdicts` and `metrics` outlive it. `reader` is ProcessReader::None() for a replay.
+  static Result<std::unique_ptr<Pipeline>> Create(const Config& config, const ProcessReader& reader,
+                                                  VerdictSink& verdicts, MetricRegistry& metrics);
+
+  // Live only: decides about processes before the other stages hear of them.
+  void SetDiscovery(discovery::Discovery* discovery) { discovery_ = discovery; }
+  // Replay only: the wall clock of the recording, which does not move.
+  void SetClock(const WallClock& clock);
+  resource::ResourceStage& resources() { return *resources_; }
+
+  void OnOpen(const OpenEvent& event) override;
+  void OnData(const DataEvent& event) override;
+  void OnShutdown(const ShutdownEvent& event) override;
+  void OnProcess(const ProcessEvent& event) override;
+  void OnTick(uint64_t mono_ns) override;
+
+  // Closes what is open as unfinished, releases what is held and delivers until `deadline`. Returns the number of spans
+  // that could not be delivered.
+  size_t Finish(std::chrono::steady_clock::time_point deadline);
+
+ private:
+  Pipeline() = default;
+  Span Build(const Exchange& exchange) override;
+
+  WallClock clock_;
+  bool clock_is_live_ = true;
+  uint64_t now_mono_ns_ = 0;
+  uint64_t clock_read_mono_ns_ = 0;
+  discovery::Discovery* discovery_ = nullptr;
+  std::unique_ptr<exporter::ExporterSet> exporters_;
+  std::unique_ptr<sampler::Sampler> sampler_;
+  std::unique_ptr<resource::ResourceStage> resources_;
+  std::unique_ptr<span::SpanBuilder> spans_;
+  std::unique_ptr<trace::TraceStage> traces_;
+  std::unique_ptr<connection::ConnectionTable> connections_;
+};
+
+}  // namespace sonde::agent

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/processes.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "agent/exit_code.h"
+#include "config/invocation.h"
+#include "discovery/processes_report.h"
+#include "discovery/selection.h"
+#include "resource/resource_stage.h"
+#include "sonde/base/metrics.h"
+#include "sonde/pipeline/process.h"
+
+namespace sonde::agent {
+namespace {
+
+// 0 = not a terminal: nothing is shortened.
+size_t TerminalWidth() {
+  winsize size{};
+  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
+}  // namespace
+
+int Processes(const config::Invocation& invocation) {
+  const ProcessReader reader;
+  MetricRegistry metrics;
+  const auto selection = discovery::Selection::Create(invocation.config.discovery);
+  if (!selection.ok()) return Fail(selection.status());
+  auto resources =
+      resource::ResourceStage::Create(invocation.config.resource, reader, metrics);
+  if (!resources.ok()) return Fail(resources.status());
+  const auto candidates = discovery::ListCandidates(
+      reader, *selection,
+      [&](uint32_t pid) { return (*resources)->ForProcess(pid)->service_name; });
+  const std::string text = invocation.output == config::OutputFormat::kJson
+                               ? discovery::ToJson(candidates)
+                               : discovery::ToTable(candidates, TerminalWidth());
+  std::fputs(text.c_str(), stdout);
+  if (!text.empty() && text.back() != '\n') std::fputc('\n', stdout);
+  return kExitDone;
+}
+
+}  // namespace sonde::agent

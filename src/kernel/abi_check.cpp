@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proves the sizes of include/sonde/abi for this compiler; bpf/core/abi_check.bpf.h does it for the kernel's. That the
+// fields stand at the same places is tested against the objects' BTF.
+#include "sonde/abi/control.h"
+#include "sonde/abi/record.h"
+#include "sonde/abi/recording.h"
+#include "sonde/pipeline/event.h"
+
+namespace sonde::kernel {
+
+static_assert(sizeof(sonde_record_header) == SONDE_HEADER_BYTES);
+static_assert(sizeof(sonde_data_record) == SONDE_DATA_RECORD_BYTES);
+static_assert(sizeof(sonde_open_record) == SONDE_OPEN_RECORD_BYTES);
+static_assert(sizeof(sonde_shutdown_record) == SONDE_SHUTDOWN_RECORD_BYTES);
+static_assert(sizeof(sonde_process_record) == SONDE_PROCESS_RECORD_BYTES);
+static_assert(sizeof(sonde_settings) == SONDE_SETTINGS_BYTES);
+static_assert(sizeof(sonde_recording_header) == SONDE_RECORDING_HEADER_BYTES);
+static_assert(sizeof(sonde_resource_record) == SONDE_RESOURCE_RECORD_BYTES);
+
+// The typed events use the same numbers.
+static_assert(static_cast<int>(Direction::kReceive) == SONDE_RECEIVE);
+static_assert(static_cast<int>(Direction::kSend) == SONDE_SEND);
+static_assert(static_cast<int>(Source::kSocket) == SONDE_SOURCE_SOCKET);
+static_assert(static_cast<int>(Transport::kTcp) == SONDE_TRANSPORT_TCP);
+static_assert(static_cast<int>(Transport::kUnix) == SONDE_TRANSPORT_UNIX);
+
+}  // namespace sonde::kernel

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/host.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
+#include <bpf/btf.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+
+#include "sonde/base/result.h"
+
+namespace sonde::kernel {
+namespace {
+
+// Numbers of <linux/capability.h>.
+struct Capability {
+  const char* name;
+  int bit;
+};
+constexpr Capability kSysPtrace = {"CAP_SYS_PTRACE", 19};
+constexpr Capability kSysAdmin = {"CAP_SYS_ADMIN", 21};
+constexpr Capability kPerfmon = {"CAP_PERFMON", 38};
+constexpr Capability kBpf = {"CAP_BPF", 39};
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+// The hexadecimal CapEff line of /proc/self/status.
+uint64_t EffectiveCapabilities(const std::string& status) {
+  const size_t at = status.find("CapEff:");
+  if (at == std::string::npos) return 0;
+  return std::strtoull(status.c_str() + at + 7, nullptr, 16);
+}
+
+bool Has(uint64_t capabilities, Capability capability) { return (capabilities >> capability.bit & 1) != 0; }
+
+// "none [integrity] confidentiality" -> "integrity"
+std::string ActiveLockdown(const std::string& text) {
+  const size_t from = text.find('[');
+  const size_t to = text.find(']');
+  if (from == std::string::npos || to == std::string::npos || to < from) return "";
+  return text.substr(from + 1, to - from - 1);
+}
+
+void AddMissingCapability(Host& host, Capability capability, const char* why) {
+  host.missing.push_back(
+      {true, absl::StrCat(capability.name, " is missing: ", why),
+       geteuid() == 0 ? absl::StrCat("add ", capability.name, " to the container or service")
+                      : absl::StrCat("run as root (sudo), or grant ", capability.name)});
+}
+
+void CheckCapabilities(Host& host, uint64_t effective) {
+  for (const Capability& capability : {kBpf, kPerfmon, kSysPtrace, kSysAdmin}) {
+    if (Has(effective, capability)) host.capabilities.emplace_back(capability.name);
+  }
+  const bool admin = Has(effective, kSysAdmin);
+  if (!admin && !Has(effective, kBpf)) AddMissingCapability(host, kBpf, "no program can be loaded");
+  if (!admin && !Has(effective, kPerfmon)) AddMissingCapability(host, kPerfmon, "no tracepoint can be attached");
+  if (!Has(effective, kSysPtrace)) {
+    AddMissingCapability(host, kSysPtrace, "other users' processes cannot be identified");
+  }
+}
+
+}  // namespace
+
+Host ReadHost(const std::string& root) {
+  Host host;
+  host.kernel_release = ReadText(root + "/proc/sys/kernel/osrelease");
+  host.btf = access((root + "/sys/kernel/btf/vmlinux").c_str(), R_OK) == 0;
+  host.lockdown = ActiveLockdown(ReadText(root + "/sys/kernel/security/lockdown"));
+  host.bpf_stats = ReadText(root + "/proc/sys/kernel/bpf_stats_enabled") == "1";
+  rlimit limit = {};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  host.memlock_bytes = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+  CheckCapabilities(host, EffectiveCapabilities(ReadText(root + "/proc/self/status")));
+  if (!host.btf) {
+    host.missing.push_back({false, "the kernel has no BTF type information (/sys/kernel/btf/vmlinux)",
+                            "use a kernel built with CONFIG_DEBUG_INFO_BTF=y"});
+  }
+  if (host.lockdown == "confidentiality") {
+    host.missing.push_back({false, "kernel lockdown is in confidentiality mode: programs may not read memory",
+                            "boot with lockdown=integrity or without lockdown"});
+  }
+  return host;
+}
+
+Status CheckHost(const Host& host) {
+  if (host.missing.empty()) return absl::OkStatus();
+  std::string message;
+  bool permission = false;
+  for (const Missing& missing : host.missing) {
+    permission |= missing.permission;
+    absl::StrAppend(&message, message.empty() ? "" : "\n", missing.what, "; ", missing.remedy);
+  }
+  return permission ? absl::PermissionDeniedError(message) : absl::UnimplementedError(message);
+}
+
+bool HasTracepoint(const std::string& name) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+  return types != nullptr &&
+         btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
+}
+
+}  // namespace sonde::kernel

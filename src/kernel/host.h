@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this host and this process allow, read from /proc and /sys: before anything is loaded, so that the operator hears
+// of a missing capability instead of "Operation not permitted".
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sonde/base/result.h"
+
+namespace sonde::kernel {
+
+struct Missing {
+  bool permission = false;  // a privilege (else: a kernel feature)
+  std::string what;
+  std::string remedy;
+};
+
+struct Host {
+  std::string kernel_release;
+  bool btf = false;
+  std::string lockdown;  // "none", "integrity", "confidentiality"; "" = the kernel has no lockdown
+  bool bpf_stats = false;
+  uint64_t memlock_bytes = 0;  // RLIMIT_MEMLOCK; UINT64_MAX = unlimited
+  std::vector<std::string> capabilities;  // of those that matter here, the effective ones
+  std::vector<Missing> missing;           // what makes capture impossible
+};
+
+// `root` is prefixed to /proc and /sys, for tests.
+Host ReadHost(const std::string& root = "");
+
+// OK, or one line per missing thing with its remedy.
+Status CheckHost(const Host& host);
+
+// Does the kernel describe tracepoint `name` in its BTF? False too if there is no BTF.
+bool HasTracepoint(const std::string& name);
+
+}  // namespace sonde::kernel

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/loaded_family.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "kernel/libbpf_log.h"
+#include "kernel/objects.h"
+#include "kernel/shared_maps.h"
+#include "sonde/abi/control.h"
+#include "sonde/base/result.h"
+#include "sonde/probe/family.h"
+
+namespace sonde::kernel {
+namespace {
+
+Status Failure(const probe::Family& family, std::string_view step, int error, const LibbpfLog& log) {
+  if (error < 0) error = -error;
+  std::string message = absl::StrCat(step, " ", family.object, ": ", std::strerror(error));
+  if (const std::string said = log.FirstWarning(); !said.empty()) absl::StrAppend(&message, " (", said, ")");
+  return error == EPERM || error == EACCES ? absl::PermissionDeniedError(message)
+                                           : absl::UnimplementedError(message);
+}
+
+// Where variable `name` stands in the object's read-only data; false if it has none.
+bool FindVariable(const btf* types, const char* name, size_t& offset, size_t& size) {
+  const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  if (section < 0) return false;
+  const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
+  const btf_var_secinfo* variables = btf_var_secinfos(type);
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    const btf_type* variable = btf__type_by_id(types, variables[i].type);
+    if (std::strcmp(btf__name_by_offset(types, variable->name_off), name) == 0) {
+      offset = variables[i].offset;
+      size = variables[i].size;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Writes the settings into the object before it is loaded.
+Status WriteSettings(bpf_object* object, const sonde_settings& settings) {
+  size_t offset = 0;
+  size_t size = 0;
+  if (!FindVariable(bpf_object__btf(object), "sonde_settings", offset, size)) {
+    return absl::InternalError("object has no sonde_settings");
+  }
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string_view name = bpf_map__name(map);
+    if (!bpf_map__is_internal(map) || !name.ends_with(".rodata")) continue;
+    size_t bytes = 0;
+    auto* data = static_cast<char*>(bpf_map__initial_value(map, &bytes));
+    if (data == nullptr || size != sizeof(settings) || offset + size > bytes) break;
+    std::memcpy(data + offset, &settings, sizeof(settings));
+    return absl::OkStatus();
+  }
+  return absl::InternalError("settings do not fit the object");
+}
+
+}  // namespace
+
+void LoadedFamily::ObjectCloser::operator()(bpf_object* object) const { bpf_object__close(object); }
+
+LoadedFamily::LoadedFamily(const probe::Family& family, ObjectPtr object)
+    : family_(family), object_(std::move(object)) {}
+
+LoadedFamily::~LoadedFamily() {
+  for (bpf_link* link : links_) bpf_link__destroy(link);
+}
+
+Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& family,
+                                                         const sonde_settings& settings, SharedMaps& maps) {
+  const LibbpfLog log;
+  const std::string_view bytes = ObjectBytes(family.object);
+  bpf_object_open_opts options = {};
+  options.sz = sizeof(options);
+  const std::string name(family.object);
+  options.object_name = name.c_str();
+  ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
+  if (object == nullptr) return Failure(family, "cannot open", errno, log);
+  if (Status status = WriteSettings(object.get(), settings); !status.ok()) return status;
+  if (Status status = maps.Prepare(object.get()); !status.ok()) return status;
+  if (const int error = bpf_object__load(object.get()); error != 0) {
+    return Failure(family, "cannot load", error, log);
+  }
+  std::unique_ptr<LoadedFamily> loaded(new LoadedFamily(family, std::move(object)));
+  if (Status status = loaded->Attach(); !status.ok()) return status;
+  if (Status status = maps.Keep(loaded->object()); !status.ok()) return status;
+  return loaded;
+}
+
+Status LoadedFamily::Attach() {
+  const LibbpfLog log;
+  for (const probe::Program& program : family_.programs) {
+    const std::string name(program.name);
+    bpf_program* found = bpf_object__find_program_by_name(object_.get(), name.c_str());
+    bpf_link* link = found == nullptr ? nullptr : bpf_program__attach(found);
+    if (link != nullptr) {
+      links_.push_back(link);
+      continue;
+    }
+    const int error = found == nullptr ? ENOENT : errno;
+    if (program.on_failure == probe::OnFailure::kFatal) {
+      return Failure(family_, absl::StrCat("cannot attach ", name, " of"), error, log);
+    }
+    if (program.on_failure == probe::OnFailure::kWarn) {
+      spdlog::warn("{}: cannot attach {}: {}", family_.name, name, std::strerror(error));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sonde::kernel

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/objects.h"
+
+#include <cstddef>
+#include <string_view>
+
+#include "process.skel.h"
+#include "sock_length.skel.h"
+#include "sys_exit.skel.h"
+#include "tcp_state.skel.h"
+
+namespace sonde::kernel {
+namespace {
+
+std::string_view Bytes(const void* (*elf)(size_t*)) {
+  size_t size = 0;
+  const void* data = elf(&size);
+  return {static_cast<const char*>(data), size};
+}
+
+}  // namespace
+
+std::string_view ObjectBytes(std::string_view name) {
+  if (name == "sock_length") return Bytes(sock_length_bpf__elf_bytes);
+  if (name == "sys_exit") return Bytes(sys_exit_bpf__elf_bytes);
+  if (name == "process") return Bytes(process_bpf__elf_bytes);
+  if (name == "tcp_state") return Bytes(tcp_state_bpf__elf_bytes);
+  return {};
+}
+
+}  // namespace sonde::kernel

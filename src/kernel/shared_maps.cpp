@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/shared_maps.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "kernel/file_descriptor.h"
+#include "sonde/base/result.h"
+
+namespace sonde::kernel {
+namespace {
+
+Status MapError(const char* what, const bpf_map* map, int error) {
+  return absl::InternalError(
+      absl::StrCat(what, " ", bpf_map__name(map), ": ", std::strerror(error < 0 ? -error : error)));
+}
+
+}  // namespace
+
+Status SharedMaps::Prepare(bpf_object* object) const {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    if (bpf_map__is_internal(map)) continue;
+    const std::string_view name = bpf_map__name(map);
+    if (const int known = fd(name); known >= 0) {
+      if (const int error = bpf_map__reuse_fd(map, known); error != 0) {
+        return MapError("cannot share map", map, error);
+      }
+      continue;
+    }
+    int error = 0;
+    if (name == "sonde_ring") {
+      error = bpf_map__set_max_entries(map, static_cast<uint32_t>(sizes_.ring_bytes));
+    } else if (name == "sonde_sockets" && !sizes_.socket_table) {
+      error = bpf_map__set_max_entries(map, 1);
+    }
+    if (error != 0) return MapError("cannot size map", map, error);
+  }
+  return absl::OkStatus();
+}
+
+Status SharedMaps::Keep(bpf_object* object) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string_view name = bpf_map__name(map);
+    if (bpf_map__is_internal(map) || fd(name) >= 0) continue;
+    auto copy = FileDescriptor::DuplicateOf(bpf_map__fd(map));
+    if (!copy.valid()) return MapError("cannot keep map", map, errno);
+    maps_.emplace(name, std::move(copy));
+  }
+  return absl::OkStatus();
+}
+
+int SharedMaps::fd(std::string_view name) const {
+  const auto found = maps_.find(name);
+  return found == maps_.end() ? -1 : found->second.get();
+}
+
+}  // namespace sonde::kernel
