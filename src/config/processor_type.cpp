@@ -70,15 +70,16 @@ class ProcessorListType final : public ValueType {
     in.draft.exporters_chosen = true;
     std::optional<BatchOptions> first;
     for (size_t i = 0; i < node.items.size(); ++i) {
-      const BatchOptions defaults;
-      in.draft.config.batch = defaults;
-      ReadProcessor(node.items[i], At(in, in.path + "[" + std::to_string(i) + "]", node.items[i]));
-      const BatchOptions& now = in.draft.config.batch;
-      if (!first) first = now;
-      if (!Same(*first, now)) {
-        At(in, in.path, node.items[i]).Reject("batch settings must be the same in every processor");
+      const YamlNode& item = node.items[i];
+      in.draft.config.batch = BatchOptions{};
+      ReadProcessor(item, At(in, in.path + "[" + std::to_string(i) + "]", item));
+      if (item.Find("batch") == nullptr) continue;
+      if (!first) first = in.draft.config.batch;
+      if (!Same(*first, in.draft.config.batch)) {
+        At(in, in.path, item).Reject("batch settings must be the same in every processor");
       }
     }
+    in.draft.config.batch = first.value_or(BatchOptions{});
     if (node.items.empty()) {  // what `--export none` is called here
       ExporterDraft none;
       none.options.kind = ExporterKind::kNone;

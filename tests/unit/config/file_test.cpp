@@ -275,8 +275,9 @@ TEST(File, EveryMistakeIsNamedUpToABound) {
 TEST(File, SubstitutionGivesTypes) {
   const auto result = ParseFile("sonde: {limits: {connections: '${N}'}}\n", {{"N", "99"}});
   EXPECT_FALSE(result.ok());  // quoted: a string
-  const auto plain = ParseFile(
-      "sonde: {limits: {connections: ${N:-98}}, admin: {listen: \"${H}:1\"}}\n", {{"H", "host"}});
+  const auto plain =
+      ParseFile("sonde:\n  limits:\n    connections: ${N:-98}\n  admin:\n    listen: ${H}:1\n",
+                {{"H", "host"}});
   ASSERT_TRUE(plain.ok()) << plain.status();
   EXPECT_EQ(plain->config.limits.max_connections, 98U);
   EXPECT_EQ(plain->config.admin.listen, "host:1");
