@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every probe family, preferred ones first within each part.
-#include "probes/manifests.h"
+#include "probes/registry.h"
+
+#include <span>
+
+#include "sonde/probe/family.h"
 
 namespace sonde::probe {
 namespace {
 
-constexpr const Family* kFamilies[] = {&kSockLength, &kSysExit, &kProcess, &kTcpState};
+const Family* const kFamilies[] = {&kProcess, &kTcpState, &kSockLength, &kSysExit};
 
 }  // namespace
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "admin/admin_server.h"
@@ -20,6 +21,8 @@
 #include "agent/signals.h"
 #include "discovery/discovery.h"
 #include "kernel/kernel.h"
+#include "kernel/recording_writer.h"
+#include "resource/resource_json.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -67,9 +70,12 @@ Status Live::Attach() {
   pipeline_ = *std::move(pipeline);
   pipeline_->SetDiscovery(discovery_.get());
 
-  auto admin = admin::AdminServer::Create(config_.admin, metrics_);
+  std::string warning;
+  auto admin = admin::AdminServer::Create(
+      config_.admin, metrics_, [this] { return ready_.load(); }, &warning);
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
+  if (!warning.empty()) spdlog::warn("{}", warning);
 
   auto kernel = kernel::Kernel::Create(
       config_.capture,
@@ -79,6 +85,11 @@ Status Live::Attach() {
       metrics_);
   if (!kernel.ok()) return kernel.status();
   kernel_ = *std::move(kernel);
+  if (kernel::RecordingWriter* recording = kernel_->recording(); recording != nullptr) {
+    pipeline_->SetResourceObserver([recording](uint32_t tgid, const Resource& resource) {
+      recording->WriteResource(tgid, resource::ToJson(resource));
+    });
+  }
   return absl::OkStatus();
 }
 
@@ -107,7 +118,7 @@ void Live::OnVerdict(ConnectionId connection, bool recognised) {
 Result<int> Live::Loop(Signals& signals) {
   started_ = Clock::now();
   std::fputs("sonde: ready\n", stderr);
-  if (admin_ != nullptr) admin_->SetReady();
+  ready_ = true;
   NotifyServiceManager("READY=1");
   if (command_ != nullptr) {
     if (Status status = command_->Start(); !status.ok()) return status;
@@ -155,6 +166,7 @@ bool Live::DurationIsOver() {
 
 Result<int> Live::Stop() {
   LetSignalsKill();
+  ready_ = false;
   NotifyServiceManager("STOPPING=1");
   const auto deadline = Clock::now() + config_.shutdown_timeout;
   kernel_->Detach();

@@ -2,6 +2,7 @@
 // A running agent: kernel side, discovery and pipeline under one roof, and the loop that drains. Main thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,7 @@
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/trace_control.h"
 
 namespace sonde::agent {
@@ -50,6 +52,7 @@ class Live final : public TraceControl, public VerdictSink {
   std::unique_ptr<discovery::Discovery> discovery_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<admin::AdminServer> admin_;
+  std::atomic<bool> ready_{false};  // read by the admin threads
   TimePoint started_;
   int exit_code_ = 0;
   bool stopping_for_duration_ = false;

@@ -109,6 +109,11 @@ Span Pipeline::Build(const Exchange& exchange) {
                                                  ? resources_->ForWire()
                                                  : resources_->ForProcess(exchange.tgid());
   Span span = spans_->Build(exchange, resource->service_name, clock_);
+  if (observer_ != nullptr) {
+    const Resource*& known = observed_[exchange.tgid()];
+    if (known != resource.get()) observer_(exchange.tgid(), *resource);
+    known = resource.get();
+  }
   span.resource = std::move(resource);
   return span;
 }

@@ -2,10 +2,14 @@
 // The only file that knows every stage: joins them in the order of docs/life-of-a-request.md. Drain thread.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "connection/connection_table.h"
 #include "discovery/discovery.h"
@@ -37,6 +41,9 @@ class Pipeline final : public EventHandler, public SpanFactory {
   void SetDiscovery(discovery::Discovery* discovery) { discovery_ = discovery; }
   // Replay only: the wall clock of the recording, which does not move.
   void SetClock(const WallClock& clock);
+  // Recording: hears of a process's resource before its first span, and again when it has changed.
+  using ResourceObserver = std::function<void(uint32_t tgid, const Resource& resource)>;
+  void SetResourceObserver(ResourceObserver observer) { observer_ = std::move(observer); }
   resource::ResourceStage& resources() { return *resources_; }
 
   void OnOpen(const OpenEvent& event) override;
@@ -58,6 +65,8 @@ class Pipeline final : public EventHandler, public SpanFactory {
   uint64_t now_mono_ns_ = 0;
   uint64_t clock_read_mono_ns_ = 0;
   discovery::Discovery* discovery_ = nullptr;
+  ResourceObserver observer_;
+  absl::flat_hash_map<uint32_t, const Resource*> observed_;
   std::unique_ptr<exporter::ExporterSet> exporters_;
   std::unique_ptr<sampler::Sampler> sampler_;
   std::unique_ptr<resource::ResourceStage> resources_;

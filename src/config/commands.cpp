@@ -49,7 +49,7 @@ std::vector<FlagSpec> MakeFlags() {
   std::vector<FlagSpec> flags{
       {"--export",
        "WHAT",
-       "console, otlp, file=PATH or none. Default: otlp if an endpoint is given, "
+       "console, otlp, file=PATH, zipkin=URL or none. Default: otlp if an endpoint is given, "
        "else console.",
        std::string(kExporting),
        {"SONDE_EXPORT", "OTEL_TRACES_EXPORTER"},

@@ -126,6 +126,13 @@ Status ResolveEndpoint(ExporterDraft& exporter) {
   return absl::OkStatus();
 }
 
+bool IsHttpUrl(std::string_view text) {
+  const auto url = Split(text);
+  if (!url) return false;
+  const std::string scheme = Lower(url->scheme);
+  return scheme == "http" || scheme == "https";
+}
+
 std::string MaskUserInfo(std::string_view url) {
   const size_t scheme = url.find("://");
   const size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;

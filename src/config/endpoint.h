@@ -17,6 +17,9 @@ namespace sonde::config {
 // 443 after https://, else 4317.
 Status ResolveEndpoint(ExporterDraft& exporter);
 
+// http://HOST... or https://HOST..., with a valid port if there is one.
+bool IsHttpUrl(std::string_view text);
+
 // user:password@ in a URL becomes *****@.
 std::string MaskUserInfo(std::string_view url);
 

@@ -137,6 +137,23 @@ class ProtocolType final : public ScalarType {
   YamlNode Get(Draft&) const override { return {}; }
 };
 
+class ZipkinEndpointType final : public ScalarType {
+ public:
+  std::string Describe() const override { return "an http or https URL"; }
+  Json Schema() const override { return {{"type", "string"}, {"minLength", 1}}; }
+
+ protected:
+  bool Set(const YamlNode& scalar, Draft& draft) const override {
+    if (!IsHttpUrl(scalar.text)) return false;
+    draft.exporter.options.target = scalar.text;
+    return true;
+  }
+  YamlNode Get(Draft& draft) const override {
+    const std::string& url = draft.exporter.options.target;
+    return url.empty() ? YamlNode{} : YamlNode::Scalar(MaskUserInfo(url), true);
+  }
+};
+
 // A file as OpenTelemetry writes it: stdout, or a file URI; a plain path is understood too.
 class OutputStreamType final : public ScalarType {
  public:
@@ -157,7 +174,7 @@ class OutputStreamType final : public ScalarType {
   }
   YamlNode Get(Draft& draft) const override {
     const std::string& target = draft.exporter.options.target;
-    if (target == "-") return YamlNode::Scalar("stdout");
+    if (target == "-" || target.empty()) return YamlNode::Scalar("stdout");
     return YamlNode::Scalar(target.starts_with('/') ? "file://" + target : target, true);
   }
 };
@@ -194,6 +211,16 @@ const KeyTable& FileExporterKeys() {
                                {},
                                "Where OTLP/JSON lines are written.",
                                std::make_shared<OutputStreamType>()}};
+  return table;
+}
+
+const KeyTable& ZipkinKeys() {
+  static const KeyTable table{{"endpoint",
+                               "",
+                               "",
+                               {"OTEL_EXPORTER_ZIPKIN_ENDPOINT"},
+                               "Where spans are sent. Default: http://localhost:9411/api/v2/spans.",
+                               std::make_shared<ZipkinEndpointType>()}};
   return table;
 }
 

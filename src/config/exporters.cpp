@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "config/draft.h"
-#include "config/not_here.h"
+#include "config/endpoint.h"
 #include "config/origin.h"
 #include "sonde/config/config.h"
 
 namespace sonde::config {
 namespace {
 
-constexpr std::string_view kExpected = "expected console, otlp, file=PATH or none";
+constexpr std::string_view kExpected = "expected console, otlp, file=PATH, zipkin=URL or none";
 
 // The OTLP exporter that the file configured, so that choosing `otlp` keeps its endpoint.
 ExporterDraft OtlpFrom(const std::vector<ExporterDraft>& present) {
@@ -44,8 +44,9 @@ Result<ExporterDraft> Parse(const std::string& spec, const std::vector<ExporterD
   } else if (name == "file" && !target.empty()) {
     exporter.options.kind = ExporterKind::kFile;
     exporter.options.target = target;
-  } else if (const auto reason = WhyExporterIsNotHere(name); !reason.empty()) {
-    return absl::InvalidArgumentError("exporter " + name + " is " + std::string(reason));
+  } else if (name == "zipkin" && (!has_target || IsHttpUrl(target))) {
+    exporter.options.kind = ExporterKind::kZipkin;
+    exporter.options.target = target;  // empty: OTEL_EXPORTER_ZIPKIN_ENDPOINT or its default
   } else {
     return absl::InvalidArgumentError(std::string(kExpected) + ", got \"" + spec + "\"");
   }

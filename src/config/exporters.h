@@ -10,7 +10,8 @@
 
 namespace sonde::config {
 
-// Replaces the exporters. Each spec is console, otlp, file=PATH or none; an OTLP exporter of the
+// Replaces the exporters. Each spec is console, otlp, file=PATH, zipkin[=URL] or
+// none; an OTLP exporter of the
 // file keeps its settings.
 void ChooseExporters(const std::vector<std::string>& specs, const Origin& origin, Draft& draft,
                      Findings& findings);

@@ -68,6 +68,23 @@ void ApplyOverlay(const FlagValues& flags, const Environment& environment, Expor
   exporter = draft.exporter;
 }
 
+// A URL of --export stays; one of the file gives way to the variable.
+void FinishZipkin(const Environment& environment, ExporterDraft& exporter, Draft& draft,
+                  Findings& findings) {
+  const bool own_url = exporter.origin.layer > Layer::kFile && !exporter.options.target.empty();
+  draft.exporter = exporter;
+  const Target target{draft, findings, draft.exporter.origins};
+  if (own_url) {
+    draft.exporter.origins["endpoint"] = exporter.origin;
+  } else {
+    ApplyEnvironment(ZipkinKeys(), environment, target);
+  }
+  if (draft.exporter.options.target.empty()) {
+    draft.exporter.options.target = "http://localhost:9411/api/v2/spans";
+  }
+  exporter = draft.exporter;
+}
+
 void FinishExporters(const FlagValues& flags, const Environment& environment, Draft& draft,
                      Findings& findings) {
   ChooseDefault(flags, environment, draft);
@@ -75,6 +92,9 @@ void FinishExporters(const FlagValues& flags, const Environment& environment, Dr
   const auto otlp = std::count_if(draft.exporters.begin(), draft.exporters.end(), IsOtlp);
   for (ExporterDraft& exporter : draft.exporters) {
     exporter.options.console_format = draft.console_format;
+    if (exporter.options.kind == ExporterKind::kZipkin) {
+      FinishZipkin(environment, exporter, draft, findings);
+    }
     if (!IsOtlp(exporter)) continue;
     // Several can only come from the file; each has its own settings then, and one variable cannot
     // mean them all.

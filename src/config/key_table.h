@@ -16,6 +16,7 @@ const KeyTable& BatchKeys();
 const KeyTable& OtlpHttpKeys();
 const KeyTable& OtlpGrpcKeys();
 const KeyTable& FileExporterKeys();
+const KeyTable& ZipkinKeys();
 
 // The flags and variables that overlay every OTLP exporter.
 const KeyTable& OtlpOverlayKeys();

@@ -60,10 +60,6 @@ std::string_view WhyKeyIsNotHere(std::string_view path) {
   return {};
 }
 
-std::string_view WhyExporterIsNotHere(std::string_view name) {
-  return name == "zipkin" ? kLater : std::string_view{};
-}
-
 bool IsPlannedPropagator(std::string_view name) {
   return std::find(kPlannedPropagators.begin(), kPlannedPropagators.end(), name) !=
          kPlannedPropagators.end();

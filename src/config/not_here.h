@@ -8,11 +8,9 @@
 
 namespace sonde::config {
 
-// The reason, or "" if the name is simply unknown. Flags with their dashes, keys with their full
-// path, selector kinds, exporters and propagators by their name.
+// The reason, or "" if the name is simply unknown. Flags with their dashes, keys with their full path.
 std::string_view WhyFlagIsNotHere(std::string_view flag);
 std::string_view WhyKeyIsNotHere(std::string_view path);
-std::string_view WhyExporterIsNotHere(std::string_view name);
 bool IsPlannedPropagator(std::string_view name);
 
 }  // namespace sonde::config

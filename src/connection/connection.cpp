@@ -295,20 +295,22 @@ bool Connection::Cool() {
 void Connection::Run(Direction direction) {
   if (state_ == State::kUnknown && !Recognise(direction)) return;
   // What one direction brings may free what the other one kept; each round consumes something.
-  bool progress = true;
-  while (progress && state_ == State::kParsing) {
-    progress = Parse(direction);
-    const Direction other = Opposite(direction);
-    if (progress && state_ == State::kParsing && lane(other).stream().stored()) {
-      progress = Parse(other);
-    } else {
-      progress = false;
-    }
+  while (Parse(direction) && OtherIsDue(direction) && Parse(Opposite(direction))) {
   }
+}
+
+bool Connection::OtherIsDue(Direction direction) {
+  if (state_ != State::kParsing) return false;
+  const Stream& other = lane(Opposite(direction)).stream();
+  if (!other.stored()) return false;
+  // Records that were held and follow at once are older: in their time they would have been first.
+  const uint64_t* next_ns = lane(direction).NextReadyNs();
+  return next_ns == nullptr || *next_ns >= other.MarkAt(0).mono_ns;
 }
 
 bool Connection::Parse(Direction direction) {
   Stream& stream = lane(direction).stream();
+  if (state_ != State::kParsing) return false;
   ProtocolMetrics& metrics = environment_.protocol_metrics[protocol_];
   bool progress = false;
   bool stuck = false;

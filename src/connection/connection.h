@@ -86,6 +86,7 @@ class Connection final : public ParserHost {
   void End(Direction direction, uint64_t now_ns, bool force);
   void Run(Direction direction);
   bool Parse(Direction direction);
+  bool OtherIsDue(Direction direction);
   bool Recognise(Direction direction);
   void NotRecognised(Direction direction);
   void Ignore();

@@ -96,6 +96,12 @@ Segment Lane::Held::View() const {
   return view;
 }
 
+const uint64_t* Lane::NextReadyNs() const {
+  if (held_.empty()) return nullptr;
+  const Segment& next = held_.front().segment;
+  return next.offset > stream_.end() + stream_.skipping() ? nullptr : &next.mark.mono_ns;
+}
+
 bool Lane::TakeReady(Held& held) {
   if (held_.empty() || held_.front().segment.offset > stream_.end() + stream_.skipping())
     return false;

@@ -56,6 +56,8 @@ class Lane {
   Segment Gap() const;
   // Hands out the first held record if no hole stands before it.
   bool TakeReady(Held& held);
+  // When the record was made that TakeReady would hand out; null if none.
+  const uint64_t* NextReadyNs() const;
 
   // The offset at which this direction ends, once known.
   bool has_end() const { return has_end_; }

@@ -30,8 +30,8 @@ constexpr int kMaxScans = 4;
 // /proc counts in USER_HZ, which is 100 on every architecture sonde runs on.
 constexpr uint64_t kTickNs = 10'000'000;
 
-constexpr char kProcessesHelp[] = "Traced processes, by how they came to be traced";
-constexpr char kDroppedHelp[] = "Decisions about a process that could not be carried out";
+constexpr const char* kProcessesHelp = "Traced processes, by how they came to be traced";
+constexpr const char* kDroppedHelp = "Decisions about a process that could not be carried out";
 
 Counter& Dropped(MetricRegistry& metrics, const char* reason) {
   return metrics.AddCounter("sonde_discovery_dropped_total", kDroppedHelp, {{"reason", reason}});
@@ -81,8 +81,8 @@ ScanSummary Discovery::Scan() {
   summary.seen = census.size();
   summary.traced = traced_.size();
   for (const uint32_t pid : selection_.pids()) {
-    if (std::none_of(census.begin(), census.end(),
-                     [pid](const CensusEntry& entry) { return entry.facts.pid == pid; })) {
+    if (std::ranges::none_of(census,
+                             [pid](const CensusEntry& entry) { return entry.facts.pid == pid; })) {
       summary.missing_pids.push_back(pid);
     }
   }

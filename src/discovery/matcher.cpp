@@ -126,9 +126,9 @@ class PortMatcher final : public Matcher {
   PortMatcher(uint16_t first, uint16_t last) : first_(first), last_(last) {}
   bool Matches(const ProcessFacts& facts) const override {
     constexpr uint32_t kInit = 1;
-    return facts.pid != kInit &&
-           std::any_of(facts.listen_ports.begin(), facts.listen_ports.end(),
-                       [this](uint16_t port) { return port >= first_ && port <= last_; });
+    return facts.pid != kInit && std::ranges::any_of(facts.listen_ports, [this](uint16_t port) {
+             return port >= first_ && port <= last_;
+           });
   }
   uint32_t fields() const override { return kFieldPorts; }
   static MadeMatcher Make(const Selector& selector) {
@@ -151,7 +151,7 @@ class CgroupMatcher final : public Matcher {
  public:
   explicit CgroupMatcher(std::string glob) : glob_(std::move(glob)) {}
   bool Matches(const ProcessFacts& facts) const override {
-    return std::any_of(facts.cgroups.begin(), facts.cgroups.end(), [this](const std::string& path) {
+    return std::ranges::any_of(facts.cgroups, [this](const std::string& path) {
       return fnmatch(glob_.c_str(), path.c_str(), 0) == 0;
     });
   }
@@ -198,13 +198,13 @@ struct Kind {
 };
 
 constexpr std::array kKinds = {
-    Kind{SelectorKind::kPid, "pid", PidMatcher::Make},
-    Kind{SelectorKind::kExe, "exe", ExeMatcher::Make},
-    Kind{SelectorKind::kCmdline, "cmdline", CmdlineMatcher::Make},
-    Kind{SelectorKind::kPort, "port", PortMatcher::Make},
-    Kind{SelectorKind::kCgroup, "cgroup", CgroupMatcher::Make},
-    Kind{SelectorKind::kEnv, "env", EnvMatcher::Make},
-    Kind{SelectorKind::kAll, "all", AllMatcher::Make},
+    Kind{.kind = SelectorKind::kPid, .name = "pid", .make = PidMatcher::Make},
+    Kind{.kind = SelectorKind::kExe, .name = "exe", .make = ExeMatcher::Make},
+    Kind{.kind = SelectorKind::kCmdline, .name = "cmdline", .make = CmdlineMatcher::Make},
+    Kind{.kind = SelectorKind::kPort, .name = "port", .make = PortMatcher::Make},
+    Kind{.kind = SelectorKind::kCgroup, .name = "cgroup", .make = CgroupMatcher::Make},
+    Kind{.kind = SelectorKind::kEnv, .name = "env", .make = EnvMatcher::Make},
+    Kind{.kind = SelectorKind::kAll, .name = "all", .make = AllMatcher::Make},
 };
 
 }  // namespace

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/limits.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -95,7 +96,7 @@ void ParseEnv(std::string_view text, std::span<const std::string> wanted, Proces
     const size_t equals = entry.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view name = entry.substr(0, equals);
-    if (std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
+    if (std::ranges::find(wanted, name) == wanted.end()) continue;
     if (facts.Env(name) != nullptr) continue;  // getenv(3) gives the first
     facts.env.emplace_back(name, entry.substr(equals + 1, kEnvValueBytes));
   }
@@ -122,7 +123,7 @@ void ParseCgroups(std::string_view text, std::vector<std::string>& cgroups) {
     }
   }
   for (std::string& path : others) {
-    if (std::find(cgroups.begin(), cgroups.end(), path) == cgroups.end()) {
+    if (std::ranges::find(cgroups, path) == cgroups.end()) {
       cgroups.push_back(std::move(path));
     }
   }
@@ -197,7 +198,7 @@ std::vector<uint32_t> ProcessReader::Pids() const {
     uint32_t pid = 0;
     if (ParseNumber(std::string_view(entry->d_name), pid) && pid != 0) pids.push_back(pid);
   }
-  std::sort(pids.begin(), pids.end());
+  std::ranges::sort(pids);
   return pids;
 }
 

@@ -8,9 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "discovery/census.h"
@@ -20,7 +20,7 @@
 namespace sonde::discovery {
 namespace {
 
-enum Column : size_t {
+enum Column : uint8_t {
   kPid,
   kExecutable,
   kLanguage,
@@ -41,7 +41,7 @@ bool IsContinuation(char byte) { return (static_cast<uint8_t>(byte) & 0xC0U) == 
 // Terminal columns, taking each character for one wide.
 size_t Width(std::string_view text) {
   return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return !IsContinuation(c); }));
+      std::ranges::count_if(text, [](char c) { return !IsContinuation(c); }));
 }
 
 // A name may hold escape sequences made by somebody else.
@@ -82,7 +82,8 @@ Row MakeRow(const Candidate& candidate) {
       ports += ",…";
       break;
     }
-    ports += (i == 0 ? "" : ",") + std::to_string(candidate.ports[i]);
+    if (i > 0) ports += ',';
+    ports += std::to_string(candidate.ports[i]);
   }
   return {std::to_string(candidate.pid),
           OrDash(candidate.executable),

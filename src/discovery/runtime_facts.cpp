@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,23 +25,23 @@ struct KnownRuntime {
 // The names that the semantic conventions give the runtimes; empty where only the runtime itself
 // could tell.
 constexpr std::array kRuntimes = {
-    KnownRuntime{"python", Language::kPython, "cpython"},
-    KnownRuntime{"pypy", Language::kPython, "pypy"},
-    KnownRuntime{"uwsgi_python", Language::kPython, "cpython"},
-    KnownRuntime{"java", Language::kJava, ""},
-    KnownRuntime{"node", Language::kNodejs, "nodejs"},
-    KnownRuntime{"nodejs", Language::kNodejs, "nodejs"},
-    KnownRuntime{"ruby", Language::kRuby, "ruby"},
-    KnownRuntime{"php", Language::kPhp, ""},
-    KnownRuntime{"php-fpm", Language::kPhp, ""},
-    KnownRuntime{"php-cgi", Language::kPhp, ""},
-    KnownRuntime{"dotnet", Language::kDotnet, ".NET"},
-    KnownRuntime{"beam.smp", Language::kErlang, "BEAM"},
+    KnownRuntime{.prefix = "python", .language = Language::kPython, .name = "cpython"},
+    KnownRuntime{.prefix = "pypy", .language = Language::kPython, .name = "pypy"},
+    KnownRuntime{.prefix = "uwsgi_python", .language = Language::kPython, .name = "cpython"},
+    KnownRuntime{.prefix = "java", .language = Language::kJava, .name = ""},
+    KnownRuntime{.prefix = "node", .language = Language::kNodejs, .name = "nodejs"},
+    KnownRuntime{.prefix = "nodejs", .language = Language::kNodejs, .name = "nodejs"},
+    KnownRuntime{.prefix = "ruby", .language = Language::kRuby, .name = "ruby"},
+    KnownRuntime{.prefix = "php", .language = Language::kPhp, .name = ""},
+    KnownRuntime{.prefix = "php-fpm", .language = Language::kPhp, .name = ""},
+    KnownRuntime{.prefix = "php-cgi", .language = Language::kPhp, .name = ""},
+    KnownRuntime{.prefix = "dotnet", .language = Language::kDotnet, .name = ".NET"},
+    KnownRuntime{.prefix = "beam.smp", .language = Language::kErlang, .name = "BEAM"},
 };
 
 bool IsVersion(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
+  return std::ranges::all_of(text,
+                             [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
 }
 
 constexpr std::array<std::string_view, 7> kTlsLibraries = {

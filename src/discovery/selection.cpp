@@ -51,8 +51,8 @@ Status Selection::Add(const Selector& selector, bool exclude) {
   if (selector.kind == SelectorKind::kPid) {
     pids_.push_back(static_cast<uint32_t>(std::stoul(selector.pattern)));  // checked by its matcher
   }
-  auto group = std::find_if(groups_.begin(), groups_.end(),
-                            [&](const Group& known) { return known.kind == selector.kind; });
+  auto group = std::ranges::find_if(
+      groups_, [&](const Group& known) { return known.kind == selector.kind; });
   if (group == groups_.end()) {
     group = groups_.insert(groups_.end(), Group{.kind = selector.kind, .rules = {}});
   }
@@ -61,13 +61,12 @@ Status Selection::Add(const Selector& selector, bool exclude) {
 }
 
 bool Selection::Uses(SelectorKind kind) const {
-  return std::any_of(groups_.begin(), groups_.end(),
-                     [kind](const Group& group) { return group.kind == kind; });
+  return std::ranges::any_of(groups_, [kind](const Group& group) { return group.kind == kind; });
 }
 
 const Selection::Rule* Selection::Excluding(const ProcessFacts& facts) const {
-  const auto rule = std::find_if(exclusions_.begin(), exclusions_.end(),
-                                 [&](const Rule& known) { return known.matcher->Matches(facts); });
+  const auto rule = std::ranges::find_if(
+      exclusions_, [&](const Rule& known) { return known.matcher->Matches(facts); });
   return rule == exclusions_.end() ? nullptr : &*rule;
 }
 
@@ -77,9 +76,8 @@ Verdict Selection::Decide(const ProcessFacts& facts) const {
   }
   Verdict verdict;
   for (const Group& group : groups_) {
-    const auto rule = std::find_if(group.rules.begin(), group.rules.end(), [&](const Rule& known) {
-      return known.matcher->Matches(facts);
-    });
+    const auto rule = std::ranges::find_if(
+        group.rules, [&](const Rule& known) { return known.matcher->Matches(facts); });
     if (rule == group.rules.end())
       return {.selected = false, .excluded = false, .rule = "no rule matches"};
     verdict.rule.append(verdict.rule.empty() ? "" : " ").append(rule->text);
@@ -91,10 +89,10 @@ Verdict Selection::Decide(const ProcessFacts& facts) const {
 
 bool Selection::PossibleWithoutPorts(const ProcessFacts& facts) const {
   if (groups_.empty() || Excluding(facts) != nullptr) return false;
-  return std::all_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+  return std::ranges::all_of(groups_, [&](const Group& group) {
     return group.kind == SelectorKind::kPort ||
-           std::any_of(group.rules.begin(), group.rules.end(),
-                       [&](const Rule& rule) { return rule.matcher->Matches(facts); });
+           std::ranges::any_of(group.rules,
+                               [&](const Rule& rule) { return rule.matcher->Matches(facts); });
   });
 }
 

@@ -2,6 +2,7 @@
 #include "discovery/socket_facts.h"
 
 #include <dirent.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,7 +45,7 @@ std::vector<uint64_t> SocketInodes(const std::string& directory) {
     if (result.ec == std::errc()) inodes.push_back(inode);
   }
   closedir(fds);
-  std::sort(inodes.begin(), inodes.end());
+  std::ranges::sort(inodes);
   return inodes;
 }
 
@@ -84,7 +85,7 @@ void JoinTable(const std::string& path, const std::vector<uint64_t>& inodes, Pro
     const auto line = ParseLine(text);
     if (!line) continue;
     if (!line->listening && (facts.has_tcp || ++connected > kMaxConnectedLines)) return;
-    if (!std::binary_search(inodes.begin(), inodes.end(), line->inode)) continue;
+    if (!std::ranges::binary_search(inodes, line->inode)) continue;
     facts.has_tcp = true;
     if (line->listening) facts.listen_ports.push_back(line->port);
   }
@@ -99,8 +100,9 @@ void ReadSockets(const std::string& directory, ProcessFacts& facts) {
   JoinTable(directory + "net/tcp", inodes, facts);
   JoinTable(directory + "net/tcp6", inodes, facts);
   auto& ports = facts.listen_ports;
-  std::sort(ports.begin(), ports.end());
-  ports.erase(std::unique(ports.begin(), ports.end()), ports.end());
+  std::ranges::sort(ports);
+  const auto repeated = std::ranges::unique(ports);
+  ports.erase(repeated.begin(), repeated.end());
 }
 
 }  // namespace sonde::discovery

@@ -34,13 +34,8 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
   return bytes;
 }
 
-int OnProgress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<std::atomic<bool>*>(user)->load(std::memory_order_relaxed) ? 1 : 0;
-}
-
 HttpResponse::Transport TransportOf(CURLcode code) {
   switch (code) {
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
@@ -58,13 +53,20 @@ bool HasLineBreak(const std::string& text) {
 
 }  // namespace
 
-HttpClient::HttpClient(HttpClientOptions options, CURL* curl)
-    : options_(std::move(options)), curl_(curl) {}
+HttpClient::HttpClient(HttpClientOptions options, CURL* curl, CURLM* multi)
+    : options_(std::move(options)), multi_(multi), curl_(curl) {}
 
 Result<std::unique_ptr<HttpClient>> HttpClient::Create(HttpClientOptions options) {
+  if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
+    return absl::InvalidArgumentError("'" + options.url + "' is not an http or https URL");
+  }
   CURL* curl = GlobalInit() ? curl_easy_init() : nullptr;
-  if (curl == nullptr) return absl::InternalError("libcurl cannot be initialised");
-  auto client = absl::WrapUnique(new HttpClient(std::move(options), curl));
+  CURLM* multi = curl == nullptr ? nullptr : curl_multi_init();
+  if (multi == nullptr) {
+    curl_easy_cleanup(curl);
+    return absl::InternalError("libcurl cannot be initialised");
+  }
+  auto client = absl::WrapUnique(new HttpClient(std::move(options), curl, multi));
   if (const Status status = client->Configure(); !status.ok()) return status;
   return client;
 }
@@ -102,9 +104,6 @@ Status HttpClient::Configure() {
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers_.get());
   curl_easy_setopt(curl, CURLOPT_USERAGENT, options_.user_agent.c_str());
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &OnBody);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &OnProgress);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &cancelled_);
   const auto set_file = [&](CURLoption option, const std::string& path) {
     if (!path.empty()) curl_easy_setopt(curl, option, path.c_str());
   };
@@ -112,6 +111,30 @@ Status HttpClient::Configure() {
   set_file(CURLOPT_SSLCERT, options_.client_certificate);
   set_file(CURLOPT_SSLKEY, options_.client_key);
   return absl::OkStatus();
+}
+
+void HttpClient::Cancel() {
+  cancelled_.store(true, std::memory_order_relaxed);
+  curl_multi_wakeup(multi_.get());  // the one call of libcurl that other threads may make
+}
+
+// curl_easy_perform, but Cancel() ends it at once instead of within a second.
+CURLcode HttpClient::Perform() {
+  constexpr int kPollMs = 1000;  // libcurl shortens it to its own timers
+  CURLM* multi = multi_.get();
+  if (curl_multi_add_handle(multi, curl_.get()) != CURLM_OK) return CURLE_FAILED_INIT;
+  int running = 1;
+  while (curl_multi_perform(multi, &running) == CURLM_OK && running > 0 &&
+         !cancelled_.load(std::memory_order_relaxed)) {
+    curl_multi_poll(multi, nullptr, 0, kPollMs, nullptr);
+  }
+  CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    if (message->msg == CURLMSG_DONE) code = message->data.result;
+  }
+  curl_multi_remove_handle(multi, curl_.get());
+  return code;
 }
 
 HttpResponse HttpClient::Post(std::string_view body, std::chrono::milliseconds timeout) {
@@ -133,7 +156,7 @@ HttpResponse HttpClient::Post(std::string_view body, std::chrono::milliseconds t
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response.body);
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  const CURLcode code = curl_easy_perform(curl);
+  const CURLcode code = Perform();
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
   if (code != CURLE_OK) {
     response.transport = TransportOf(code);

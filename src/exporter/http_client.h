@@ -49,19 +49,24 @@ class HttpClient {
   HttpResponse Post(std::string_view body, std::chrono::milliseconds timeout);
 
   // Any thread: a running Post and every later one return at once.
-  void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  void Cancel();
 
  private:
   struct CurlDeleter {
     void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
     void operator()(curl_slist* list) const { curl_slist_free_all(list); }
   };
+  struct MultiDeleter {  // a type of its own: libcurl's handles are all void
+    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+  };
 
-  HttpClient(HttpClientOptions options, CURL* curl);
+  HttpClient(HttpClientOptions options, CURL* curl, CURLM* multi);
   Status Configure();
+  CURLcode Perform();
   Status AddHeader(const std::string& line);
 
   const HttpClientOptions options_;
+  std::unique_ptr<CURLM, MultiDeleter> multi_;  // keeps the connection between posts
   std::unique_ptr<CURL, CurlDeleter> curl_;
   std::unique_ptr<curl_slist, CurlDeleter> headers_;
   std::string compressed_;

@@ -18,7 +18,7 @@ using Args = std::span<const std::string>;
 
 template <size_t N>
 bool OneOf(std::string_view text, const std::array<std::string_view, N>& list) {
-  return std::find(list.begin(), list.end(), text) != list.end();
+  return std::ranges::find(list, text) != list.end();
 }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -95,9 +95,9 @@ size_t SkipOptions(Args args, size_t at, const std::array<std::string_view, N>& 
 }
 
 bool IsIdentifierPath(std::string_view text) {
-  return !text.empty() && !IsDigit(text.front()) &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return IsDigit(c) || IsLetter(c) || c == '_' || c == '.'; });
+  return !text.empty() && !IsDigit(text.front()) && std::ranges::all_of(text, [](char c) {
+    return IsDigit(c) || IsLetter(c) || c == '_' || c == '.';
+  });
 }
 
 // "shop.app:create_app()" -> "shop.app"; "" if this is no application.
@@ -255,9 +255,12 @@ struct Namer {
 };
 
 constexpr std::array kNamers = {
-    Namer{Language::kJava, JavaName},   Namer{Language::kPython, PythonName},
-    Namer{Language::kNodejs, NodeName}, Namer{Language::kRuby, RubyName},
-    Namer{Language::kPhp, PhpName},     Namer{Language::kDotnet, DotnetName},
+    Namer{.language = Language::kJava, .name = JavaName},
+    Namer{.language = Language::kPython, .name = PythonName},
+    Namer{.language = Language::kNodejs, .name = NodeName},
+    Namer{.language = Language::kRuby, .name = RubyName},
+    Namer{.language = Language::kPhp, .name = PhpName},
+    Namer{.language = Language::kDotnet, .name = DotnetName},
 };
 
 }  // namespace

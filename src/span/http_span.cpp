@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "span/http_span.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/span.h"
 #include "span/address_text.h"
@@ -15,7 +17,6 @@
 #include "span/forwarded.h"
 #include "span/header_names.h"
 #include "span/http_method.h"
-#include "span/http_status.h"
 #include "span/redactor.h"
 #include "span/request_headers.h"
 #include "span/url.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "span/redactor.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -87,8 +86,7 @@ constexpr size_t kMaxKeyBytes = 64;  // longer keys are no known ones
 
 Redactor::Redactor(const RedactionOptions& options)
     : keys_(kSecretKeys.begin(), kSecretKeys.end()) {
-  keys_.insert(keys_.end(), options.query_keys.begin(), options.query_keys.end());
-  std::ranges::sort(keys_);
+  keys_.insert(options.query_keys.begin(), options.query_keys.end());
 }
 
 bool Redactor::IsSecret(std::string_view key) const {
@@ -100,7 +98,7 @@ bool Redactor::IsSecret(std::string_view key) const {
     const char c = TakeDecoded(key);
     lower.at(size++) = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   }
-  return std::ranges::binary_search(keys_, std::string_view(lower.data(), size));
+  return keys_.contains(std::string_view(lower.data(), size));
 }
 
 void Redactor::AppendQuery(std::string_view query, std::string& out) const {

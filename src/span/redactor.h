@@ -2,9 +2,10 @@
 // Replaces secrets in URLs by "REDACTED": user info, and query values under credential-like keys.
 #pragma once
 
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sonde/config/config.h"
 
@@ -25,7 +26,7 @@ class Redactor {
   // `key` as sent; percent-encoded letters are understood, so that "%74oken" hides nothing.
   bool IsSecret(std::string_view key) const;
 
-  std::vector<std::string> keys_;  // sorted, lower case
+  std::set<std::string, std::less<>> keys_;  // lower case
 };
 
 }  // namespace sonde::span

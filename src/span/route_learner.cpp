@@ -2,6 +2,7 @@
 #include "span/route_learner.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>

@@ -43,11 +43,12 @@ ByteClass ClassOf(char c) {
 }
 
 void CountOther(char c, Counts& counts) {
-  constexpr std::string_view kData = " \"'<>{}|\\^`=,&%+*";
+  constexpr std::string_view data_bytes = " \"'<>{}|\\^`=,&%+*";
   if (c == '.') ++counts.dots;
   if (c == ':') ++counts.colons;
   if (c == '@') ++counts.ats;
-  if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F || kData.find(c) != std::string_view::npos)
+  if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F ||
+      data_bytes.find(c) != std::string_view::npos)
     ++counts.data;
 }
 
@@ -197,13 +198,13 @@ std::string_view Placeholder(SegmentShape shape) {
 }
 
 bool IsAssetExtension(std::string_view extension) {
-  constexpr std::array kExtensions = std::to_array<std::string_view>(
+  constexpr std::array extensions = std::to_array<std::string_view>(
       {"js",   "mjs",  "css", "map",  "png",   "jpg",  "jpeg", "gif",  "svg", "webp",
        "avif", "ico",  "bmp", "woff", "woff2", "ttf",  "otf",  "eot",  "mp3", "mp4",
        "ogg",  "webm", "wav", "m4a",  "m3u8",  "ts",   "mpd",  "pdf",  "zip", "gz",
        "tgz",  "bz2",  "xz",  "wasm", "jar",   "war",  "deb",  "rpm",  "apk", "iso",
        "dmg",  "exe",  "doc", "docx", "xls",   "xlsx", "ppt",  "pptx", "csv", "tar"});
-  return std::ranges::any_of(kExtensions, [extension](std::string_view known) {
+  return std::ranges::any_of(extensions, [extension](std::string_view known) {
     return EqualsIgnoreCase(known, extension);
   });
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -51,7 +52,7 @@ std::string_view UnfinishedName(Unfinished unfinished) {
 
 // "request_head,response_body": what was not fully seen, in the order of the bits.
 std::string TruncatedNames(uint32_t bits) {
-  constexpr std::array kNames = std::to_array<std::pair<Truncated, std::string_view>>({
+  constexpr std::array names = std::to_array<std::pair<Truncated, std::string_view>>({
       {kTruncatedRequestHead, "request_head"},
       {kTruncatedResponseHead, "response_head"},
       {kTruncatedRequestBody, "request_body"},
@@ -60,7 +61,7 @@ std::string TruncatedNames(uint32_t bits) {
       {kTruncatedResponseUnseen, "response"},
   });
   std::string text;
-  for (const auto& [bit, name] : kNames) {
+  for (const auto& [bit, name] : names) {
     if ((bits & bit) == 0) continue;
     if (!text.empty()) text.append(",");
     text.append(name);

@@ -58,7 +58,7 @@ Sequence NextSequence(std::string_view text) {
 }  // namespace
 
 bool IsAscii(std::string_view text) {
-  constexpr uint64_t kHighBits = 0x8080808080808080;
+  constexpr uint64_t high_bits = 0x8080808080808080;
   uint64_t seen = 0;
   size_t i = 0;
   for (; i + sizeof(uint64_t) <= text.size(); i += sizeof(uint64_t)) {
@@ -67,7 +67,7 @@ bool IsAscii(std::string_view text) {
     seen |= word;
   }
   for (; i < text.size(); ++i) seen |= static_cast<uint8_t>(text[i]);
-  return (seen & kHighBits) == 0;
+  return (seen & high_bits) == 0;
 }
 
 void AppendUtf8(std::string_view text, size_t max_characters, std::string& out) {

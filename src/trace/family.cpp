@@ -2,10 +2,14 @@
 #include "trace/family.h"
 
 #include <cstddef>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "sonde/base/ids.h"
+#include "sonde/pipeline/span.h"
 #include "trace/link_method.h"
+#include "trace/propagation/propagator.h"
 #include "trace/request.h"
 
 namespace sonde::trace {
@@ -85,6 +89,19 @@ void Decide(Request& request, IdGenerator& ids, std::vector<Request*>& resolved)
       resolved.push_back(&child);
     }
   }
+}
+
+void WriteLineage(Request& request, Span& span) {
+  Lineage& lineage = request.lineage;
+  span.trace_id = lineage.trace_id;
+  span.span_id = request.span_id;
+  span.parent_span_id = lineage.parent_span_id;
+  span.trace_flags = lineage.flags;
+  span.parent_is_remote = lineage.parent_is_remote;
+  span.trace_from_header = lineage.trace_from_header;
+  span.tracestate = std::move(lineage.tracestate);
+  if (request.method == LinkMethod::kNone) return;
+  span.attributes.push_back({"sonde.link.method", std::string(LinkMethodName(request.method))});
 }
 
 }  // namespace sonde::trace

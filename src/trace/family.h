@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sonde/base/ids.h"
+#include "sonde/pipeline/span.h"
 #include "trace/link_method.h"
 #include "trace/request.h"
 
@@ -22,5 +23,9 @@ void Detach(Request& child);
 // possible. Appends every request that became resolved to `resolved`. Without a parent, the request
 // takes its header's context, or becomes a root with a new trace id.
 void Decide(Request& request, IdGenerator& ids, std::vector<Request*>& resolved);
+
+// Writes ids, parent and link method of a resolved request into its span; takes the tracestate
+// along.
+void WriteLineage(Request& request, Span& span);
 
 }  // namespace sonde::trace

@@ -17,7 +17,8 @@ void IncomingContexts::Remove(Request& server) {
   const auto found = open_.find(KeyOf(server.by.tgid, *server.header));
   if (found == open_.end()) return;
   auto& requests = found->second;
-  requests.erase(std::remove(requests.begin(), requests.end(), &server), requests.end());
+  const auto gone = std::ranges::find(requests, &server);
+  if (gone != requests.end()) requests.erase(gone);
   if (requests.empty()) open_.erase(found);
 }
 

@@ -7,8 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <string>
-#include <utility>
 
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"

@@ -46,12 +46,12 @@ TraceMetrics::TraceMetrics(MetricRegistry& registry)
         &registry.AddCounter("sonde_links_total", "Parents found, by method.",
                              {{"method", std::string(LinkMethodName(static_cast<LinkMethod>(i)))}});
   }
-  constexpr std::array<std::string_view, 3> kReasons = {"hold", "limit", "shutdown"};
-  for (size_t i = 0; i < kReasons.size(); ++i) {
+  constexpr std::array<std::string_view, 3> reasons = {"hold", "limit", "shutdown"};
+  for (size_t i = 0; i < reasons.size(); ++i) {
     early_.at(i) = &registry.AddCounter(
         "sonde_links_released_early_total",
         "Spans sent on before their local root was settled, with what was certain.",
-        {{"reason", std::string(kReasons.at(i))}});
+        {{"reason", std::string(reasons.at(i))}});
   }
 }
 

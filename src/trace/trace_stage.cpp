@@ -271,18 +271,8 @@ void TraceStage::ReleaseEarly(Request& request, EarlyRelease reason) {
 }
 
 void TraceStage::Complete(Request& request, Span& span) {
-  Lineage& lineage = request.lineage;
-  span.trace_id = lineage.trace_id;
-  span.span_id = request.span_id;
-  span.parent_span_id = lineage.parent_span_id;
-  span.trace_flags = lineage.flags;
-  span.parent_is_remote = lineage.parent_is_remote;
-  span.trace_from_header = lineage.trace_from_header;
-  span.tracestate = std::move(lineage.tracestate);
-  if (request.method != LinkMethod::kNone) {
-    span.attributes.push_back({"sonde.link.method", std::string(LinkMethodName(request.method))});
-    metrics_.CountLink(request.method);
-  }
+  WriteLineage(request, span);
+  if (request.method != LinkMethod::kNone) metrics_.CountLink(request.method);
   metrics_.CountSpan(span);
   sink_.OnSpan(std::move(span));
 }

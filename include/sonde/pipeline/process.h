@@ -18,7 +18,7 @@ namespace sonde {
 
 // Parts of ProcessFacts that cost a file each; pid, parent, start, comm and kernel_thread are
 // always read.
-enum ProcessField : uint32_t {
+enum ProcessField : uint8_t {
   kFieldExe = 1,
   kFieldArgs = 2,
   kFieldEnv = 4,

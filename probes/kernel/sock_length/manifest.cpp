@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Primary family for socket I/O; see NOTES.md for the evidence.
-#include "probes/manifests.h"
+// Probe family `sock_length`; the evidence is in NOTES.md.
+#include <string_view>
+
+#include "probes/registry.h"
+#include "sonde/probe/family.h"
 
 namespace sonde::probe {
 namespace {
 
-constexpr Program kPrograms[] = {{"sonde_sock_send", OnFailure::kFatal}, {"sonde_sock_recv", OnFailure::kFatal}};
+constexpr Program kPrograms[] = {{"sonde_sock_send"}, {"sonde_sock_recv"}};
 constexpr std::string_view kTracepoints[] = {"sock_send_length", "sock_recv_length"};
 
 }  // namespace
 
-constexpr Family kSockLength = {
+const Family kSockLength = {
     .name = "sock_length",
     .object = "sock_length",
     .part = Part::kSockets,
@@ -19,8 +22,9 @@ constexpr Family kSockLength = {
     .tracepoints = kTracepoints,
     .kernel = "6.3",
     .fallback = "sys_exit",
-    .cost = "about 0.3 us per send or receive of a traced process, 28 ns of another one, nothing on other system calls",
-    .without = "socket traffic, unless the fallback sees it",
+    .cost = "0 ns for syscalls that are not socket I/O; about 0.3 us per traced socket call",
+    .without = "no request is seen",
+    .socket_table = false,
 };
 
 }  // namespace sonde::probe

@@ -69,7 +69,9 @@ void ConsoleExporter::RenderTraces(TimePoint now, bool all) {
   if (skipped.traces == 0) return;
   std::string line = "             … " + FormatCount(skipped.traces) + " more " +
                      (skipped.traces == 1 ? "trace" : "traces") + " in the last second";
-  if (skipped.failed_spans > 0) line += ", " + FormatCount(skipped.failed_spans) + (skipped.failed_spans == 1 ? " failed span" : " failed spans");
+  if (skipped.failed_spans > 0)
+    line += ", " + FormatCount(skipped.failed_spans) +
+            (skipped.failed_spans == 1 ? " failed span" : " failed spans");
   Paint(pending_, style, Ink::kDim, line);
   pending_ += '\n';
 }

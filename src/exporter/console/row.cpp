@@ -50,24 +50,25 @@ void Row::AddWhole(Ink ink, std::string_view text) {
 }
 
 void AddWhat(Row& row, const Summary& summary, size_t gap) {
+  const std::string error = summary.error.empty() ? "" : "✗ " + std::string(summary.error);
+  // Names and paths may be long; what went wrong must not be pushed out by them.
+  const size_t max_width = row.max_width();
+  const size_t reserved = error.empty() ? 0 : 1 + std::min(SafeWidth(error), kMaxReserved);
+  row.set_max_width(max_width - std::min(max_width, reserved));
   if (!summary.peer.empty()) {
     row.Add(Ink::kDim, "→", gap);
     row.Add(Ink::kPlain, summary.peer, 1);
     gap = 1;
   }
   row.Add(summary.failed ? Ink::kBoldRed : Ink::kBold, summary.name, gap);
-  const std::string error = summary.error.empty() ? "" : "✗ " + std::string(summary.error);
-  // A path may be long; what went wrong must not be pushed out by it.
-  const size_t max_width = row.max_width();
-  const size_t reserved = error.empty() ? 0 : 1 + std::min(SafeWidth(error), kMaxReserved);
-  row.set_max_width(max_width - std::min(max_width, reserved));
   row.Add(Ink::kDim, summary.target, 1);
   row.set_max_width(max_width);
   row.Add(Ink::kRed, error, 1);
   if (!summary.unfinished.empty()) {
     row.AddWhole(Ink::kYellow, "unfinished: " + std::string(summary.unfinished));
   }
-  if (!summary.link_method.empty()) row.AddWhole(Ink::kDim, "· " + std::string(summary.link_method));
+  if (!summary.link_method.empty())
+    row.AddWhole(Ink::kDim, "· " + std::string(summary.link_method));
 }
 
 Ink InkOfStatus(const Summary& summary) {

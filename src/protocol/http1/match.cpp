@@ -28,17 +28,21 @@ Matcher::Answer Matcher::ForResponse(const Mark& first, Before before) {
     return {.verdict = Verdict::kDrop};
   }
   if (open_.empty()) return {.verdict = Verdict::kWait};
+  // Requests that were there before the response began; one that came later proves nothing.
+  size_t earlier = 1;
+  while (earlier < open_.size() &&
+         open_[earlier]->exchange.request.first_mono_ns <= first.mono_ns) {
+    ++earlier;
+  }
   size_t index = 0;
-  if (open_.size() > 1) {
+  if (earlier > 1) {
     const bool unclear = before == Before::kUnknown && !pipelined_;
     if (unclear || (before == Before::kHole && pipelined_)) return {.verdict = Verdict::kGiveUp};
-    if (before != Before::kHole) {
-      pipelined_ = true;
-    } else {
+    if (before == Before::kHole) {
       // A client that does not pipeline had its earlier answers, in the bytes that were missed.
-      while (index + 1 < open_.size() &&
-             open_[index + 1]->exchange.request.first_mono_ns <= first.mono_ns)
-        ++index;
+      index = earlier - 1;
+    } else {
+      pipelined_ = true;
     }
   }
   OpenExchange& candidate = *open_[index];

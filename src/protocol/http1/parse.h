@@ -16,8 +16,8 @@ namespace sonde::protocol::http1 {
 constexpr size_t kMaxHeaders = 512;
 
 // Does a message begin with these bytes, beyond doubt? kYes for a known method and the '/' of its
-// target, or for a word in capitals with a whole request line; a status line needs "HTTP/1." and its
-// three digits.
+// target, or for a word in capitals with a whole request line; a status line needs "HTTP/1." and
+// its three digits.
 Detection LooksLikeRequest(std::string_view bytes);
 Detection LooksLikeResponse(std::string_view bytes);
 

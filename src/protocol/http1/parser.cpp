@@ -31,6 +31,7 @@ constexpr uint64_t kRestResponseSearch = 64;
 constexpr uint64_t kRestRequestHole = 128;
 constexpr uint64_t kRestResponseHole = 256;
 constexpr uint64_t kRestResponseSeen = 16;
+constexpr uint64_t kRestDoubt = 512;
 constexpr int kRestOrphansShift = 16;
 
 }  // namespace
@@ -44,6 +45,7 @@ Http1Parser::Http1Parser(ParserHost& host, uint64_t rest) : host_(host) {
   matcher_.set_orphans(static_cast<uint16_t>(rest >> kRestOrphansShift));
   pairing_lost_ = (rest & kRestPairingLost) != 0;
   response_seen_ = (rest & kRestResponseSeen) != 0;
+  doubt_since_ns_ = (rest & kRestDoubt) != 0 ? 1 : 0;
   request_reader_.Rest((rest & kRestRequestSearch) != 0 ? Phase::kSearch : Phase::kHead);
   response_reader_.Rest((rest & kRestResponseSearch) != 0 ? Phase::kSearch : Phase::kHead);
   request_reader_.set_after_hole((rest & kRestRequestHole) != 0);
@@ -57,6 +59,7 @@ uint64_t Http1Parser::rest() const {
   if (matcher_.pipelined()) rest |= kRestPipelined;
   if (pairing_lost_) rest |= kRestPairingLost;
   if (response_seen_) rest |= kRestResponseSeen;
+  if (doubt_since_ns_ != 0) rest |= kRestDoubt;
   if (request_reader_.phase() == Phase::kSearch) rest |= kRestRequestSearch;
   if (response_reader_.phase() == Phase::kSearch) rest |= kRestResponseSearch;
   if (request_reader_.after_hole()) rest |= kRestRequestHole;

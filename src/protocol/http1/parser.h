@@ -33,6 +33,7 @@ class Http1Parser final : public Parser {
   // request.cpp
   Outcome AdvanceRequest(StreamView& stream);
   Outcome BeginRequest(StreamView& stream);
+  bool Doubtful(const StreamView& stream);
   Outcome TakeRequest(StreamView& stream, MessageReader::Head found, size_t head_size);
   OpenExchange& OpenRequest(StreamView& stream, size_t head_size, bool truncated);
   void BeginRequestBody(StreamView& stream);
@@ -64,7 +65,9 @@ class Http1Parser final : public Parser {
   bool response_seen_ = false;
   bool pairing_lost_ = false;  // until the connection closes
   bool drop_held_ = false;
-  uint64_t held_since_ns_ = 0;  // a response waits for its request; 0 = none
+  uint64_t doubt_since_ns_ = 0;    // bytes between requests were lost since; 0 = none
+  uint64_t last_unpaired_ns_ = 0;  // first byte of the last response that was given up
+  uint64_t held_since_ns_ = 0;     // a response waits for its request; 0 = none
   MessageReader request_reader_;
   MessageReader response_reader_;
   Matcher matcher_;

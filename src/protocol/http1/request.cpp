@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The request direction: each request opens an exchange as soon as its head is understood.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -51,7 +52,15 @@ Outcome Http1Parser::BeginRequest(StreamView& stream) {
   }
   if (stream.empty()) return Outcome::kNeedMore;
   const bool searching = request_reader_.phase() == Phase::kSearch;
-  if (stream.bytes().empty() || (searching && !stream.at_record_start())) {
+  if (stream.bytes().empty()) {
+    if (matcher_.pipelined()) {
+      GiveUpPairing();
+      return Outcome::kSkip;
+    }
+    // A lost head may have announced a body, and that may look like a request.
+    doubt_since_ns_ = std::max<uint64_t>(1, stream.last_mark().mono_ns);
+  }
+  if (stream.bytes().empty() || (searching && !stream.at_record_start()) || Doubtful(stream)) {
     request_reader_.GiveUp(stream);
     return Outcome::kSkip;
   }
@@ -63,6 +72,17 @@ Outcome Http1Parser::BeginRequest(StreamView& stream) {
     return Outcome::kNeedMore;
   }
   return TakeRequest(stream, found, head_size);
+}
+
+bool Http1Parser::Doubtful(const StreamView& stream) {
+  if (doubt_since_ns_ == 0) return false;
+  // A client sends its next request after the answer: an answer to the request that was lost clears
+  // the doubt about what came later.
+  const uint64_t now_ns = stream.MarkAt(0).mono_ns;
+  const auto between = [&](uint64_t at_ns) { return at_ns > doubt_since_ns_ && at_ns <= now_ns; };
+  if (!between(held_since_ns_) && !between(last_unpaired_ns_)) return true;
+  doubt_since_ns_ = 0;
+  return false;
 }
 
 Outcome Http1Parser::TakeRequest(StreamView& stream, MessageReader::Head found, size_t head_size) {
@@ -87,9 +107,13 @@ Outcome Http1Parser::TakeRequest(StreamView& stream, MessageReader::Head found, 
   request_facts_ = head.body;
   request_may_have_body_ = !complete && !HasNoBody(open.http().request.method);
   OpenRequest(stream, head_size, head.truncated);
+  // Its answer came while the rest of the head was still waited for, and was given up.
+  if (last_unpaired_ns_ > request_->exchange.request.first_mono_ns) {
+    Emit(matcher_.IndexOf(request_), Unfinished::kNo, kTruncatedResponseUnseen);
+  }
   if (found == MessageReader::Head::kTooLong) return Outcome::kSkip;  // kLongHead
   if (!complete) {
-    request_->exchange.truncated |= kTruncatedRequestBody;
+    if (request_ != nullptr) request_->exchange.truncated |= kTruncatedRequestBody;
     request_reader_.Lose(request_facts_.chunked);
     return Outcome::kSkip;
   }

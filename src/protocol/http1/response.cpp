@@ -91,6 +91,7 @@ Outcome Http1Parser::WithoutRequest(StreamView& stream, Matcher::Verdict verdict
   }
   held_since_ns_ = 0;
   drop_held_ = false;
+  last_unpaired_ns_ = stream.MarkAt(0).mono_ns;
   response_reader_.GiveUp(stream);
   return Outcome::kSkip;
 }

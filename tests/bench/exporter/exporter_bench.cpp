@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an exported span costs: per-span times are the items/s of each line. BM_ProtobufArena is the alternative to the
-// hand-written encoder, measured beside it.
+// What an exported span costs: per-span times are the items/s of each line. BM_ProtobufArena is the
+// alternative to the hand-written encoder, measured beside it.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <google/protobuf/arena.h>
@@ -31,15 +31,17 @@ std::vector<Span> MakeBatch() {
   std::vector<std::shared_ptr<const Resource>> resources;
   for (int i = 0; i < 8; ++i) resources.push_back(MakeResource("service-" + std::to_string(i)));
   std::vector<Span> batch;
-  for (size_t i = 0; i < kBatch; ++i) batch.push_back(ServerSpan(i + 1, resources[i % resources.size()]));
+  for (size_t i = 0; i < kBatch; ++i)
+    batch.push_back(ServerSpan(i + 1, resources[i % resources.size()]));
   return batch;
 }
 
 void Report(benchmark::State& state, size_t bytes) {
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kBatch));
   state.counters["bytes/span"] = static_cast<double>(bytes) / kBatch;
-  state.counters["ns/span"] = benchmark::Counter(static_cast<double>(kBatch) * 1e-9,
-                                                 benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["ns/span"] = benchmark::Counter(
+      static_cast<double>(kBatch) * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
 void BM_Protobuf(benchmark::State& state) {
@@ -56,7 +58,8 @@ void BM_ProtobufArena(benchmark::State& state) {
   std::string out;
   for (auto _ : state) {
     google::protobuf::Arena arena;
-    auto* data = google::protobuf::Arena::CreateMessage<opentelemetry::proto::trace::v1::TracesData>(&arena);
+    auto* data =
+        google::protobuf::Arena::CreateMessage<opentelemetry::proto::trace::v1::TracesData>(&arena);
     auto* scope = data->add_resource_spans()->add_scope_spans();
     for (const Span& span : batch) {
       auto* to = scope->add_spans();
@@ -68,8 +71,10 @@ void BM_ProtobufArena(benchmark::State& state) {
       for (const Attribute& attribute : span.attributes) {
         auto* pair = to->add_attributes();
         pair->set_key(attribute.key.data(), attribute.key.size());
-        if (const auto* text = std::get_if<std::string>(&attribute.value)) pair->mutable_value()->set_string_value(*text);
-        if (const auto* number = std::get_if<int64_t>(&attribute.value)) pair->mutable_value()->set_int_value(*number);
+        if (const auto* text = std::get_if<std::string>(&attribute.value))
+          pair->mutable_value()->set_string_value(*text);
+        if (const auto* number = std::get_if<int64_t>(&attribute.value))
+          pair->mutable_value()->set_int_value(*number);
       }
     }
     data->SerializeToString(&out);
@@ -134,7 +139,8 @@ class Discard final : public SpanExporter {
   ExportOutcome Export(std::span<const Span>, steady_clock::time_point) override { return {}; }
 };
 
-// The drain thread's share: move a span into the set, two exporters behind it. Making the span is not measured.
+// The drain thread's share: move a span into the set, two exporters behind it. Making the span is
+// not measured.
 void BM_HandOver(benchmark::State& state) {
   MetricRegistry metrics;
   std::vector<std::unique_ptr<SpanExporter>> exporters;

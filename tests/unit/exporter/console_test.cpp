@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Golden output of the console, and its behaviour towards readers that stop or go.
-#include "exporter/console/console_exporter.h"
-
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "exporter/console/console_exporter.h"
 #include "exporter/console/summary.h"
 #include "exporter/console/text.h"
 #include "exporter/console/tree_view.h"
@@ -113,7 +112,8 @@ class ConsoleTest : public ::testing::Test {
     fcntl(pipe_[0], F_SETFL, O_NONBLOCK);
     std::string text;
     char buffer[4096];
-    for (ssize_t n = 0; (n = read(pipe_[0], buffer, sizeof(buffer))) > 0;) text.append(buffer, static_cast<size_t>(n));
+    for (ssize_t n = 0; (n = read(pipe_[0], buffer, sizeof(buffer))) > 0;)
+      text.append(buffer, static_cast<size_t>(n));
     return text;
   }
   std::string Print(ConsoleFormat format, const std::vector<Span>& spans, const Style& style = {}) {
@@ -170,8 +170,8 @@ TEST_F(ConsoleTest, ColoursOnATerminal) {
   style.color = true;
   style.terminal = true;
   EXPECT_EQ(Print(ConsoleFormat::kTree, {Single("GET /", "/", 200)}, style),
-            "\x1b[2m12:00:00.050\x1b[0m \x1b[33mnginx\x1b[0m  \x1b[1mGET /\x1b[0m" + std::string(57, ' ') +
-                "\x1b[32m200\x1b[0m   400 µs\n");
+            "\x1b[2m12:00:00.050\x1b[0m \x1b[33mnginx\x1b[0m  \x1b[1mGET /\x1b[0m" +
+                std::string(57, ' ') + "\x1b[32m200\x1b[0m   400 µs\n");
   const std::string failed = Print(ConsoleFormat::kTree, Checkout(), style);
   EXPECT_THAT(failed, HasSubstr("\x1b[1;31mPOST /checkout/{id}\x1b[0m"));
   EXPECT_THAT(failed, HasSubstr("\x1b[31m✗ timeout\x1b[0m"));
@@ -218,7 +218,9 @@ TEST_F(ConsoleTest, JsonPerSpan) {
 TEST_F(ConsoleTest, NoControlCharacterReachesTheTerminal) {
   std::string hostile;
   for (int c = 1; c < 256; ++c) hostile += static_cast<char>(c);
-  hostile += "\xc2\x9b" "31m\xe2\x80\xae\xe2\x80\x8b\xef\xbb\xbf";
+  hostile +=
+      "\xc2\x9b"
+      "31m\xe2\x80\xae\xe2\x80\x8b\xef\xbb\xbf";
   Span span = ServerSpan(1, MakeResource(hostile));
   span.name = hostile;
   span.status = SpanStatus::kError;
@@ -227,7 +229,8 @@ TEST_F(ConsoleTest, NoControlCharacterReachesTheTerminal) {
   Set(span, "sonde.link.method", hostile);
   Span client = ClientSpan(2, span);
   Set(client, "server.address", hostile);
-  for (const ConsoleFormat format : {ConsoleFormat::kTree, ConsoleFormat::kLine, ConsoleFormat::kJson}) {
+  for (const ConsoleFormat format :
+       {ConsoleFormat::kTree, ConsoleFormat::kLine, ConsoleFormat::kJson}) {
     Style style;
     style.width = 180;
     for (const char c : Print(format, {span, client}, style)) {
@@ -275,7 +278,8 @@ TEST_F(ConsoleTest, ClosedReaderEndsTheOutputQuietly) {
   CloseReader();
   const ExportOutcome outcome = exporter.Export(Checkout(), steady_clock::now() + 1s);
   EXPECT_EQ(outcome.code, ExportOutcome::Code::kFailed);
-  EXPECT_EQ(exporter.Export(Checkout(), steady_clock::now() + 1s).code, ExportOutcome::Code::kFailed);
+  EXPECT_EQ(exporter.Export(Checkout(), steady_clock::now() + 1s).code,
+            ExportOutcome::Code::kFailed);
   exporter.Tick();
   exporter.Flush();
 }
@@ -333,10 +337,18 @@ TEST(TreeViewTest, ClockThatWentBackwards) {
 }
 
 TEST(TextTest, Durations) {
-  const std::vector<std::pair<uint64_t, std::string>> cases = {
-      {0, "0 ns"}, {999, "999 ns"}, {1000, "1.00 µs"}, {9994, "9.99 µs"}, {9999, "10.0 µs"}, {12'340, "12.3 µs"},
-      {999'949, "1000 µs"}, {1'000'000, "1.00 ms"}, {42'100'000, "42.1 ms"}, {1'240'000'000, "1.24 s"},
-      {59'990'000'000, "60.0 s"}, {123'000'000'000, "2m 03s"}};
+  const std::vector<std::pair<uint64_t, std::string>> cases = {{0, "0 ns"},
+                                                               {999, "999 ns"},
+                                                               {1000, "1.00 µs"},
+                                                               {9994, "9.99 µs"},
+                                                               {9999, "10.0 µs"},
+                                                               {12'340, "12.3 µs"},
+                                                               {999'949, "1000 µs"},
+                                                               {1'000'000, "1.00 ms"},
+                                                               {42'100'000, "42.1 ms"},
+                                                               {1'240'000'000, "1.24 s"},
+                                                               {59'990'000'000, "60.0 s"},
+                                                               {123'000'000'000, "2m 03s"}};
   for (const auto& [ns, text] : cases) EXPECT_EQ(FormatDuration(ns), text) << ns;
 }
 
@@ -355,7 +367,10 @@ TEST(TextTest, CutsAtTheWidth) {
   EXPECT_EQ(cut("日本語", 6), "日本語");
   EXPECT_EQ(cut("日本語", 5), "日本…");
   EXPECT_EQ(cut("日本語", 4), "日…");
-  EXPECT_EQ(cut("a\x1b" "b", 4), "a…");
+  EXPECT_EQ(cut("a\x1b"
+                "b",
+                4),
+            "a…");
   EXPECT_EQ(cut("\xff", 4), "\\xff");
 }
 

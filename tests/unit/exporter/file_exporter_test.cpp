@@ -35,8 +35,10 @@ size_t CountSpans(const std::string& text) {
   size_t start = 0;
   for (size_t end = 0; (end = text.find('\n', start)) != std::string::npos; start = end + 1) {
     opentelemetry::proto::trace::v1::TracesData data;
-    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(text.substr(start, end - start), &data).ok());
-    for (const auto& resource : data.resource_spans()) count += static_cast<size_t>(resource.scope_spans(0).spans_size());
+    EXPECT_TRUE(
+        google::protobuf::util::JsonStringToMessage(text.substr(start, end - start), &data).ok());
+    for (const auto& resource : data.resource_spans())
+      count += static_cast<size_t>(resource.scope_spans(0).spans_size());
   }
   EXPECT_EQ(start, text.size()) << "the last line is not ended";
   return count;
@@ -74,7 +76,7 @@ TEST_F(FileExporterTest, AppendsALinePerBatchThatOthersMayNotRead) {
   const std::string text = Content();
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
   EXPECT_EQ(CountSpans(text), 10U);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(Path().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }

@@ -29,10 +29,12 @@ using std::chrono::steady_clock;
 using Code = ExportOutcome::Code;
 using ::testing::HasSubstr;
 
-// Accepts connections one by one, reads a request, sends `answer`, and closes the connection, with a reset if told.
+// Accepts connections one by one, reads a request, sends `answer`, and closes the connection, with
+// a reset if told.
 class RawServer {
  public:
-  explicit RawServer(std::string answer, bool reset = false) : answer_(std::move(answer)), reset_(reset) {
+  explicit RawServer(std::string answer, bool reset = false)
+      : answer_(std::move(answer)), reset_(reset) {
     fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -107,7 +109,8 @@ ExportOutcome ExportTo(const RawServer& server, std::chrono::milliseconds timeou
 }
 
 std::string Answer(const std::string& head, const std::string& body) {
-  return "HTTP/1.1 " + head + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "HTTP/1.1 " + head + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         body;
 }
 
 TEST(LyingEndpointTest, GarbageInsteadOfHttpIsRetried) {
@@ -125,7 +128,8 @@ TEST(LyingEndpointTest, GarbageInASuccessIsASuccess) {
 TEST(LyingEndpointTest, ConnectionThatEndsBeforeOrWithinTheAnswerIsRetried) {
   EXPECT_EQ(ExportTo(RawServer("")).code, Code::kRetry);
   EXPECT_EQ(ExportTo(RawServer("", true)).code, Code::kRetry);
-  EXPECT_EQ(ExportTo(RawServer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", true)).code, Code::kRetry);
+  EXPECT_EQ(ExportTo(RawServer("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", true)).code,
+            Code::kRetry);
 }
 
 TEST(LyingEndpointTest, RedirectIsNotFollowed) {
@@ -150,14 +154,17 @@ TEST(LyingEndpointTest, EndlessAnswerCostsABoundedAmountOfMemory) {
 }
 
 TEST(LyingEndpointTest, WordsOfTheReceiverAreMadeSafeForTheLog) {
-  const ExportOutcome outcome = ExportTo(RawServer(Answer("400 Bad Request", "no \x1b[2J" + std::string(5000, 'x'))));
+  const ExportOutcome outcome =
+      ExportTo(RawServer(Answer("400 Bad Request", "no \x1b[2J" + std::string(5000, 'x'))));
   EXPECT_EQ(outcome.code, Code::kFailed);
   EXPECT_THAT(outcome.message, HasSubstr("HTTP status 400: no \\x1b[2J"));
   EXPECT_LT(outcome.message.size(), 400U);
 }
 
 TEST(LyingEndpointTest, RetryAfterAsADateOrNonsense) {
-  EXPECT_EQ(ExportTo(RawServer(Answer("503 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT", ""))).retry_after, 0ms);
+  EXPECT_EQ(ExportTo(RawServer(Answer("503 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT", "")))
+                .retry_after,
+            0ms);
   EXPECT_EQ(ExportTo(RawServer(Answer("503 No\r\nRetry-After: soon", ""))).retry_after, 0ms);
   EXPECT_EQ(ExportTo(RawServer(Answer("503 No\r\nRetry-After: 3", ""))).retry_after, 3000ms);
 }
@@ -178,7 +185,8 @@ TEST(ZipkinTest, SendsTheV2Format) {
   const std::vector<Span> batch{span, ClientSpan(2, span)};
   EXPECT_EQ((*exporter)->Export(batch, steady_clock::now() + 3s).code, Code::kDone);
   EXPECT_THAT(server.request(), HasSubstr("POST /api/v2/spans HTTP/1.1\r\n"));
-  const auto json = nlohmann::json::parse(server.request().substr(server.request().find("\r\n\r\n") + 4));
+  const auto json =
+      nlohmann::json::parse(server.request().substr(server.request().find("\r\n\r\n") + 4));
   ASSERT_EQ(json.size(), 2U);
   EXPECT_EQ(json[0]["traceId"], span.trace_id.ToHex());
   EXPECT_EQ(json[0]["parentId"], span.parent_span_id.ToHex());

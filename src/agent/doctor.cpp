@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/doctor.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "agent/exit_code.h"
+#include "config/invocation.h"
+#include "kernel/family_choice.h"
+#include "kernel/host.h"
+#include "kernel/kernel.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+
+namespace sonde::agent {
+namespace {
+
+void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
+  std::printf("kernel         %s\n", host.kernel_release.c_str());
+  std::printf("BTF            %s\n", host.btf ? "yes" : "no");
+  std::printf("lockdown       %s\n", host.lockdown.empty() ? "not supported" : host.lockdown.c_str());
+  std::string capabilities;
+  for (const std::string& name : host.capabilities) capabilities += name + " ";
+  std::printf("capabilities   %s\n", capabilities.empty() ? "none of those needed" : capabilities.c_str());
+  for (const kernel::Missing& missing : host.missing) {
+    std::printf("missing        %s\n               remedy: %s\n", missing.what.c_str(), missing.remedy.c_str());
+  }
+  if (kernel.ok()) {
+    std::printf("\nprobe families\n");
+    for (const kernel::FamilyState& family : (*kernel)->families()) {
+      std::printf("  %-12s %-9s %s\n", std::string(family.name).c_str(), std::string(family.state).c_str(),
+                  family.why.c_str());
+      std::printf("  %-12s cost: %s\n", "", std::string(family.cost).c_str());
+      if (family.state == "failed") {
+        std::printf("  %-12s without it: %s\n", "", std::string(family.without).c_str());
+      }
+    }
+  }
+  std::printf("\nverdict        %s\n", kernel.ok() ? "sonde can trace on this host" : "sonde cannot trace here");
+}
+
+void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
+  nlohmann::ordered_json out = {{"kernel", host.kernel_release},
+                                {"btf", host.btf},
+                                {"lockdown", host.lockdown},
+                                {"capabilities", host.capabilities},
+                                {"missing", nlohmann::ordered_json::array()},
+                                {"families", nlohmann::ordered_json::array()},
+                                {"ok", kernel.ok()}};
+  for (const kernel::Missing& missing : host.missing) {
+    out["missing"].push_back({{"what", missing.what}, {"remedy", missing.remedy}});
+  }
+  if (kernel.ok()) {
+    for (const kernel::FamilyState& family : (*kernel)->families()) {
+      out["families"].push_back({{"name", family.name},
+                                 {"state", family.state},
+                                 {"why", family.why},
+                                 {"cost", family.cost},
+                                 {"without", family.without}});
+    }
+  } else {
+    out["reason"] = std::string(kernel.status().message());
+  }
+  std::printf("%s\n", out.dump(2).c_str());
+}
+
+}  // namespace
+
+// Attaches what `run` would attach, with nothing traced, and lets go again: the verdict is what happened.
+int Doctor(const config::Invocation& invocation) {
+  const kernel::Host host = kernel::ReadHost();
+  MetricRegistry metrics;
+  const auto kernel = kernel::Kernel::Create(invocation.config.capture, {}, metrics);
+  if (invocation.output == config::OutputFormat::kJson) {
+    PrintJson(host, kernel);
+  } else {
+    PrintText(host, kernel);
+  }
+  return kernel.ok() ? kExitDone : Fail(kernel.status());
+}
+
+}  // namespace sonde::agent

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/family_choice.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernel/host.h"
+#include "kernel/loaded_family.h"
+#include "kernel/shared_maps.h"
+#include "sonde/abi/control.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/probe/family.h"
+
+namespace sonde::kernel {
+namespace {
+
+bool Names(const std::vector<std::string>& list, std::string_view family) {
+  return std::ranges::any_of(list, [&](const std::string& name) {
+    return absl::StrReplaceAll(name, {{"-", "_"}}) == family;
+  });
+}
+
+// --probes chooses among families that do the same; a part that it does not mention keeps its default.
+bool Allowed(const probe::Family& family, const CaptureOptions& capture) {
+  if (Names(capture.no_probes, family.name)) return false;
+  const bool part_is_named = std::ranges::any_of(probe::Families(), [&](const probe::Family* other) {
+    return other->part == family.part && Names(capture.probes, other->name);
+  });
+  return !part_is_named || Names(capture.probes, family.name);
+}
+
+std::string MissingTracepoint(const probe::Family& family) {
+  for (const std::string_view name : family.tracepoints) {
+    if (!HasTracepoint(std::string(name))) {
+      return absl::StrCat("the kernel has no tracepoint ", name, " (needs Linux ", family.kernel, " or newer)");
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+Status CheckFamilyNames(const CaptureOptions& capture) {
+  for (const auto* list : {&capture.probes, &capture.no_probes}) {
+    for (const std::string& name : *list) {
+      const std::string wanted = absl::StrReplaceAll(name, {{"-", "_"}});
+      if (std::ranges::any_of(probe::Families(), [&](const auto* f) { return f->name == wanted; })) continue;
+      std::string known;
+      for (const probe::Family* family : probe::Families()) absl::StrAppend(&known, " ", family->name);
+      return absl::InvalidArgumentError(absl::StrCat("unknown probe family '", name, "'; known:", known));
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool WantsSocketTable(const CaptureOptions& capture) {
+  for (const probe::Family* family : probe::Families()) {
+    if (family->part != probe::Part::kSockets || !Allowed(*family, capture)) continue;
+    if (MissingTracepoint(*family).empty()) return family->socket_table;
+  }
+  return false;
+}
+
+Result<Choice> ChooseFamilies(const CaptureOptions& capture, const sonde_settings& settings, SharedMaps& maps) {
+  Choice choice;
+  std::vector<probe::Part> served;
+  std::string reasons;
+  for (const probe::Family* family : probe::Families()) {
+    FamilyState state{family->name, "off", "", family->cost, family->without};
+    if (!Allowed(*family, capture)) {
+      state.why = "switched off by --probes or --no-probes";
+    } else if (std::ranges::count(served, family->part) > 0) {
+      state.why = "not needed: a preferred family works";
+    } else if (state.why = MissingTracepoint(*family); !state.why.empty()) {
+      state.state = "failed";
+    } else if (auto loaded = LoadedFamily::Load(*family, settings, maps); !loaded.ok()) {
+      state.state = "failed";
+      state.why = std::string(loaded.status().message());
+    } else {
+      const bool preferred_failed = std::ranges::any_of(choice.states, [&](const FamilyState& s) {
+        return s.state == "failed" && std::ranges::any_of(probe::Families(), [&](const auto* f) {
+                 return f->name == s.name && f->part == family->part;
+               });
+      });
+      state.state = preferred_failed ? "fallback" : "works";
+      served.push_back(family->part);
+      choice.loaded.push_back(*std::move(loaded));
+    }
+    if (state.state == "failed") absl::StrAppend(&reasons, reasons.empty() ? "" : "\n", family->name, ": ", state.why);
+    choice.states.push_back(std::move(state));
+  }
+  for (const probe::Family* family : probe::Families()) {
+    if (family->on_failure != probe::OnFailure::kFatal || std::ranges::count(served, family->part) > 0) continue;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "no probe family works for ", family->name, "; see `sonde doctor`", reasons.empty() ? "" : "\n", reasons));
+  }
+  return choice;
+}
+
+}  // namespace sonde::kernel

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which probe families are used: of each part the first that is allowed and works.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/loaded_family.h"
+#include "kernel/shared_maps.h"
+#include "sonde/abi/control.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+
+namespace sonde::kernel {
+
+struct FamilyState {
+  std::string_view name;
+  std::string_view state;  // "works", "fallback", "off", "failed"
+  std::string why;
+  std::string_view cost;
+  std::string_view without;  // what is lost when it is off
+};
+
+struct Choice {
+  std::vector<std::unique_ptr<LoadedFamily>> loaded;
+  std::vector<FamilyState> states;  // one per known family
+};
+
+// Unknown names in --probes or --no-probes: kInvalidArgument.
+Status CheckFamilyNames(const CaptureOptions& capture);
+// True if the family that is chosen first keeps its socket state in a map.
+bool WantsSocketTable(const CaptureOptions& capture);
+Result<Choice> ChooseFamilies(const CaptureOptions& capture, const sonde_settings& settings, SharedMaps& maps);
+
+}  // namespace sonde::kernel

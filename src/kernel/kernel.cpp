@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/kernel.h"
+
+#include <absl/status/status.h>
+#include <bpf/bpf.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "kernel/decode.h"
+#include "kernel/family_choice.h"
+#include "kernel/host.h"
+#include "kernel/kernel_metrics.h"
+#include "kernel/recording_writer.h"
+#include "kernel/ring.h"
+#include "kernel/shared_maps.h"
+#include "sonde/abi/control.h"
+#include "sonde/base/clock.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+
+namespace sonde::kernel {
+namespace {
+
+Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelOptions& options) {
+  sonde_settings settings = {};
+  if (capture.ports.size() > SONDE_MAX_PORT_RANGES) {
+    return absl::InvalidArgumentError("--port: at most 16 ranges");
+  }
+  settings.port_range_count = static_cast<uint32_t>(capture.ports.size());
+  std::ranges::transform(capture.ports, settings.ports, [](const PortRange& range) {
+    return sonde_port_range{range.first, range.last};
+  });
+  settings.watch_exec = options.watch_exec ? 1 : 0;
+  settings.watch_listen = options.watch_listen ? 1 : 0;
+  settings.socket_table = WantsSocketTable(capture) ? 1 : 0;
+  return settings;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> Kernel::Create(const CaptureOptions& capture, const KernelOptions& options,
+                                               MetricRegistry& metrics) {
+  if (Status status = CheckFamilyNames(capture); !status.ok()) return status;
+  if (Status status = CheckHost(ReadHost()); !status.ok()) return status;
+  const auto settings = MakeSettings(capture, options);
+  if (!settings.ok()) return settings.status();
+  std::unique_ptr<Kernel> kernel(
+      new Kernel({.ring_bytes = capture.ring_bytes, .socket_table = settings->socket_table != 0}));
+  auto choice = ChooseFamilies(capture, *settings, *kernel->maps_);
+  if (!choice.ok()) return choice.status();
+  kernel->loaded_ = std::move(choice->loaded);
+  kernel->states_ = std::move(choice->states);
+  auto ring = Ring::Create(kernel->maps_->fd("sonde_ring"));
+  if (!ring.ok()) return ring.status();
+  kernel->ring_ = *std::move(ring);
+  if (!options.record_file.empty()) {
+    auto recording = RecordingWriter::Create(options.record_file, WallClock().offset_ns());
+    if (!recording.ok()) return recording.status();
+    kernel->recording_ = *std::move(recording);
+  }
+  ExportKernelMetrics(kernel->maps_, kernel->loaded_, kernel->states_, metrics);
+  return kernel;
+}
+
+Kernel::~Kernel() = default;
+
+Status Kernel::Trace(uint32_t tgid) {
+  const uint32_t rule = 1;
+  if (bpf_map_update_elem(maps_->fd("sonde_traced"), &tgid, &rule, BPF_ANY) != 0) {
+    return absl::ErrnoToStatus(errno, "mark process as traced");
+  }
+  return absl::OkStatus();
+}
+
+void Kernel::Untrace(uint32_t tgid) { bpf_map_delete_elem(maps_->fd("sonde_traced"), &tgid); }
+
+void Kernel::SetVerdict(ConnectionId connection, bool recognised) {
+  const uint32_t verdict = recognised ? SONDE_VERDICT_HTTP1 : SONDE_VERDICT_REFUSED;
+  bpf_map_update_elem(maps_->fd("sonde_verdicts"), &connection, &verdict, BPF_ANY);
+}
+
+Result<size_t> Kernel::Poll(EventHandler& handler, Milliseconds timeout) {
+  const auto records = ring_->Drain(timeout, [&](std::string_view record) {
+    if (recording_ != nullptr) recording_->Write(record);
+    Decode(record, handler);
+  });
+  if (records.ok()) handler.OnTick(MonotonicNow());
+  return records;
+}
+
+}  // namespace sonde::kernel
