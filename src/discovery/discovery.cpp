@@ -215,7 +215,7 @@ void Discovery::Remember(uint32_t tgid, Traced traced) {
     return;
   }
   GaugeOf(traced.origin).Add(1);
-  traced_.emplace(tgid, std::move(traced));
+  traced_[tgid] = std::move(traced);
 }
 
 void Discovery::Release(uint32_t tgid) {

@@ -85,7 +85,8 @@ void JoinTable(const std::string& path, const std::vector<uint64_t>& inodes, Pro
     const auto line = ParseLine(text);
     if (!line) continue;
     if (!line->listening && (facts.has_tcp || ++connected > kMaxConnectedLines)) return;
-    if (!std::ranges::binary_search(inodes, line->inode)) continue;
+    const auto held = std::ranges::lower_bound(inodes, line->inode);
+    if (held == inodes.end() || *held != line->inode) continue;
     facts.has_tcp = true;
     if (line->listening) facts.listen_ports.push_back(line->port);
   }

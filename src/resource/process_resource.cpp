@@ -46,7 +46,9 @@ void AddSdk(ResourceBuilder& builder, Language language) {
 
 void Replace(OwnedResource& resource, std::string_view key, AttributeValue value) {
   for (Attribute& attribute : resource.attributes) {
-    if (attribute.key == key) attribute.value = std::move(value);
+    if (attribute.key != key) continue;
+    attribute.value = std::move(value);
+    return;
   }
 }
 
