@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "discovery/socket_facts.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <dirent.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -15,19 +16,20 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include "sonde/pipeline/process.h"
 
 namespace sonde::discovery {
 namespace {
 
+using Inodes = absl::flat_hash_set<uint64_t>;
+
 constexpr size_t kMaxDescriptors = 65536;
 constexpr size_t kMaxConnectedLines = 2000;  // looked at after the listening ones, about 256 KiB
 constexpr std::string_view kListenState = "0A";  // TCP_LISTEN, include/net/tcp_states.h
 
-std::vector<uint64_t> SocketInodes(const std::string& directory) {
-  std::vector<uint64_t> inodes;
+Inodes SocketInodes(const std::string& directory) {
+  Inodes inodes;
   DIR* fds = opendir(directory.c_str());
   if (fds == nullptr) return inodes;
   std::array<char, 64> target{};
@@ -42,10 +44,9 @@ std::vector<uint64_t> SocketInodes(const std::string& directory) {
     text.remove_prefix(kSocket.size());
     uint64_t inode = 0;
     const auto result = std::from_chars(text.data(), text.data() + text.size(), inode);
-    if (result.ec == std::errc()) inodes.push_back(inode);
+    if (result.ec == std::errc()) inodes.insert(inode);
   }
   closedir(fds);
-  std::ranges::sort(inodes);
   return inodes;
 }
 
@@ -76,7 +77,7 @@ std::optional<TableLine> ParseLine(std::string_view text) {
   return line;
 }
 
-void JoinTable(const std::string& path, const std::vector<uint64_t>& inodes, ProcessFacts& facts) {
+void JoinTable(const std::string& path, const Inodes& inodes, ProcessFacts& facts) {
   std::ifstream table(path);
   std::string text;
   std::getline(table, text);  // heading
@@ -85,8 +86,7 @@ void JoinTable(const std::string& path, const std::vector<uint64_t>& inodes, Pro
     const auto line = ParseLine(text);
     if (!line) continue;
     if (!line->listening && (facts.has_tcp || ++connected > kMaxConnectedLines)) return;
-    const auto held = std::ranges::lower_bound(inodes, line->inode);
-    if (held == inodes.end() || *held != line->inode) continue;
+    if (!inodes.contains(line->inode)) continue;
     facts.has_tcp = true;
     if (line->listening) facts.listen_ports.push_back(line->port);
   }
@@ -95,7 +95,7 @@ void JoinTable(const std::string& path, const std::vector<uint64_t>& inodes, Pro
 }  // namespace
 
 void ReadSockets(const std::string& directory, ProcessFacts& facts) {
-  const std::vector<uint64_t> inodes = SocketInodes(directory + "fd");
+  const Inodes inodes = SocketInodes(directory + "fd");
   facts.has_socket = !inodes.empty();
   if (inodes.empty()) return;  // the usual case right after an exec: no table is read
   JoinTable(directory + "net/tcp", inodes, facts);
