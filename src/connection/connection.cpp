@@ -134,7 +134,7 @@ void Connection::Insert(Direction direction, Segment& segment) {
     return;
   }
   if (!stream.begun()) {
-    stream.Begin(segment.offset, false);
+    stream.Begin(segment.offset, segment.length == 0);
   } else if (lane.Restarted(segment.offset, segment.length)) {
     Restart(direction, segment.offset);
     return Insert(direction, segment);
