@@ -19,13 +19,13 @@ namespace {
 
 constexpr std::string_view kExpected = "expected console, otlp, file=PATH, zipkin=URL or none";
 
-// The OTLP exporter that the file configured, so that choosing `otlp` keeps its endpoint.
-ExporterDraft OtlpFrom(const std::vector<ExporterDraft>& present) {
+// The exporter of this kind that the file configured, so that choosing `otlp` keeps its endpoint.
+ExporterDraft KeptOrNew(const std::vector<ExporterDraft>& present, ExporterKind kind) {
   for (const ExporterDraft& exporter : present) {
-    if (exporter.options.kind == ExporterKind::kOtlp) return exporter;
+    if (exporter.options.kind == kind) return exporter;
   }
   ExporterDraft fresh;
-  fresh.options.kind = ExporterKind::kOtlp;
+  fresh.options.kind = kind;
   return fresh;
 }
 
@@ -36,7 +36,7 @@ Result<ExporterDraft> Parse(const std::string& spec, const std::vector<ExporterD
   const std::string target = has_target ? spec.substr(equals + 1) : "";
   ExporterDraft exporter;
   if (name == "otlp" && !has_target) {
-    exporter = OtlpFrom(present);
+    exporter = KeptOrNew(present, ExporterKind::kOtlp);
   } else if (name == "console" && !has_target) {
     exporter.options.kind = ExporterKind::kConsole;
   } else if (name == "none" && !has_target) {
@@ -45,8 +45,8 @@ Result<ExporterDraft> Parse(const std::string& spec, const std::vector<ExporterD
     exporter.options.kind = ExporterKind::kFile;
     exporter.options.target = target;
   } else if (name == "zipkin" && (!has_target || IsHttpUrl(target))) {
-    exporter.options.kind = ExporterKind::kZipkin;
-    exporter.options.target = target;  // empty: OTEL_EXPORTER_ZIPKIN_ENDPOINT or its default
+    exporter = KeptOrNew(present, ExporterKind::kZipkin);  // or OTEL_EXPORTER_ZIPKIN_ENDPOINT
+    if (has_target) exporter.options.target = target;
   } else {
     return absl::InvalidArgumentError(std::string(kExpected) + ", got \"" + spec + "\"");
   }
@@ -69,6 +69,8 @@ void ChooseExporters(const std::vector<std::string>& specs, const Origin& origin
       continue;
     }
     exporter->origin = origin;
+    if (spec.starts_with("file=")) exporter->origins["output_stream"] = origin;
+    if (spec.starts_with("zipkin=")) exporter->origins["endpoint"] = origin;
     const bool twice = std::any_of(chosen.begin(), chosen.end(), [&](const ExporterDraft& other) {
       return Same(other, *exporter);
     });

@@ -71,13 +71,9 @@ void ApplyOverlay(const FlagValues& flags, const Environment& environment, Expor
 // A URL of --export stays; one of the file gives way to the variable.
 void FinishZipkin(const Environment& environment, ExporterDraft& exporter, Draft& draft,
                   Findings& findings) {
-  const bool own_url = exporter.origin.layer > Layer::kFile && !exporter.options.target.empty();
   draft.exporter = exporter;
-  const Target target{draft, findings, draft.exporter.origins};
-  if (own_url) {
-    draft.exporter.origins["endpoint"] = exporter.origin;
-  } else {
-    ApplyEnvironment(ZipkinKeys(), environment, target);
+  if (draft.exporter.origins["endpoint"].layer <= Layer::kFile) {
+    ApplyEnvironment(ZipkinKeys(), environment, {draft, findings, draft.exporter.origins});
   }
   if (draft.exporter.options.target.empty()) {
     draft.exporter.options.target = "http://localhost:9411/api/v2/spans";

@@ -8,7 +8,8 @@
 
 namespace sonde::config {
 
-// The reason, or "" if the name is simply unknown. Flags with their dashes, keys with their full path.
+// The reason, or "" if the name is simply unknown. Flags with their dashes, keys with their full
+// path.
 std::string_view WhyFlagIsNotHere(std::string_view flag);
 std::string_view WhyKeyIsNotHere(std::string_view path);
 bool IsPlannedPropagator(std::string_view name);

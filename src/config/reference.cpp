@@ -69,6 +69,7 @@ std::string ConfigurationReference() {
   out += "\n### Below `exporter.otlp_http`\n\n" + Table(OtlpHttpKeys(), false);
   out += "\n### Below `exporter.otlp_grpc`\n\n" + Table(OtlpGrpcKeys(), false);
   out += "\n### Below `exporter.otlp_file/development`\n\n" + Table(FileExporterKeys(), false);
+  out += "\n### Below `exporter.zipkin`\n\n" + Table(ZipkinKeys(), false);
   return out;
 }
 

@@ -133,8 +133,6 @@ TEST(CommandLine, PlannedNamesAreRefusedByName) {
   }
   EXPECT_EQ(RefusalOf({"run", "--all", "--exclude", "container=x"}),
             "--exclude: kind container is not available in this version");
-  EXPECT_EQ(RefusalOf({"run", "--all", "--export", "zipkin=http://x"}),
-            "--export: exporter zipkin is not available in this version");
 }
 
 TEST(CommandLine, UnknownFlagsNameTheNearest) {

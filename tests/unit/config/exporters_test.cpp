@@ -141,7 +141,7 @@ TEST(Exporters, WrongChoices) {
     return Refusal(ParseFile("", {}, std::move(flags)));
   };
   EXPECT_EQ(refusal({"--export", "jaeger"}),
-            "--export: expected console, otlp, file=PATH or none, got \"jaeger\"");
+            "--export: expected console, otlp, file=PATH, zipkin=URL or none, got \"jaeger\"");
   EXPECT_THAT(refusal({"--export", "file="}), StartsWith("--export: expected"));
   EXPECT_THAT(refusal({"--export", "otlp=http://h"}), StartsWith("--export: expected"));
   EXPECT_EQ(refusal({"--export", "none", "--export", "console"}),
@@ -158,7 +158,7 @@ TEST(Exporters, UnknownNamesInOtelVariablesAreWarnings) {
   EXPECT_EQ(result->config.exporters.at(0).kind, ExporterKind::kConsole);
   EXPECT_THAT(result->warnings,
               ElementsAre("environment variable OTEL_TRACES_EXPORTER is ignored: "
-                          "expected console, otlp, file=PATH or none, got \"jaeger\""));
+                          "expected console, otlp, file=PATH, zipkin=URL or none, got \"jaeger\""));
   EXPECT_THAT(Refusal(ParseFile("", {{"SONDE_EXPORT", "jaeger"}})),
               StartsWith("environment variable SONDE_EXPORT: expected"));
 }
@@ -189,6 +189,25 @@ TEST(Exporters, ChoosingOtlpKeepsTheFilesSettings) {
   EXPECT_EQ(variable->config.exporters.at(0).otlp.protocol, OtlpProtocol::kGrpc);
   EXPECT_EQ(variable->warnings.size(), 1U);
   EXPECT_THAT(ParseFile(file)->warnings, IsEmpty());
+}
+
+TEST(Exporters, Zipkin) {
+  const auto target = [](std::vector<std::string> flags, const Environment& env,
+                         const std::string& file = "") {
+    const auto result = ParseFile(file, env, std::move(flags));
+    return result.ok() ? result->config.exporters.at(0).target
+                       : std::string(result.status().message());
+  };
+  const Environment env{{"OTEL_EXPORTER_ZIPKIN_ENDPOINT", "http://env:9411"}};
+  const std::string file =
+      "tracer_provider: {processors: [{batch: {exporter: {zipkin: {endpoint: 'http://f'}}}}]}\n";
+  EXPECT_EQ(target({"--export", "zipkin=https://z:1/p"}, env), "https://z:1/p");
+  EXPECT_EQ(target({"--export", "zipkin"}, env), "http://env:9411");
+  EXPECT_EQ(target({"--export", "zipkin"}, {}), "http://localhost:9411/api/v2/spans");
+  EXPECT_EQ(target({"--export", "zipkin"}, {}, file), "http://f");
+  EXPECT_EQ(target({}, {}, file), "http://f");
+  EXPECT_EQ(target({}, env, file), "http://env:9411");
+  EXPECT_THAT(target({"--export", "zipkin=ftp://x"}, {}), StartsWith("--export: expected"));
 }
 
 TEST(Exporters, FileNames) {
