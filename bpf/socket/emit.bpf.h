@@ -136,7 +136,7 @@ static __always_inline int sonde_emit_unseen(struct sonde_scratch *scratch, stru
 	if (counted)
 		sonde_drop(SONDE_DROP_PAYLOAD_UNSEEN);
 	if (!socket->opened)
-		sonde_open(socket, sk);
+		sonde_open(socket, sk, &scratch->record);
 	scratch->record.flags = SONDE_DATA_UNSEEN;
 	return sonde_emit_piece(scratch, 0, 0);
 }
@@ -151,7 +151,7 @@ static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch, struct
 	if (scratch->call.quiet)
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (!socket->opened)
-		sonde_open(socket, sk);
+		sonde_open(socket, sk, &scratch->record);
 	return sonde_emit(scratch);
 }
 

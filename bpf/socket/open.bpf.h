@@ -74,8 +74,25 @@ static __always_inline void sonde_open_unix(struct sonde_open_record *record, st
 	record->path_length = length;
 }
 
-/* `sk` is trusted in one family and a plain number in the other. */
-static __noinline int sonde_open(struct sonde_socket *socket, struct sock *sk)
+/*
+ * Where the streams begin to be seen: with the call that is being reported in its direction, with what comes next in the
+ * other. So userspace can tell a lost first record from a connection that was open before.
+ */
+static __always_inline void sonde_open_begin(struct sonde_open_record *record, struct sock *sk,
+					     const struct sonde_data_record *first)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)sk;
+	__u32 direction = first->direction & 1;
+
+	record->has_begin = 1;
+	record->begin[SONDE_SEND] = BPF_CORE_READ(tcp, write_seq);
+	record->begin[SONDE_RECEIVE] = BPF_CORE_READ(tcp, copied_seq);
+	record->begin[direction] = (__u32)first->position;
+}
+
+/* `sk` is trusted in one family and a plain number in the other. `first`: the record that follows. */
+static __noinline int sonde_open(struct sonde_socket *socket, struct sock *sk,
+				 const struct sonde_data_record *first)
 {
 	struct sonde_open_record *record;
 	__u64 task = bpf_get_current_pid_tgid();
@@ -101,6 +118,7 @@ static __noinline int sonde_open(struct sonde_socket *socket, struct sock *sk)
 	} else {
 		record->transport = SONDE_TRANSPORT_TCP;
 		sonde_open_inet(record, sk);
+		sonde_open_begin(record, sk, first);
 	}
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return 0;

@@ -6,15 +6,17 @@
 
 #include <cstdio>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "sonde/base/result.h"
 
 namespace sonde::agent {
 
 int Fail(const Status& status) {
-  for (const std::string_view line : absl::StrSplit(status.message(), '\n', absl::SkipEmpty())) {
-    std::fprintf(stderr, "sonde: %.*s\n", static_cast<int>(line.size()), line.data());
+  const std::vector<std::string> lines =
+      absl::StrSplit(status.message(), '\n', absl::SkipEmpty());
+  for (const std::string& line : lines) {
+    std::fprintf(stderr, "sonde: %s\n", line.c_str());
   }
   switch (status.code()) {
     case absl::StatusCode::kOk: return kExitDone;

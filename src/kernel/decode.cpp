@@ -92,6 +92,8 @@ DecodeOutcome DecodeOpen(std::string_view bytes, EventHandler& handler) {
     event.local.path = SocketPath(record);
     event.remote.path = event.local.path;
   }
+  event.has_begin = record.has_begin != 0;
+  event.begin = {record.begin[SONDE_RECEIVE], record.begin[SONDE_SEND]};
   handler.OnOpen(event);
   return DecodeOutcome::kDone;
 }

@@ -41,7 +41,8 @@ bool Allowed(const probe::Family& family, const CaptureOptions& capture) {
 std::string MissingTracepoint(const probe::Family& family) {
   for (const std::string_view name : family.tracepoints) {
     if (!HasTracepoint(std::string(name))) {
-      return absl::StrCat("the kernel has no tracepoint ", name, " (needs Linux ", family.kernel, " or newer)");
+      return absl::StrCat("the kernel has no tracepoint ", std::string(name), " (needs Linux ",
+                          std::string(family.kernel), " or newer)");
     }
   }
   return "";
@@ -55,27 +56,22 @@ Status CheckFamilyNames(const CaptureOptions& capture) {
       const std::string wanted = absl::StrReplaceAll(name, {{"-", "_"}});
       if (std::ranges::any_of(probe::Families(), [&](const auto* f) { return f->name == wanted; })) continue;
       std::string known;
-      for (const probe::Family* family : probe::Families()) absl::StrAppend(&known, " ", family->name);
+      for (const probe::Family* family : probe::Families()) absl::StrAppend(&known, " ", std::string(family->name));
       return absl::InvalidArgumentError(absl::StrCat("unknown probe family '", name, "'; known:", known));
     }
   }
   return absl::OkStatus();
 }
 
-bool WantsSocketTable(const CaptureOptions& capture) {
-  for (const probe::Family* family : probe::Families()) {
-    if (family->part != probe::Part::kSockets || !Allowed(*family, capture)) continue;
-    if (MissingTracepoint(*family).empty()) return family->socket_table;
-  }
-  return false;
-}
-
-Result<Choice> ChooseFamilies(const CaptureOptions& capture, const sonde_settings& settings, SharedMaps& maps) {
+Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings settings, SharedMaps& maps) {
   Choice choice;
   std::vector<probe::Part> served;
   std::string reasons;
   for (const probe::Family* family : probe::Families()) {
     FamilyState state{family->name, "off", "", family->cost, family->without};
+    if (family->part == probe::Part::kSockets && std::ranges::count(served, family->part) == 0) {
+      settings.socket_table = family->socket_table ? 1 : 0;
+    }
     if (!Allowed(*family, capture)) {
       state.why = "switched off by --probes or --no-probes";
     } else if (std::ranges::count(served, family->part) > 0) {
@@ -95,13 +91,13 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, const sonde_setting
       served.push_back(family->part);
       choice.loaded.push_back(*std::move(loaded));
     }
-    if (state.state == "failed") absl::StrAppend(&reasons, reasons.empty() ? "" : "\n", family->name, ": ", state.why);
+    if (state.state == "failed") absl::StrAppend(&reasons, reasons.empty() ? "" : "\n", std::string(family->name), ": ", state.why);
     choice.states.push_back(std::move(state));
   }
   for (const probe::Family* family : probe::Families()) {
     if (family->on_failure != probe::OnFailure::kFatal || std::ranges::count(served, family->part) > 0) continue;
     return absl::FailedPreconditionError(absl::StrCat(
-        "no probe family works for ", family->name, "; see `sonde doctor`", reasons.empty() ? "" : "\n", reasons));
+        "no probe family works for ", std::string(family->name), "; see `sonde doctor`", reasons.empty() ? "" : "\n", reasons));
   }
   return choice;
 }

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -30,10 +31,14 @@
 namespace sonde::kernel {
 namespace {
 
+// Frozen into the programs; socket_table is set when the socket family is known.
 Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelOptions& options) {
   sonde_settings settings = {};
   if (capture.ports.size() > SONDE_MAX_PORT_RANGES) {
     return absl::InvalidArgumentError("--port: at most 16 ranges");
+  }
+  if (!std::has_single_bit(capture.ring_bytes) || capture.ring_bytes < 4096 || capture.ring_bytes > UINT32_MAX) {
+    return absl::InvalidArgumentError("the ring's size must be a power of two from 4 KiB to 2 GiB");
   }
   settings.port_range_count = static_cast<uint32_t>(capture.ports.size());
   std::ranges::transform(capture.ports, settings.ports, [](const PortRange& range) {
@@ -41,7 +46,6 @@ Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelO
   });
   settings.watch_exec = options.watch_exec ? 1 : 0;
   settings.watch_listen = options.watch_listen ? 1 : 0;
-  settings.socket_table = WantsSocketTable(capture) ? 1 : 0;
   return settings;
 }
 
@@ -54,7 +58,7 @@ Result<std::unique_ptr<Kernel>> Kernel::Create(const CaptureOptions& capture, co
   const auto settings = MakeSettings(capture, options);
   if (!settings.ok()) return settings.status();
   std::unique_ptr<Kernel> kernel(
-      new Kernel({.ring_bytes = capture.ring_bytes, .socket_table = settings->socket_table != 0}));
+      new Kernel(capture.ring_bytes, metrics));
   auto choice = ChooseFamilies(capture, *settings, *kernel->maps_);
   if (!choice.ok()) return choice.status();
   kernel->loaded_ = std::move(choice->loaded);
@@ -83,17 +87,25 @@ Status Kernel::Trace(uint32_t tgid) {
 
 void Kernel::Untrace(uint32_t tgid) { bpf_map_delete_elem(maps_->fd("sonde_traced"), &tgid); }
 
+bool Kernel::IsTraced(uint32_t tgid) const {
+  uint32_t rule = 0;
+  return bpf_map_lookup_elem(maps_->fd("sonde_traced"), &tgid, &rule) == 0;
+}
+
 void Kernel::SetVerdict(ConnectionId connection, bool recognised) {
   const uint32_t verdict = recognised ? SONDE_VERDICT_HTTP1 : SONDE_VERDICT_REFUSED;
   bpf_map_update_elem(maps_->fd("sonde_verdicts"), &connection, &verdict, BPF_ANY);
 }
 
 Result<size_t> Kernel::Poll(EventHandler& handler, Milliseconds timeout) {
-  const auto records = ring_->Drain(timeout, [&](std::string_view record) {
+  ring_->Wait(timeout);
+  // Read before the drain: what is committed during it may be older than the end of it.
+  const uint64_t now_ns = MonotonicNow();
+  const auto records = ring_->Drain([&](std::string_view record) {
     if (recording_ != nullptr) recording_->Write(record);
-    Decode(record, handler);
+    counters_.Count(record, Decode(record, handler));
   });
-  if (records.ok()) handler.OnTick(MonotonicNow());
+  if (records.ok()) handler.OnTick(now_ns);
   return records;
 }
 

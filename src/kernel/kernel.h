@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernel/event_counters.h"
 #include "kernel/family_choice.h"
 #include "kernel/file_descriptor.h"
 #include "kernel/loaded_family.h"
@@ -40,7 +41,9 @@ class Kernel {
   // Takes effect at the process's next call; children made from then on inherit it.
   Status Trace(uint32_t tgid);
   void Untrace(uint32_t tgid);
-  // Of a connection the kernel was unsure of.
+  bool IsTraced(uint32_t tgid) const;
+  // What userspace found out about a connection; obeyed at the next I/O that the kernel side is unsure about.
+  // `recognised`: capture it although it did not look like HTTP/1. Else: nothing more from it, for good.
   void SetVerdict(ConnectionId connection, bool recognised);
 
   // Waits up to `timeout` or for a process record, then hands every record that is there to `handler`, and ticks it.
@@ -53,13 +56,15 @@ class Kernel {
   RecordingWriter* recording() { return recording_.get(); }
 
  private:
-  explicit Kernel(SharedMaps::Sizes sizes) : maps_(std::make_shared<SharedMaps>(sizes)) {}
+  Kernel(size_t ring_bytes, MetricRegistry& metrics)
+      : maps_(std::make_shared<SharedMaps>(ring_bytes)), counters_(metrics) {}
 
   std::shared_ptr<SharedMaps> maps_;  // shared with metric callbacks, which may outlive this object
   std::vector<std::unique_ptr<LoadedFamily>> loaded_;
   std::vector<FamilyState> states_;
   std::unique_ptr<RecordingWriter> recording_;
   std::unique_ptr<Ring> ring_;
+  EventCounters counters_;
 };
 
 }  // namespace sonde::kernel

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -64,6 +65,12 @@ bpf_prog_info InfoOf(const Program& program) {
   return info;
 }
 
+// sysctl kernel.bpf_stats_enabled: without it the kernel keeps no run times.
+bool StatsEnabled() {
+  std::ifstream file("/proc/sys/kernel/bpf_stats_enabled");
+  return file.get() == '1';
+}
+
 // First page: the reader's position; second page: the writer's (kernel/bpf/ringbuf.c, bpf_ringbuf_map_mmap).
 double RingBytesUsed(int map_fd) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -106,6 +113,7 @@ void ExportKernelMetrics(const std::shared_ptr<SharedMaps>& maps,
   metrics.AddCallback("sonde_bpf_run_seconds_total", "Run time of kernel programs (kernel.bpf_stats_enabled=1).",
                       MetricType::kCounter, [programs] {
                         std::vector<MetricSample> samples;
+                        if (!StatsEnabled()) return samples;
                         for (const Program& program : *programs) {
                           samples.push_back({{{"program", program.name}},
                                              static_cast<double>(InfoOf(program).run_time_ns) / 1e9});

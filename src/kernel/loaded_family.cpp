@@ -27,7 +27,7 @@ namespace {
 
 Status Failure(const probe::Family& family, std::string_view step, int error, const LibbpfLog& log) {
   if (error < 0) error = -error;
-  std::string message = absl::StrCat(step, " ", family.object, ": ", std::strerror(error));
+  std::string message = absl::StrCat(std::string(step), " ", std::string(family.object), ": ", std::strerror(error));
   if (const std::string said = log.FirstWarning(); !said.empty()) absl::StrAppend(&message, " (", said, ")");
   return error == EPERM || error == EACCES ? absl::PermissionDeniedError(message)
                                            : absl::UnimplementedError(message);
@@ -62,7 +62,7 @@ Status WriteSettings(bpf_object* object, const sonde_settings& settings) {
     const std::string_view name = bpf_map__name(map);
     if (!bpf_map__is_internal(map) || !name.ends_with(".rodata")) continue;
     size_t bytes = 0;
-    auto* data = static_cast<char*>(bpf_map__initial_value(map, &bytes));
+    auto* data = static_cast<char*>(const_cast<void*>(bpf_map__initial_value(map, &bytes)));  // not const in newer libbpf
     if (data == nullptr || size != sizeof(settings) || offset + size > bytes) break;
     std::memcpy(data + offset, &settings, sizeof(settings));
     return absl::OkStatus();
@@ -92,7 +92,7 @@ Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& fa
   ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (object == nullptr) return Failure(family, "cannot open", errno, log);
   if (Status status = WriteSettings(object.get(), settings); !status.ok()) return status;
-  if (Status status = maps.Prepare(object.get()); !status.ok()) return status;
+  if (Status status = maps.Prepare(object.get(), settings.socket_table != 0); !status.ok()) return status;
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return Failure(family, "cannot load", error, log);
   }

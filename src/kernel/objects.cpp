@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "sonde/abi/control.h"  // the skeletons name its types
+
 #include "process.skel.h"
 #include "sock_length.skel.h"
 #include "sys_exit.skel.h"

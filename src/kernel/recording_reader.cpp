@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "kernel/decode.h"
-#include "kernel/recording_format.h"
 #include "sonde/abi/record.h"
+#include "sonde/abi/recording.h"
 #include "sonde/abi/version.h"
 #include "sonde/base/result.h"
 #include "sonde/pipeline/event.h"
@@ -25,19 +25,31 @@ namespace sonde::kernel {
 namespace {
 
 constexpr uint64_t kTickNs = 10'000'000;
+constexpr uint64_t kIdleTickNs = 100'000'000;
+constexpr int kMaxIdleTicks = 36'000;  // an hour
+
+// Ticks for a silence between two records, as a live run would have had them. Bounded, because a hostile file may claim
+// centuries: the last tick comes from the caller in any case.
+void TickThrough(uint64_t from_ns, uint64_t to_ns, EventHandler& handler) {
+  for (int i = 0; i < kMaxIdleTicks && to_ns - from_ns > kIdleTickNs; ++i) {
+    from_ns += kIdleTickNs;
+    handler.OnTick(from_ns);
+  }
+}
 
 // 0 = no whole record there.
 size_t RecordSize(std::string_view rest) {
   sonde_record_header header = {};
   if (rest.size() < sizeof(header)) return 0;
   std::memcpy(&header, rest.data(), sizeof(header));
-  return header.size < sizeof(header) || header.size > rest.size() ? 0 : header.size;
+  const bool whole = header.size >= sizeof(header) && header.size <= rest.size();
+  return whole && header.size <= SONDE_MAX_RECORD_BYTES ? header.size : 0;
 }
 
 }  // namespace
 
 bool RecordingReader::IsRecording(std::string_view first_bytes) {
-  return first_bytes.starts_with(std::string_view(kRecordingMagic, sizeof(kRecordingMagic)));
+  return first_bytes.starts_with(std::string_view(SONDE_RECORDING_MAGIC));
 }
 
 Result<RecordingReader> RecordingReader::Open(const std::string& path) {
@@ -47,13 +59,13 @@ Result<RecordingReader> RecordingReader::Open(const std::string& path) {
 }
 
 Result<RecordingReader> RecordingReader::FromBytes(std::string bytes) {
-  RecordingHeader header = {};
+  sonde_recording_header header = {};
   if (bytes.size() < sizeof(header) || !IsRecording(bytes)) {
     return absl::InvalidArgumentError("not a recording of sonde");
   }
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (header.major != SONDE_ABI_MAJOR) {
-    return absl::InvalidArgumentError(absl::StrCat("the recording has format ", header.major,
+  if (header.abi_major != SONDE_ABI_MAJOR) {
+    return absl::InvalidArgumentError(absl::StrCat("the recording has format ", header.abi_major,
                                                    ", this version of sonde reads format ", SONDE_ABI_MAJOR));
   }
   RecordingReader reader;
@@ -68,7 +80,7 @@ Result<RecordingReader> RecordingReader::FromBytes(std::string bytes) {
 
 template <typename Visit>
 void RecordingReader::ForEach(Visit visit) const {
-  std::string_view rest = std::string_view(bytes_).substr(sizeof(RecordingHeader), end_ - sizeof(RecordingHeader));
+  std::string_view rest = std::string_view(bytes_).substr(sizeof(sonde_recording_header), end_ - sizeof(sonde_recording_header));
   while (const size_t size = RecordSize(rest)) {
     visit(rest.substr(0, size));
     rest.remove_prefix(size);
@@ -77,29 +89,32 @@ void RecordingReader::ForEach(Visit visit) const {
 
 void RecordingReader::ReadResources(const OnResource& on_resource) const {
   ForEach([&](std::string_view record) {
-    ResourceRecord resource = {};
+    sonde_resource_record resource = {};
     if (record.size() < sizeof(resource)) return;
     std::memcpy(&resource, record.data(), sizeof(resource));
-    if (resource.header.type != kResourceRecord || resource.text_bytes > record.size() - sizeof(resource)) return;
-    on_resource(resource.tgid, record.substr(sizeof(resource), resource.text_bytes));
+    if (resource.header.type != SONDE_RECORD_RESOURCE || resource.json_bytes > record.size() - sizeof(resource)) return;
+    on_resource(resource.tgid, record.substr(sizeof(resource), resource.json_bytes));
   });
 }
 
-void RecordingReader::Replay(EventHandler& handler) const {
+size_t RecordingReader::Replay(EventHandler& handler) const {
   uint64_t ticked_ns = 0;
   uint64_t now_ns = 0;
+  size_t invalid = 0;
   ForEach([&](std::string_view record) {
     sonde_record_header header = {};
     std::memcpy(&header, record.data(), sizeof(header));
-    if (header.type >= kResourceRecord) return;
+    if (header.type >= SONDE_RECORD_USER_FIRST) return;
     now_ns = std::max(now_ns, static_cast<uint64_t>(header.mono_ns));
+    if (ticked_ns != 0) TickThrough(ticked_ns, now_ns, handler);
     if (now_ns - ticked_ns >= kTickNs) {
       handler.OnTick(now_ns);
       ticked_ns = now_ns;
     }
-    Decode(record, handler);
+    invalid += Decode(record, handler) == DecodeOutcome::kInvalid ? 1 : 0;
   });
   handler.OnTick(now_ns);
+  return invalid;
 }
 
 }  // namespace sonde::kernel

@@ -25,8 +25,9 @@ class RecordingReader {
   int64_t wall_minus_mono_ns() const { return wall_minus_mono_ns_; }
   // What processes were called; before Replay, so that spans find it.
   void ReadResources(const OnResource& on_resource) const;
-  // Records in order; ticks follow the records' own times.
-  void Replay(EventHandler& handler) const;
+  // Records in order; ticks follow the records' own times, at least every 100 ms of them. Returns how many records could
+  // not be decoded.
+  size_t Replay(EventHandler& handler) const;
   size_t torn_bytes() const { return torn_bytes_; }
 
  private:

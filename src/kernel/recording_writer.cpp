@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernel/recording_format.h"
+#include "sonde/abi/recording.h"
 #include "sonde/abi/version.h"
 #include "sonde/base/result.h"
 
@@ -23,10 +23,10 @@ Result<std::unique_ptr<RecordingWriter>> RecordingWriter::Create(const std::stri
                                                                  int64_t wall_minus_mono_ns) {
   std::FILE* file = std::fopen(path.c_str(), "wbe");
   if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write recording ", path));
-  RecordingHeader header = {};
-  std::memcpy(header.magic, kRecordingMagic, sizeof(kRecordingMagic));
-  header.major = SONDE_ABI_MAJOR;
-  header.minor = SONDE_ABI_MINOR;
+  sonde_recording_header header = {};
+  std::memcpy(header.magic, SONDE_RECORDING_MAGIC, sizeof(header.magic));
+  header.abi_major = SONDE_ABI_MAJOR;
+  header.abi_minor = SONDE_ABI_MINOR;
   header.wall_minus_mono_ns = wall_minus_mono_ns;
   std::unique_ptr<RecordingWriter> writer(new RecordingWriter(file));
   writer->Write({reinterpret_cast<const char*>(&header), sizeof(header)});
@@ -40,12 +40,12 @@ void RecordingWriter::Write(std::string_view record) {
 }
 
 void RecordingWriter::WriteResource(uint32_t tgid, std::string_view json) {
-  ResourceRecord record = {};
+  sonde_resource_record record = {};
   const size_t padded = (sizeof(record) + json.size() + 7) / 8 * 8;
-  record.header.type = kResourceRecord;
+  record.header.type = SONDE_RECORD_RESOURCE;
   record.header.size = static_cast<uint32_t>(padded);
   record.tgid = tgid;
-  record.text_bytes = static_cast<uint32_t>(json.size());
+  record.json_bytes = static_cast<uint32_t>(json.size());
   std::string bytes(padded, '\0');
   std::memcpy(bytes.data(), &record, sizeof(record));
   std::memcpy(bytes.data() + sizeof(record), json.data(), json.size());

@@ -35,18 +35,21 @@ int Ring::OnRecord(void* self, void* data, size_t size) {
   auto* ring = static_cast<Ring*>(self);
   ++ring->visited_;
   (*ring->visit_)({static_cast<const char*>(data), size});
-  return 0;
+  return ring->visited_ < kMaxRecords ? 0 : -EAGAIN;  // negative: stop behind this record
 }
 
-Result<size_t> Ring::Drain(Milliseconds timeout, const Visitor& visit) {
-  if (timeout.count() > 0) {
-    epoll_event event{};
-    epoll_wait(epoll_.get(), &event, 1, static_cast<int>(timeout.count()));
-  }
+void Ring::Wait(Milliseconds timeout) const {
+  if (timeout.count() <= 0) return;
+  epoll_event event{};
+  // Interrupted by a signal: the ring is drained all the same.
+  epoll_wait(epoll_.get(), &event, 1, static_cast<int>(timeout.count()));
+}
+
+Result<size_t> Ring::Drain(const Visitor& visit) {
   visit_ = &visit;
   visited_ = 0;
   const int outcome = ring_buffer__consume(ring_);
-  if (outcome < 0) return absl::ErrnoToStatus(-outcome, "ring buffer");
+  if (outcome < 0 && outcome != -EAGAIN) return absl::ErrnoToStatus(-outcome, "ring buffer");
   return visited_;
 }
 

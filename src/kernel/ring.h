@@ -25,8 +25,12 @@ class Ring {
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  // Waits up to `timeout`, or for a wake-up, then visits every record. How many.
-  Result<size_t> Drain(Milliseconds timeout, const Visitor& visit);
+  // Until a wake-up, at most `timeout`.
+  void Wait(Milliseconds timeout) const;
+  // Visits what is there, at most kMaxRecords, so that timers run beside a writer that never pauses. How many.
+  Result<size_t> Drain(const Visitor& visit);
+
+  static constexpr size_t kMaxRecords = 65536;
 
  private:
   Ring() = default;

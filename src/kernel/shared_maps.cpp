@@ -24,7 +24,7 @@ Status MapError(const char* what, const bpf_map* map, int error) {
 
 }  // namespace
 
-Status SharedMaps::Prepare(bpf_object* object) const {
+Status SharedMaps::Prepare(bpf_object* object, bool socket_table) const {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     if (bpf_map__is_internal(map)) continue;
@@ -37,8 +37,8 @@ Status SharedMaps::Prepare(bpf_object* object) const {
     }
     int error = 0;
     if (name == "sonde_ring") {
-      error = bpf_map__set_max_entries(map, static_cast<uint32_t>(sizes_.ring_bytes));
-    } else if (name == "sonde_sockets" && !sizes_.socket_table) {
+      error = bpf_map__set_max_entries(map, static_cast<uint32_t>(ring_bytes_));
+    } else if (name == "sonde_sockets" && !socket_table) {
       error = bpf_map__set_max_entries(map, 1);
     }
     if (error != 0) return MapError("cannot size map", map, error);

@@ -17,15 +17,11 @@ namespace sonde::kernel {
 
 class SharedMaps {
  public:
-  struct Sizes {
-    size_t ring_bytes = 0;
-    bool socket_table = false;  // sonde_sockets gets its full size
-  };
+  explicit SharedMaps(size_t ring_bytes) : ring_bytes_(ring_bytes) {}
 
-  explicit SharedMaps(Sizes sizes) : sizes_(sizes) {}
-
-  // Before load: hands known maps to the object, sets sizes of new ones.
-  Status Prepare(bpf_object* object) const;
+  // Before load: hands known maps to the object, sets sizes of new ones. `socket_table`: sonde_sockets is used and gets
+  // its full size.
+  Status Prepare(bpf_object* object, bool socket_table) const;
   // After load: keeps the maps this object has made.
   Status Keep(bpf_object* object);
 
@@ -33,7 +29,7 @@ class SharedMaps {
   int fd(std::string_view name) const;
 
  private:
-  Sizes sizes_;
+  size_t ring_bytes_;
   std::map<std::string, FileDescriptor, std::less<>> maps_;
 };
 

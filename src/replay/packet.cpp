@@ -3,11 +3,9 @@
 
 #include <pcap/dlt.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <string_view>
 
 #include "sonde/pipeline/event.h"
@@ -40,19 +38,24 @@ std::string_view AfterEtherType(std::string_view frame, size_t type_at) {
 
 std::string_view IpPacket(int link_type, std::string_view frame) {
   switch (link_type) {
-    case DLT_EN10MB: return AfterEtherType(frame, 12);
-    case DLT_LINUX_SLL: return AfterEtherType(frame, 14);
+    case DLT_EN10MB:
+      return AfterEtherType(frame, 12);
+    case DLT_LINUX_SLL:
+      return AfterEtherType(frame, 14);
     case DLT_LINUX_SLL2: {
       if (frame.size() < 20) return {};
       const uint16_t type = U16(frame, 0);
       return type == kEtherIpv4 || type == kEtherIpv6 ? frame.substr(20) : std::string_view();
     }
     case DLT_NULL:
-    case DLT_LOOP: return frame.size() < 4 ? std::string_view() : frame.substr(4);
+    case DLT_LOOP:
+      return frame.size() < 4 ? std::string_view() : frame.substr(4);
     case DLT_RAW:
     case DLT_IPV4:
-    case DLT_IPV6: return frame;
-    default: return {};
+    case DLT_IPV6:
+      return frame;
+    default:
+      return {};
   }
 }
 
@@ -63,67 +66,80 @@ struct IpPayload {
 
 void SetAddress(Endpoint& endpoint, uint8_t family, std::string_view bytes) {
   endpoint.family = family;
+  endpoint.address = {};
   std::memcpy(endpoint.address.data(), bytes.data(), bytes.size());
 }
 
-std::optional<IpPayload> ParseIpv4(std::string_view ip, Segment& segment) {
-  if (ip.size() < 20) return std::nullopt;
+FrameKind ParseIpv4(std::string_view ip, Segment& segment, IpPayload& payload) {
+  if (ip.size() < 20) return FrameKind::kCut;
   const size_t header = (U8(ip, 0) & 15U) * 4U;
-  const uint16_t fragment = U16(ip, 6);
-  if (header < 20 || ip.size() < header || U8(ip, 9) != kProtocolTcp || (fragment & 0x3fff) != 0) return std::nullopt;
+  if (U8(ip, 9) != kProtocolTcp) return FrameKind::kOther;
+  if ((U16(ip, 6) & 0x3fff) != 0) return FrameKind::kFragment;  // offset, or more to come
   uint32_t total = U16(ip, 2);
-  if (total == 0) total = static_cast<uint32_t>(ip.size());  // segmentation offload: not filled in yet
-  if (total < header) return std::nullopt;
+  if (total == 0) total = static_cast<uint32_t>(ip.size());  // segmentation offload: not filled in
+  if (header < 20 || ip.size() < header || total < header) return FrameKind::kCut;
   SetAddress(segment.source, 4, ip.substr(12, 4));
   SetAddress(segment.destination, 4, ip.substr(16, 4));
-  return IpPayload{ip.substr(header), static_cast<uint32_t>(total - header)};
+  payload = {ip.substr(header), static_cast<uint32_t>(total - header)};
+  return FrameKind::kTcp;
 }
 
-std::optional<IpPayload> ParseIpv6(std::string_view ip, Segment& segment) {
-  if (ip.size() < 40) return std::nullopt;
+FrameKind ParseIpv6(std::string_view ip, Segment& segment, IpPayload& payload) {
+  if (ip.size() < 40) return FrameKind::kCut;
   uint32_t length = U16(ip, 4);
   if (length == 0) length = static_cast<uint32_t>(ip.size() - 40);
   SetAddress(segment.source, 6, ip.substr(8, 16));
   SetAddress(segment.destination, 6, ip.substr(24, 16));
   uint8_t next = U8(ip, 6);
   std::string_view rest = ip.substr(40);
-  // Hop-by-hop, routing and destination options are as long as they say; a fragment is not put together here.
+  // Hop-by-hop, routing and destination options (RFC 8200 4) are as long as they say. Bounded:
+  // nobody sends more.
   for (int headers = 0; headers < 8; ++headers) {
-    if (next == kProtocolTcp) return IpPayload{rest, length};
-    if ((next != 0 && next != 43 && next != 60) || rest.size() < 8) return std::nullopt;
+    if (next == kProtocolTcp) {
+      payload = {rest, length};
+      return FrameKind::kTcp;
+    }
+    if (next == 44) return FrameKind::kFragment;
+    if (next != 0 && next != 43 && next != 60) return FrameKind::kOther;
+    if (rest.size() < 8) return FrameKind::kCut;
     const size_t size = (U8(rest, 1) + 1U) * 8U;
-    if (rest.size() < size || length < size) return std::nullopt;
+    if (rest.size() < size || length < size) return FrameKind::kCut;
     next = U8(rest, 0);
     rest.remove_prefix(size);
     length -= static_cast<uint32_t>(size);
   }
-  return std::nullopt;
+  return FrameKind::kOther;
 }
 
-}  // namespace
-
-std::optional<Segment> ParseFrame(int link_type, std::string_view frame) {
-  const std::string_view ip = IpPacket(link_type, frame);
-  if (ip.empty()) return std::nullopt;
-  Segment segment;
-  const int version = U8(ip, 0) >> 4;
-  std::optional<IpPayload> tcp;
-  if (version == 4) tcp = ParseIpv4(ip, segment);
-  if (version == 6) tcp = ParseIpv6(ip, segment);
-  if (!tcp || tcp->captured.size() < 20) return std::nullopt;
-  const size_t header = (U8(tcp->captured, 12) >> 4) * 4U;
-  if (header < 20 || tcp->captured.size() < header || tcp->length < header) return std::nullopt;
-  segment.source.port = U16(tcp->captured, 0);
-  segment.destination.port = U16(tcp->captured, 2);
-  segment.sequence = U32(tcp->captured, 4);
-  const uint8_t flags = U8(tcp->captured, 13);
+FrameKind ParseTcp(const IpPayload& tcp, Segment& segment) {
+  if (tcp.captured.size() < 20) return FrameKind::kCut;
+  const size_t header = (U8(tcp.captured, 12) >> 4) * 4U;
+  if (header < 20 || tcp.captured.size() < header || tcp.length < header) return FrameKind::kCut;
+  segment.source.port = U16(tcp.captured, 0);
+  segment.destination.port = U16(tcp.captured, 2);
+  segment.sequence = U32(tcp.captured, 4);
+  const uint8_t flags = U8(tcp.captured, 13);
   segment.fin = (flags & 1) != 0;
   segment.syn = (flags & 2) != 0;
   segment.rst = (flags & 4) != 0;
   segment.ack = (flags & 16) != 0;
-  segment.length = static_cast<uint32_t>(tcp->length - header);
-  segment.payload = tcp->captured.substr(header, std::min<size_t>(segment.length, tcp->captured.size() - header));
-  return segment;
+  segment.length = static_cast<uint32_t>(tcp.length - header);
+  // Behind the IP packet there may be padding of the link.
+  segment.payload = tcp.captured.substr(header, segment.length);
+  return FrameKind::kTcp;
+}
+
+}  // namespace
+
+FrameKind ParseFrame(int link_type, std::string_view frame, Segment& segment) {
+  const std::string_view ip = IpPacket(link_type, frame);
+  if (ip.empty()) return FrameKind::kOther;
+  IpPayload tcp;
+  FrameKind kind = FrameKind::kOther;
+  const int version = U8(ip, 0) >> 4;
+  if (version == 4) kind = ParseIpv4(ip, segment, tcp);
+  if (version == 6) kind = ParseIpv6(ip, segment, tcp);
+  return kind == FrameKind::kTcp ? ParseTcp(tcp, segment) : kind;
 }
 
 }  // namespace sonde::replay

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "sonde/pipeline/event.h"
@@ -23,7 +22,15 @@ struct Segment {
   std::string_view payload;  // as far as captured
 };
 
-// `link_type`: DLT_* of libpcap. Empty: no TCP over IP, a fragment, or cut before the end of the TCP header.
-std::optional<Segment> ParseFrame(int link_type, std::string_view frame);
+enum class FrameKind : uint8_t {
+  kTcp,
+  kOther,     // no TCP over IP, or a link type that is not known
+  kFragment,  // of an IP packet: not put together here
+  kCut,       // captured or sent too short for its own headers
+};
+
+// `link_type`: DLT_* of libpcap. `segment` is meaningful if the answer is kTcp; its payload is a
+// view into `frame`.
+FrameKind ParseFrame(int link_type, std::string_view frame, Segment& segment);
 
 }  // namespace sonde::replay

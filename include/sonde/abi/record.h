@@ -71,7 +71,9 @@ struct sonde_open_record {
 	__u8 local_address[16];	 /* IPv4 in the first 4 bytes, network order */
 	__u8 remote_address[16]; /* v4-mapped IPv6 is given as family 4 */
 	__u8 path[108];		 /* unix: bound path of either end; abstract names start with NUL */
-	__u8 reserved[4];
+	__u8 has_begin;
+	__u8 reserved[3];
+	__u32 begin[2]; /* TCP, by direction: position of the first byte that can be seen from now on; if has_begin */
 };
 
 struct sonde_shutdown_record {
@@ -104,7 +106,7 @@ struct sonde_process_record {
 /* Sizes, proven on both sides: bpf/core/abi_check.bpf.h (C) and src/kernel/abi_check.cpp (C++). */
 #define SONDE_HEADER_BYTES 16
 #define SONDE_DATA_RECORD_BYTES 64
-#define SONDE_OPEN_RECORD_BYTES 200
+#define SONDE_OPEN_RECORD_BYTES 208
 #define SONDE_SHUTDOWN_RECORD_BYTES 40
 #define SONDE_PROCESS_RECORD_BYTES 320
 

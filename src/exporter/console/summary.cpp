@@ -54,9 +54,15 @@ std::string PeerOf(const Span& span) {
     port = NumberOf(span, "network.peer.port");
   }
   if (host.empty()) return {};
-  const bool bracket = host.find(':') != std::string_view::npos && host.front() != '[' && port > 0;
-  std::string peer = bracket ? "[" + std::string(host) + "]" : std::string(host);
-  if (port > 0) peer += ":" + std::to_string(port);
+  const bool bracket = port > 0 && host.front() != '[' && host.find(':') != std::string_view::npos;
+  std::string peer;
+  if (bracket) peer += '[';
+  peer += host;
+  if (bracket) peer += ']';
+  if (port > 0) {
+    peer += ':';
+    peer += std::to_string(port);
+  }
   return peer;
 }
 

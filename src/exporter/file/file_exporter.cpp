@@ -53,7 +53,8 @@ FileExporter::~FileExporter() {
 
 void FileExporter::Begin(std::span<const Span> batch) {
   // A line that was given up half way is ended, so that it spoils itself only.
-  line_ = in_progress_ && written_ > 0 ? "\n" : "";
+  line_.clear();
+  if (in_progress_ && written_ > 0) line_ += '\n';
   line_ += encoder_.Encode(batch);
   line_ += '\n';
   written_ = 0;
