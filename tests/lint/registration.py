@@ -4,6 +4,7 @@ import os
 import re
 
 NOT_A_PROTOCOL = {"common"}
+MANIFEST_OBJECT = re.compile(r"^(?:extern )?const \w+ (k\w+) = ", re.MULTILINE)
 
 
 def protocols(tree):
@@ -33,12 +34,15 @@ def probes(tree):
     lists = [p for p in tree.under("probes/", suffixes=(".cpp", ".h", ".txt", ".inc")) if not p.endswith("/manifest.cpp")]
     text = "\n".join(tree.read(p) for p in lists)
     for path in manifests:
-        folder = os.path.dirname(path)[len("probes/"):]
-        identifier = re.sub(r"[^a-z0-9]+", "_", folder)
-        if not re.search(rf"\b{re.escape(folder)}\b|{identifier}", text.lower()):
-            yield f"{path}: no registry line under probes/ names {folder}"
-        if not tree.exists(f"probes/{folder}/NOTES.md"):
-            yield f"probes/{folder}: NOTES.md with the evidence is missing"
+        folder = os.path.dirname(path)
+        objects = MANIFEST_OBJECT.findall(tree.read(path))
+        if not objects:
+            yield f"{path}: defines no manifest (const Family kName = ...)"
+        for name in objects:
+            if f"&{name}" not in text:
+                yield f"{path}: no registry line under probes/ takes &{name}"
+        if not tree.exists(f"{folder}/NOTES.md"):
+            yield f"{folder}: NOTES.md with the evidence is missing"
 
 
 def kernel_programs(tree):

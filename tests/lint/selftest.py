@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import abi_version  # noqa: E402
 import layers  # noqa: E402
 import links  # noqa: E402
+import metrics  # noqa: E402
 import registration  # noqa: E402
 import text  # noqa: E402
 from tree import Tree  # noqa: E402
@@ -80,10 +81,10 @@ class LintTest(unittest.TestCase):
         self.assertEqual(self.findings(registration), [])
 
     def test_unregistered_probe(self):
-        self.write("probes/openssl/manifest.cpp", APACHE)
+        self.write("probes/openssl/manifest.cpp", APACHE + "const Family kOpenssl = {};\n")
         self.write("probes/openssl/NOTES.md", "x\n")
         self.expect(registration, "probes/openssl/manifest.cpp")
-        self.write("probes/registry.cpp", APACHE + "const Manifest& openssl();\n")
+        self.write("probes/registry.cpp", APACHE + "const Family* const kAll[] = {&kOpenssl};\n")
         self.assertEqual(self.findings(registration), [])
 
     def test_kernel_program_that_nothing_loads(self):
@@ -129,6 +130,18 @@ class LintTest(unittest.TestCase):
         self.expect(links, "another-thing")
         self.write("docs/b.md", "[a](a.md#one-thing)\n")
         self.assertEqual(self.findings(links), [])
+
+    def test_metrics(self):
+        self.write("src/span/a.cpp", APACHE + 'auto& a = m.AddCounter("sonde_a_total", "Help; more.", {{"reason", "full"}});\n')
+        self.expect(metrics, "docs/reference/metrics.md", "missing")
+        self.write("docs/reference/metrics.md", "| `sonde_a_total` | counter | `reason` | x | `full` |\n")
+        self.assertEqual(self.findings(metrics), [])
+        self.write("docs/reference/metrics.md", "| `sonde_a_total` | gauge | `reason` | x | `full` |\n")
+        self.expect(metrics, "sonde_a_total is counter")
+        self.write("docs/reference/metrics.md", "| `sonde_a_total` | counter | `reason` | x | y |\n")
+        self.expect(metrics, "reason full")
+        self.write("docs/reference/metrics.md", "`full`\n")
+        self.expect(metrics, "no row")
 
 
 if __name__ == "__main__":
