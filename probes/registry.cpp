@@ -8,7 +8,8 @@
 namespace sonde::probe {
 namespace {
 
-const Family* const kFamilies[] = {&kProcess, &kTcpState, &kSockLength, &kSysExit};
+// Socket families first: they decide where the state of a socket is kept (Family::socket_table).
+const Family* const kFamilies[] = {&kSockLength, &kSysExit, &kTcpState, &kProcess};
 
 }  // namespace
 

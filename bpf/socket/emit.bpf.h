@@ -12,6 +12,7 @@
 #include "maps/verdicts.bpf.h"
 #include "socket/open.bpf.h"
 #include "socket/payload.bpf.h"
+#include "socket/socket_state.bpf.h"
 
 /* Sends the scratch record with captured + tail bytes of payload. */
 static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32 captured, __u32 tail)
@@ -58,10 +59,95 @@ __noinline int sonde_decide(struct sonde_scratch *scratch, struct sonde_socket *
 	return 0;
 }
 
+/*
+ * One stretch of a chunked body, from a size line (or what is left of one) up to the next. Returns the offset of that in the
+ * call; past its end if the line is in a later one. Global: verified once, not per chunk.
+ */
+__noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk, __u32 offset)
+{
+	struct sonde_data_record *record;
+	__u32 length, want, used, next, tail = 0;
+
+	if (!scratch || !walk)
+		return ~0U;
+	record = &scratch->record;
+	length = scratch->call.length;
+	want = sonde_min(length - offset, SONDE_CHUNK_LINE);
+	record->position += record->length;
+	record->length = length - offset;
+	if (sonde_gather(scratch, offset, want, 0) != (int)want) {
+		walk->state = SONDE_CHUNK_OFF; /* unreadable, or beyond the segments that are followed */
+		sonde_emit_piece(scratch, 0, 0);
+		return length;
+	}
+	used = sonde_chunk_line(walk, (struct sonde_chunk_bytes *)scratch->payload, want);
+	next = offset + used + sonde_min(walk->until, 1U << 31);
+	if (walk->state && next < length)
+		record->length = next - offset;
+	else
+		tail = SONDE_BODY_TAIL;
+	if (want > record->length)
+		want = record->length;
+	if (tail > record->length - want)
+		tail = record->length - want;
+	if (tail && sonde_gather(scratch, length - tail, tail, want) != (int)tail)
+		tail = 0;
+	sonde_emit_piece(scratch, want, tail);
+	return walk->state ? next : length;
+}
+
+/* Where in the call the first size line is that the `captured` bytes do not hold whole; its length if it is not in it. */
+static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
+						   __u32 captured)
+{
+	__u32 length = scratch->call.length;
+	__u64 offset = walk->until;
+	__u32 i;
+
+	for (i = 0; i < SONDE_MAX_CHUNKS && walk->state && offset < captured; i++) {
+		__u32 at = offset;
+
+		barrier_var(at);
+		if (at > SONDE_PIECE_BYTES) /* never: captured is not more; for the verifier */
+			break;
+		at += sonde_chunk_line(walk, (struct sonde_chunk_bytes *)(scratch->payload + at), captured - at);
+		offset = at + walk->until;
+	}
+	if (!walk->state || (i == SONDE_MAX_CHUNKS && offset < captured)) {
+		walk->state = SONDE_CHUNK_OFF;
+		return length;
+	}
+	if (offset < length)
+		return offset;
+	walk->until = offset - length;
+	return length;
+}
+
+/* The rest of a call from the size line at `offset`: one record per chunk. */
+static __always_inline int sonde_emit_chunks(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
+					     __u32 offset)
+{
+	__u32 length = scratch->call.length;
+	__u32 i;
+
+	for (i = 0; i < SONDE_MAX_CHUNKS && offset < length; i++)
+		offset = sonde_emit_chunk(scratch, walk, offset);
+	if (offset >= length) {
+		walk->until = offset - length;
+		return 0;
+	}
+	walk->state = SONDE_CHUNK_OFF;
+	scratch->record.position += scratch->record.length;
+	scratch->record.length = length - offset;
+	return sonde_emit_piece(scratch, 0, 0);
+}
+
 /* The usual record: everything that is wanted fits in one piece. */
-static __always_inline int sonde_emit_one(struct sonde_scratch *scratch, __u32 captured, __u32 tail)
+static __always_inline int sonde_emit_one(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
+					  __u32 captured, __u32 tail)
 {
 	int have = scratch->call.have;
+	__u32 line;
 
 	if (captured > scratch->call.have) {
 		have = sonde_gather(scratch, 0, captured, 0);
@@ -77,6 +163,14 @@ static __always_inline int sonde_emit_one(struct sonde_scratch *scratch, __u32 c
 	}
 	if (captured > SONDE_PIECE_BYTES) /* never; for the verifier */
 		return 0;
+	if (walk->state) {
+		line = sonde_chunks_captured(scratch, walk, captured);
+		if (line < scratch->call.length) {
+			scratch->record.length = line;
+			sonde_emit_piece(scratch, captured, 0);
+			return sonde_emit_chunks(scratch, walk, line);
+		}
+	}
 	if (tail && sonde_gather(scratch, scratch->call.length - tail, tail, captured) != (int)tail)
 		tail = 0; /* beyond the segments that are followed */
 	return sonde_emit_piece(scratch, captured, tail);
@@ -118,13 +212,17 @@ static __always_inline int sonde_emit_pieces(struct sonde_scratch *scratch, __u3
 	return 0;
 }
 
-__noinline int sonde_emit(struct sonde_scratch *scratch)
+__noinline int sonde_emit(struct sonde_scratch *scratch, struct sonde_socket *socket)
 {
-	if (!scratch)
+	struct sonde_chunk_walk *walk;
+
+	if (!scratch || !socket)
 		return 0;
-	if (scratch->call.captured > SONDE_PIECE_BYTES)
-		return sonde_emit_pieces(scratch, scratch->call.captured);
-	return sonde_emit_one(scratch, scratch->call.captured, scratch->call.tail);
+	walk = &socket->capture.direction[scratch->call.direction & 1].chunks;
+	if (scratch->call.captured <= SONDE_PIECE_BYTES)
+		return sonde_emit_one(scratch, walk, scratch->call.captured, scratch->call.tail);
+	sonde_chunk_pass(walk, scratch->call.length);
+	return sonde_emit_pieces(scratch, scratch->call.captured);
 }
 
 /* The bytes exist but were not seen. `counted`: it is a loss, and not the body of a file. */
@@ -152,7 +250,7 @@ static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch, struct
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (!socket->opened)
 		sonde_open(socket, sk, &scratch->record);
-	return sonde_emit(scratch);
+	return sonde_emit(scratch, socket);
 }
 
 /* No more bytes will come in `direction`. Only for connections that userspace knows. */

@@ -13,6 +13,7 @@
 #include <sonde/abi/control.h>
 #include <sonde/abi/record.h>
 #include <sonde/wire/capture_limits.h>
+#include <sonde/wire/chunk_walk.h>
 #include <sonde/wire/head_end.h>
 #include <sonde/wire/sniff.h>
 
@@ -35,6 +36,7 @@ struct sonde_capture_direction {
 	__u8 head_open;	    /* the end of the head was not seen yet */
 	__u8 carry;	    /* enum sonde_head_carry */
 	__u8 reserved;
+	struct sonde_chunk_walk chunks; /* the body behind the last head; advanced by whoever copies the bytes */
 };
 
 /* Zero-initialised = UNKNOWN, except for the budgets: see sonde_capture_init. */
@@ -143,34 +145,33 @@ static inline void sonde_capture_copy(struct sonde_capture_call *call, __u32 cap
 	}
 }
 
-/* A head is open in this direction and the record is small: all of it is copied, only its end is looked at. */
-static inline void sonde_capture_small_head(struct sonde_capture_direction *dir,
-					    const struct sonde_capture_call *call, const struct sonde_first_bytes *first)
-{
-	__u32 offset = call->have > 8 ? call->have - 8 : 0;
-	__u32 carry = offset ? SONDE_CARRY_NONE : dir->carry;
-	__u32 left = call->have - offset;
-
-	/* have <= SONDE_SMALL_RECORD here; said again for the verifier */
-	offset = sonde_min(offset, SONDE_SMALL_RECORD);
-	if (left && sonde_head_end_step(sonde_load(first, offset), left, &carry))
-		dir->head_open = 0;
-	dir->carry = (__u8)carry;
-	dir->budget -= sonde_min(dir->budget, call->length);
-	if (!dir->budget)
-		dir->head_open = 0;
-}
-
-/* A head is open and the record is large: find the head's end, or copy what may be head. */
-static inline void sonde_capture_large_head(struct sonde_capture_state *state,
-					    struct sonde_capture_direction *dir,
-					    struct sonde_capture_call *call, const struct sonde_first_bytes *first)
+/* Offset just past the open head, 0 if its end is not here. Most heads end with their record: that is looked at first. */
+static inline __u32 sonde_capture_head_end(struct sonde_capture_direction *dir,
+					   const struct sonde_capture_call *call, const struct sonde_first_bytes *first)
 {
 	__u32 carry = dir->carry;
-	__u32 end = sonde_head_end(first, call->have, &carry);
+	__u32 offset = call->have - 8;
+	__u32 end;
+
+	if (call->have == call->length && call->have >= 8) {
+		__u32 none = SONDE_CARRY_NONE;
+
+		offset = sonde_min(offset, SONDE_HEAD_SCAN); /* have <= SONDE_HEAD_SCAN; for the verifier */
+		if (sonde_head_end_step(sonde_load(first, offset), 8, &none) == 8 && none == SONDE_CARRY_LF)
+			return call->have;
+	}
+	end = sonde_head_end(first, call->have, &carry);
+	dir->carry = (__u8)carry;
+	return end;
+}
+
+/* A head is open: find its end, or copy what may be head. */
+static inline void sonde_capture_head(struct sonde_capture_state *state, struct sonde_capture_direction *dir,
+				      struct sonde_capture_call *call, const struct sonde_first_bytes *first)
+{
+	__u32 end = sonde_capture_head_end(dir, call, first);
 	__u32 copied;
 
-	dir->carry = (__u8)carry;
 	if (!end) {
 		copied = sonde_min(call->length, dir->budget);
 		dir->budget -= copied;
@@ -179,6 +180,7 @@ static inline void sonde_capture_large_head(struct sonde_capture_state *state,
 		return;
 	}
 	dir->head_open = 0;
+	sonde_chunk_begin(&dir->chunks, end);
 	if (end + SONDE_SNIFF_BYTES <= call->have && end <= SONDE_HEAD_SCAN - SONDE_SNIFF_BYTES) {
 		__u32 kind = sonde_sniff_start(sonde_load(first, end), sonde_load(first, end + 8),
 					       SONDE_SNIFF_BYTES, 0);
@@ -203,6 +205,7 @@ static inline void sonde_capture_started(struct sonde_capture_state *state,
 		state->last_start = (__u8)(direction + 1);
 	}
 	dir->head_open = 1;
+	dir->chunks.state = SONDE_CHUNK_OFF;
 	dir->carry = SONDE_CARRY_NONE;
 	dir->budget = SONDE_HEAD_BUDGET;
 	state->since_start = 0;
@@ -218,16 +221,12 @@ static inline void sonde_capture_http1(struct sonde_capture_state *state, struct
 	if (kind != SONDE_SNIFF_NONE && kind != SONDE_SNIFF_TLS && kind != SONDE_SNIFF_HTTP2 &&
 	    (kind != SONDE_SNIFF_TOKEN || !dir->head_open))
 		sonde_capture_started(state, dir, direction, kind);
-	if (call->length <= SONDE_SMALL_RECORD) {
-		call->captured = call->length;
-		if (dir->head_open)
-			sonde_capture_small_head(dir, call, first);
-		return;
-	}
 	if (dir->head_open)
-		sonde_capture_large_head(state, dir, call, first);
+		sonde_capture_head(state, dir, call, first);
 	else
 		sonde_capture_copy(call, SONDE_BODY_PREFIX);
+	if (call->length <= SONDE_SMALL_RECORD)
+		sonde_capture_copy(call, SONDE_SMALL_RECORD);
 	if (state->flags & SONDE_CAPTURE_PIPELINED)
 		sonde_capture_copy(call, SONDE_HEAD_BUDGET);
 }
@@ -289,6 +288,7 @@ static inline __u32 sonde_capture_unseen(struct sonde_capture_state *state, __u3
 	state->last_start = 0;
 	state->last_direction = (__u8)((direction & 1) + 1);
 	dir->partial_bytes = 0;
+	sonde_chunk_pass(&dir->chunks, length);
 	return 1;
 }
 

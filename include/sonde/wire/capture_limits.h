@@ -26,6 +26,12 @@
 /* ... and for "CR LF 0 CR LF CR LF" with a small trailer at its end. */
 #define SONDE_BODY_TAIL 32
 
+/* From a chunk-size line inside a body: the line end before it, eight digits, a short extension. */
+#define SONDE_CHUNK_LINE 32
+
+/* Chunk-size lines followed in one call; behind the last one the walk ends. 64 of 1 KiB are what a buffer of 64 KiB holds. */
+#define SONDE_MAX_CHUNKS 64
+
 /* Bytes of a record that are sniffed. */
 #define SONDE_SNIFF_BYTES 16
 
