@@ -40,11 +40,11 @@ JoinKey MakeJoinKey(const RequestStart& start) {
   if (connection.wire) return key;
   key.fingerprint = Fingerprint(start.http);
   if (connection.transport == Transport::kUnix) {
-    if (connection.peer == 0) return key;
+    const ConnectionId client = start.role == Role::kServer ? connection.peer : connection.id;
+    if (client == 0) return key;
     key.kind = JoinKey::Kind::kUnix;
     key.position = start.request.first_position;
-    const auto [low, high] = std::minmax(connection.id, connection.peer);
-    key.client = {low, high};
+    key.client = {client, 0};
     return key;
   }
   const bool server = start.role == Role::kServer;

@@ -42,7 +42,7 @@ struct Request {
   ExchangeId id = 0;
   Role role = Role::kServer;
   SpanId span_id;
-  uint64_t start_ns = 0;  // first byte of the request
+  uint64_t start_ns = 0;  // first byte of the request; not later than the other end read it
   uint64_t end_ns = 0;    // last byte of the response; valid if finished
   Execution by;           // moved the last byte of the request's head
   std::unique_ptr<HeaderContext> header;
@@ -65,6 +65,9 @@ struct Request {
   uint64_t claimant_start_ns = 0;  // for containment
   uint64_t claimant_end_ns = 0;
   bool disputed = false;  // rules named different requests
+
+  uint64_t latest_end_ns = UINT64_MAX;  // joined server requests: when the client had the whole answer
+  ExchangeId joined = 0;                // the request at the other end of the connection, 0 = none
 
   bool indexed = false;  // in the JoinIndex under `key`
   JoinKey key;

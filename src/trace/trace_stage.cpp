@@ -124,6 +124,12 @@ void TraceStage::AskRules(Request& call, const RequestFact& fact) {
 }
 
 void TraceStage::Join(Request& server, Request& client) {
+  server.joined = client.id;
+  client.joined = server.id;
+  if (client.start_ns > server.start_ns) {
+    if (client.span != nullptr) client.span->start_wall_ns -= client.start_ns - server.start_ns;
+    client.start_ns = server.start_ns;
+  }
   if (Attach(server, client, LinkMethod::kConnection)) DecideAndEmit(server);
 }
 
@@ -146,6 +152,7 @@ void TraceStage::OnExchange(Exchange exchange) {
     PassThrough(exchange, std::move(span));
     return;
   }
+  BoundByOtherEnd(exchange, *request, span);
   request->finished = true;
   request->end_ns = span.end_mono_ns;
   if (request->role == Role::kServer) {
@@ -159,6 +166,21 @@ void TraceStage::OnExchange(Exchange exchange) {
   }
   Complete(*request, span);
   table_.Erase(*request);
+}
+
+// The kernel stamps a call when it returns, and what it sent may have been received before: a request was sent when it was
+// read, an answer when the client had all of it, at the latest.
+void TraceStage::BoundByOtherEnd(const Exchange& exchange, const Request& request, Span& span) {
+  const uint64_t stamped_ns = exchange.request.first_mono_ns;
+  if (exchange.request.seen && request.start_ns < stamped_ns) {
+    span.start_wall_ns -= stamped_ns - request.start_ns;
+  }
+  if (span.end_mono_ns > request.latest_end_ns && request.latest_end_ns >= request.start_ns) {
+    span.end_wall_ns -= span.end_mono_ns - request.latest_end_ns;
+    span.end_mono_ns = request.latest_end_ns;
+  }
+  if (request.role == Role::kServer || exchange.unfinished != Unfinished::kNo) return;
+  if (Request* server = table_.Find(request.joined)) server->latest_end_ns = span.end_mono_ns;
 }
 
 // An exchange that was not followed: what its own header says, else a root.

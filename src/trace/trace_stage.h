@@ -67,6 +67,7 @@ class TraceStage : public ExchangeSink {
   bool FollowHeader(Request& call);
   void AskRules(Request& call, const RequestFact& fact);
   void Join(Request& server, Request& client);
+  void BoundByOtherEnd(const Exchange& exchange, const Request& request, Span& span);
   void FinishServer(Request& request, const Exchange& exchange);
   void FinishClient(Request& request);
   void PassThrough(const Exchange& exchange, Span span);

@@ -99,7 +99,7 @@ def test_reset_in_every_phase(server, sonde):
 
 def test_reset_in_the_response(work, sonde, started):
     """The client leaves in the middle of a large answer: the span is there, closed as unfinished, or with what was sent."""
-    root, _ = servers.static_files(work)
+    root, sizes = servers.static_files(work)
     server = started(servers.nginx(work, f"sendfile on; root {root};").start())
     run = sonde(*servers.selectors(server))
     for i in range(20):
@@ -115,8 +115,9 @@ def test_reset_in_the_response(work, sonde, started):
     spans = run.spans(SERVER)
     assert len(spans) == 20, len(spans)
     assert all(s["http.response.status_code"] == 200 for s in spans)
-    cut = [s for s in spans if s["sonde.unfinished"] == "connection_closed"]
-    assert len(cut) == 20, [s.attributes for s in spans if s not in cut][:2]
+    # Where all of it had gone into the socket before the reset came, the server has done its part.
+    whole = [s for s in spans if s["sonde.unfinished"] != "connection_closed"]
+    assert all(s["http.response.body.size"] == sizes[5] for s in whole), [s.attributes for s in whole][:2]
 
 
 def echo_server(port):

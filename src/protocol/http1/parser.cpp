@@ -140,6 +140,11 @@ void Http1Parser::Emit(size_t index, Unfinished why, uint32_t truncated) {
   OpenExchange* open = &matcher_.at(index);
   if (open == request_ || open == response_) NoteProgress();
   if (open == request_) {
+    // Answered before its body was read, which may never happen: the size it was announced with.
+    if (why == Unfinished::kNo && request_reader_.phase() == Phase::kLength) {
+      open->http().request.has_body_bytes = true;
+      open->http().request.body_bytes = request_reader_.body_bytes(requests());
+    }
     request_ = nullptr;
     // Whose end was waited for is gone: the next record that begins like a request is one.
     if (request_reader_.phase() == Phase::kLost) request_reader_.Rest(Phase::kSearch);

@@ -95,9 +95,9 @@ TEST_F(Http1, RequestBody) {
 TEST_F(Http1, EarlyAnswer) {
   talk.Receive("POST /p HTTP/1.1\r\nContent-Length: 8\r\n\r\nabcd");
   talk.Send("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(talk.Text(), "POST /p 413");
+  EXPECT_EQ(talk.Text(), "POST /p 413 in:8");  // as announced
   talk.Receive("efgh").Receive(kGet).Send(kOk);
-  EXPECT_EQ(talk.Text(), "POST /p 413\nGET /a?x=1 200 out:5");
+  EXPECT_EQ(talk.Text(), "POST /p 413 in:8\nGET /a?x=1 200 out:5");
 }
 
 TEST_F(Http1, Pipelining) {

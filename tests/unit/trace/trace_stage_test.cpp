@@ -230,11 +230,37 @@ TEST(TraceStageTest, TwoCallsWithOnePositionAreNotJoinedThroughNat) {
   EXPECT_TRUE(w.IsRoot(server));
 }
 
-TEST(TraceStageTest, UnixSocketsJoinByPeer) {
+// The kernel's stamps are of the calls' returns: the server may have read and answered before the client's send returned,
+// and the client may have read the answer before the server's send returned.
+TEST(TraceStageTest, TheEndsOfAConnectionAreInOrder) {
+  World w;
+  w.Finish(w.Send(w.Connect(), World::Thread(10, 10)));  // from the first call on, servers wait for late clients
+  const Link link = w.Connect();
+  const auto server = w.Read(link, World::Thread(20, 20));
+  const auto call = w.Send(link, World::Thread(10, 10));
+  w.Finish(call);
+  w.Finish(server);
+  ASSERT_TRUE(w.IsChild(server, call));
+  EXPECT_EQ(w.Of(call).start_wall_ns, w.Of(server).start_wall_ns);
+  EXPECT_EQ(w.Of(server).end_wall_ns, w.Of(call).end_wall_ns);
+}
+
+TEST(TraceStageTest, ACallThatWasBrokenOffDoesNotEndItsServer) {
+  World w;
+  const Link link = w.Connect();
+  const auto call = w.Send(link, World::Thread(10, 10));
+  const auto server = w.Read(link, World::Thread(20, 20));
+  w.End(call, Unfinished::kConnectionClosed);
+  w.Finish(server);
+  ASSERT_TRUE(w.IsChild(server, call));
+  EXPECT_GT(w.Of(server).end_wall_ns, w.Of(call).end_wall_ns);
+}
+
+TEST(TraceStageTest, UnixSocketsJoinByTheClientsId) {
   World w;
   Link link = w.Connect();
   link.client.transport = link.server.transport = Transport::kUnix;
-  link.client.peer = link.server.id;
+  link.client.peer = 0;
   link.server.peer = link.client.id;
   link.position = 0;
   const auto call = w.Send(link, World::Thread(10, 10));

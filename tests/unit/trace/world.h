@@ -119,7 +119,9 @@ class World : public SpanFactory, public SpanSink {
     Span span;
     span.kind = exchange.role == Role::kServer ? SpanKind::kServer : SpanKind::kClient;
     span.name = std::to_string(exchange.id);
+    span.start_wall_ns = exchange.request.first_mono_ns;
     span.end_mono_ns = exchange.response.last_mono_ns;
+    span.end_wall_ns = span.end_mono_ns;
     span.protocol = exchange.protocol;
     return span;
   }
