@@ -136,6 +136,7 @@ void Connection::Insert(Direction direction, Segment& segment) {
   if (!stream.begun()) {
     stream.Begin(segment.offset, segment.length == 0);
   } else if (lane.Restarted(segment.offset, segment.length)) {
+    segment.offset = stream.Rebased(segment.offset);
     Restart(direction, segment.offset);
     return Insert(direction, segment);
   }

@@ -22,7 +22,7 @@ constexpr size_t kKeptCapacity = 4096;
 }  // namespace
 
 uint64_t Stream::Unwrap(uint64_t raw) const {
-  if (wide_) return raw + kBias;
+  if (wide_) return (raw & kMaxCount) + kBias;
   if (!begun_) return (raw & UINT32_MAX) + kBias;
   const auto distance =
       static_cast<int32_t>(static_cast<uint32_t>(raw) - static_cast<uint32_t>(end_));

@@ -23,9 +23,13 @@ class Stream final : public StreamView {
 
   // Added to every offset so that records from before the first one seen do not underflow.
   static constexpr uint64_t kBias = uint64_t{1} << 32;
+  // Byte counts beyond this are a damaged recording's; sums of offsets and lengths never wrap.
+  static constexpr uint64_t kMaxCount = (uint64_t{1} << 62) - 1;
 
   // The unwrapped offset that is nearest to what is expected next.
   uint64_t Unwrap(uint64_t raw) const;
+  // The same byte, counted from the start again: jumps back must not wear out the bias.
+  uint64_t Rebased(uint64_t offset) const { return wide_ ? offset : (offset & UINT32_MAX) + kBias; }
   bool begun() const { return begun_; }
   // `known`: not just the first record that happened to come.
   void Begin(uint64_t offset, bool known);

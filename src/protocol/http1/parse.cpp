@@ -185,21 +185,23 @@ Detection LooksLikeRequest(std::string_view bytes) {
   const std::string_view line = bytes.substr(0, kMaxRequestLine);
   size_t token = 0;
   while (token < line.size() && token <= kMaxMethod && IsMethodChar(line[token])) ++token;
-  if (token > kMaxMethod) return Detection::kNo;
-  if (token == line.size()) return token == 0 ? Detection::kNo : Detection::kNeedMore;
-  if (token == 0 || line[token] != ' ') return Detection::kNo;
-  if (token + 1 == line.size()) return Detection::kNeedMore;
+  if (token == 0 || token > kMaxMethod) return Detection::kNo;
+  size_t target = token;
+  while (target < line.size() && IsBlank(line[target])) ++target;
+  if (target == line.size()) return Detection::kNeedMore;
+  if (target == token) return Detection::kNo;
   const std::string_view method = line.substr(0, token);
-  const char target = line[token + 1];
-  if (target == '/' &&
-      std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods)) {
+  const std::string_view rest = line.substr(target);
+  const bool known =
+      std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+  if (known && (rest[0] == '/' || rest.starts_with("http://") || rest.starts_with("https://"))) {
     return Detection::kYes;
   }
   // RFC 9112 3.2: origin, asterisk and absolute form; the authority form is CONNECT's.
-  const bool possible =
-      target == '/' || target == '*' || target == 'h' || target == 'H' || method == "CONNECT";
+  const bool possible = rest[0] == '/' || rest[0] == '*' || rest[0] == 'h' || rest[0] == 'H' ||
+                        method == "CONNECT";
   if (!possible) return Detection::kNo;
-  const size_t end = Find(line, '\n', token);
+  const size_t end = Find(line, '\n', target);
   if (end == std::string_view::npos) {
     return line.size() < kMaxRequestLine ? Detection::kNeedMore : Detection::kNo;
   }

@@ -91,8 +91,8 @@ Outcome Http1Parser::TakeRequest(StreamView& stream, MessageReader::Head found, 
   const bool ended = found == MessageReader::Head::kCut && stream.hole() == 0;
   OpenExchange& open = matcher_.Prepare();
   HeadResult head;
-  // A start that is only looked for must be beyond doubt; where one is due any token is a method.
-  const bool doubtful = searching && LooksLikeRequest(stream.bytes()) == Detection::kNo;
+  // Also of a whole head: what is a request must not depend on how many calls brought it.
+  const bool doubtful = LooksLikeRequest(stream.bytes()) == Detection::kNo;
   if (found != MessageReader::Head::kNeedMore && !ended && !doubtful) {
     head = ParseRequestHead(stream.bytes().substr(0, head_size), complete, open.http().request);
   }

@@ -145,6 +145,34 @@ TEST_F(Table, NewNumberingStartsOver) {
   EXPECT_EQ(Events("restart"), 1);
 }
 
+// Each jump starts over; offsets must neither run out below nor above.
+TEST_F(Table, NewNumberingAgainAndAgain) {
+  for (const uint32_t jump : {0x80000100U, 0x7fffff00U}) {
+    Conversation jumpy(ToyProtocols());
+    uint64_t position = 1000;
+    for (int i = 0; i < 20; ++i) {
+      OwnedData data = jumpy.Make(kIn, "TOY");
+      data.event.position = (position += jump) & UINT32_MAX;
+      jumpy.Play(data);
+    }
+    EXPECT_EQ(jumpy.Metric("sonde_stream_events_total", "restart"), 20);
+    EXPECT_EQ(Shown(jumpy).size(), 4 + 19 * std::string("\nresumed:<TOY").size());
+  }
+}
+
+TEST_F(Table, CountsOfADamagedRecording) {
+  Conversation talk_unix(ToyProtocols(), {.transport = Transport::kUnix});
+  for (const uint64_t position : {uint64_t{1000}, UINT64_MAX, UINT64_MAX - 2, uint64_t{0},
+                                  uint64_t{1} << 63, UINT64_MAX >> 1, uint64_t{5}}) {
+    OwnedData data = talk_unix.Make(kIn, "TOY");
+    data.event.position = position;
+    talk_unix.Play(data);
+  }
+  EXPECT_EQ(talk_unix.table().size(), 1U);
+  talk_unix.Stop();
+  EXPECT_EQ(talk_unix.table().buffered_bytes(), 0U);
+}
+
 TEST_F(Table, UnixCountsThatStartAgain) {
   Conversation talk_unix(ToyProtocols(),
                          {.transport = Transport::kUnix, .first_receive = 0, .first_send = 0});

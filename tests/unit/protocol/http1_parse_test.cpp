@@ -30,7 +30,13 @@ TEST(Detect, Table) {
       {"GET ", kMore, kNo},
       {"GET foo\r\n", kNo, kNo},  // Redis inline, HTTP/0.9
       {"GET http://h/ HTTP/1.1\r\n", kYes, kNo},
-      {"GET http://h/", kMore, kNo},
+      {"GET http://h/", kYes, kNo},
+      {"GET http:/", kMore, kNo},
+      {"GET HTTP://h/", kMore, kNo},
+      {"GET  /a", kYes, kNo},  // RFC 9112 3: words may be parted by several blanks
+      {"GET\t/a", kYes, kNo},
+      {"GET  ", kMore, kNo},
+      {"GET\r\n", kNo, kNo},
       {"OPTIONS * HTTP/1.1\r\n", kYes, kNo},
       {"CONNECT h:443 HTTP/1.1\r\n", kYes, kNo},
       {"BREW /pot HTTP/1.1\r\n", kYes, kNo},
