@@ -16,6 +16,10 @@ namespace {
 // What an extent costs beside its bytes: charged to the account, so that one-byte records cannot
 // blow up the memory.
 constexpr size_t kExtentBytes = 64;
+// A peer that sends byte by byte: beyond so many extents, neighbours up to so many bytes share one,
+// and the mark of its last byte. Else a head of 64 KiB would cost 4 MiB.
+constexpr size_t kManyExtents = 64;
+constexpr size_t kSharedExtentBytes = 256;
 // An emptied buffer larger than this is given back to the allocator.
 constexpr size_t kKeptCapacity = 4096;
 
@@ -172,7 +176,7 @@ void Stream::Store(const Segment& segment) {
 }
 
 void Stream::StoreBytes(std::string_view bytes, uint64_t begin, const Segment& segment) {
-  if (bytes.empty()) return;
+  if (bytes.empty() || Extend(bytes, begin, segment)) return;
   if (!account_.Take(bytes.size() + kExtentBytes)) {
     StoreHole(begin, bytes.size(), segment);
     return;
@@ -186,6 +190,22 @@ void Stream::StoreBytes(std::string_view bytes, uint64_t begin, const Segment& s
                       .lost = false,
                       .record_start = segment.record_start && begin == segment.offset});
   if (!behind_hole) run_ += bytes.size();
+}
+
+bool Stream::Extend(std::string_view bytes, uint64_t begin, const Segment& segment) {
+  if (extents_.size() - head_ < kManyExtents) return false;
+  Extent& last = extents_.back();
+  if (last.hole || last.length + bytes.size() > kSharedExtentBytes ||
+      last.mark.who != segment.mark.who || last.mark.source != segment.mark.source ||
+      !account_.Take(bytes.size())) {
+    return false;
+  }
+  const bool behind_hole = front_ + run_ != begin;
+  data_.append(bytes);
+  last.length += bytes.size();
+  last.mark = segment.mark;
+  if (!behind_hole) run_ += bytes.size();
+  return true;
 }
 
 void Stream::StoreHole(uint64_t begin, uint64_t length, const Segment& segment) {

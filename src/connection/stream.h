@@ -71,6 +71,8 @@ class Stream final : public StreamView {
 
   void Store(const Segment& segment);
   void StoreBytes(std::string_view bytes, uint64_t begin, const Segment& segment);
+  // Adds to the last extent; false if the bytes need their own.
+  bool Extend(std::string_view bytes, uint64_t begin, const Segment& segment);
   void StoreHole(uint64_t begin, uint64_t length, const Segment& segment);
   void SkipStored(uint64_t n);
   void FindRun();

@@ -3,8 +3,8 @@
 #include "connection/connection_table.h"
 
 #include <gtest/gtest.h>
-#include <malloc.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +12,7 @@
 
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "support/allocated_bytes.h"
 #include "support/conversation.h"
 #include "unit/connection/toy_protocol.h"
 
@@ -256,6 +257,35 @@ TEST_F(Table, TheIdlestIsForgotten) {
   EXPECT_EQ(small.Metric("sonde_events_dropped_total", "connection_evicted"), 1);
   ASSERT_EQ(small.sink.exchanges.size(), 1U);
   EXPECT_EQ(small.sink.infos[0].id, 2U);
+}
+
+// 100,000 keep-alive connections that say nothing: no parser, no buffer, only what names them.
+TEST_F(Table, IdleConnectionsCostNextToNothing) {
+  constexpr size_t kConnections = 100'000;
+  const size_t before = testing::AllocatedBytes();
+  for (ConnectionId id = 2; id < 2 + kConnections; ++id) {
+    talk.On(id).Open().Receive("TOY").Send("TOY");
+    if (id % 1000 == 0) talk.Wait(2 * kSecond);
+  }
+  talk.Wait(2 * kSecond).Wait(2 * kSecond);
+  const size_t each = (testing::AllocatedBytes() - before) / kConnections;
+  EXPECT_EQ(talk.table().size(), 1 + kConnections);
+  EXPECT_EQ(talk.table().buffered_bytes(), 0U);
+  EXPECT_EQ(talk.Metric("sonde_connections", "toy"), kConnections);
+  EXPECT_LE(each, 320U);
+  RecordProperty("bytes_per_idle_connection", static_cast<int>(each));
+  // They go on where they stood.
+  talk.Receive("x").Stop();
+  EXPECT_EQ(talk.sink.exchanges.size(), 1U);
+  EXPECT_EQ(std::get<HttpExchange>(talk.sink.exchanges[0].detail).request.target, "resumed:<x");
+}
+
+TEST_F(Table, WhatTicksDependsOnWhatWaits) {
+  for (ConnectionId id = 2; id < 50'000; ++id) talk.On(id).Open().Receive("TOY");
+  talk.Wait(2 * kSecond).Wait(2 * kSecond);
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10'000; ++i) talk.Wait(10'000'000);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
 }
 
 TEST_F(Table, BytesPerConnectionAreLimited) {

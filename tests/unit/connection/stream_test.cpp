@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -162,6 +163,50 @@ TEST_F(StreamTest, OneByteRecordsAreChargedForTheirBookkeeping) {
   EXPECT_LE(account_.used(), 1000U);
   EXPECT_LT(stream_.bytes().size(), 20U);
   EXPECT_EQ(stream_.bytes().size() + stream_.hole(), 1000U);
+}
+
+TEST_F(StreamTest, ManySmallRecordsShareTheirBookkeeping) {
+  total_.connection_limit = total_.limit = 100'000;
+  constexpr size_t kBytes = 50'000;
+  for (size_t i = 0; i < kBytes; ++i) {
+    Offer(i % 2 == 0 ? "a" : "b");
+    stream_.Keep();
+  }
+  ASSERT_EQ(stream_.bytes().size(), kBytes);
+  EXPECT_LT(account_.used(), 2 * kBytes);
+  // The first and the last byte keep their own times; one in between has that of a byte close
+  // behind it.
+  EXPECT_EQ(stream_.MarkAt(0).mono_ns, 1U);
+  EXPECT_EQ(stream_.MarkAt(kBytes - 1).mono_ns, kBytes);
+  for (size_t i = 0; i < kBytes; i += 99) {
+    EXPECT_GE(stream_.MarkAt(i).mono_ns, i + 1);
+    EXPECT_LE(stream_.MarkAt(i).mono_ns, i + 256);
+    ASSERT_EQ(stream_.bytes()[i], i % 2 == 0 ? 'a' : 'b');
+  }
+  Offer("", 7);
+  stream_.Keep();
+  Offer("c");
+  stream_.Keep();
+  stream_.Consume(kBytes - 3);
+  EXPECT_EQ(stream_.bytes(), "bab");
+  EXPECT_EQ(stream_.hole(), 7U);
+  stream_.Skip(10);
+  EXPECT_EQ(stream_.bytes(), "c");
+  stream_.Consume(1);
+  EXPECT_EQ(account_.used(), 0U);
+}
+
+TEST_F(StreamTest, ManySmallRecordsOfTwoThreads) {
+  total_.connection_limit = total_.limit = 100'000;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    stream_.Offer({.offset = stream_.end(),
+                   .length = 1,
+                   .prefix = "x",
+                   .tail = {},
+                   .mark = {.mono_ns = ++clock_, .who = {.tgid = 1, .tid = i / 10, .id = 0}}});
+    stream_.Keep();
+  }
+  for (uint32_t i = 0; i < 1000; ++i) EXPECT_EQ(stream_.MarkAt(i).who.tid, i / 10);
 }
 
 TEST_F(StreamTest, TotalLimitIsCountedApart) {
