@@ -34,8 +34,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// The reader's timer: short while records come, longer when idle. The ring holds far more than arrives in one period
-// (docs/operating/overhead.md), and process records wake it at once.
+// The reader's timer: short while records come, longer when idle. The ring holds far more than
+// arrives in one period (docs/operating/overhead.md), and process records wake it at once.
 constexpr Milliseconds kBusyPoll{5};
 constexpr Milliseconds kIdlePoll{20};
 
@@ -52,8 +52,8 @@ void LetSignalsKill() {
 
 }  // namespace
 
-Result<std::unique_ptr<Live>> Live::Create(const Config& config, Command* command) {
-  std::unique_ptr<Live> live(new Live(config, command));
+Result<std::unique_ptr<Live>> Live::Create(const Config& config, Command* command, Reload reload) {
+  std::unique_ptr<Live> live(new Live(config, command, std::move(reload)));
   if (Status status = live->Attach(); !status.ok()) return status;
   if (Status status = live->SelectProcesses(); !status.ok()) return status;
   return live;
@@ -77,12 +77,15 @@ Status Live::Attach() {
   admin_ = *std::move(admin);
   if (!warning.empty()) spdlog::warn("{}", warning);
 
-  auto kernel = kernel::Kernel::Create(
-      config_.capture,
-      {.watch_exec = discovery_->needs_exec_events(),
-       .watch_listen = discovery_->needs_listen_events(),
-       .record_file = config_.record_file},
-      metrics_);
+  // What the kernel side reports is fixed when it is loaded; other selectors may come with a
+  // reload.
+  const bool may_reload = reload_ != nullptr && command_ == nullptr;
+  auto kernel =
+      kernel::Kernel::Create(config_.capture,
+                             {.watch_exec = may_reload || discovery_->needs_exec_events(),
+                              .watch_listen = may_reload || discovery_->needs_listen_events(),
+                              .record_file = config_.record_file},
+                             metrics_);
   if (!kernel.ok()) return kernel.status();
   kernel_ = *std::move(kernel);
   if (kernel::RecordingWriter* recording = kernel_->recording(); recording != nullptr) {
@@ -102,8 +105,8 @@ Status Live::SelectProcesses() {
   }
   const std::string pids = absl::StrJoin(summary.missing_pids, ", ");
   if (summary.traced == 0) {
-    return absl::NotFoundError(absl::StrCat("no such process: ", pids,
-                                            " (see `sonde processes` for what can be traced)"));
+    return absl::NotFoundError(
+        absl::StrCat("no such process: ", pids, " (see `sonde processes` for what can be traced)"));
   }
   spdlog::warn("no such process: {}", pids);
   return absl::OkStatus();
@@ -150,9 +153,29 @@ bool Live::HandleSignals(Signals& signals) {
       continue;
     }
     if (signal->number != SIGHUP) return false;
-    spdlog::info("SIGHUP: nothing to reload in this version; restart to apply a new configuration");
+    ReloadConfig();
   }
   return true;
+}
+
+// Selectors, sampling, redaction and routes; connections and everything else go on as they are.
+void Live::ReloadConfig() {
+  if (reload_ == nullptr) {
+    spdlog::warn("SIGHUP: no configuration file to read again (--config FILE)");
+    return;
+  }
+  const auto config = reload_();
+  Status status = config.status();
+  if (status.ok()) status = pipeline_->Reload(*config);
+  if (status.ok()) status = discovery_->Reload(config->discovery);
+  if (!status.ok()) {
+    spdlog::error("SIGHUP: the configuration in force stays: {}", std::string(status.message()));
+    return;
+  }
+  spdlog::info(
+      "SIGHUP: selectors, sampling, redaction and routes are as the file says now; {} processes "
+      "traced",
+      discovery_->traced());
 }
 
 bool Live::DurationIsOver() {

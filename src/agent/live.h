@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A running agent: kernel side, discovery and pipeline under one roof, and the loop that drains. Main thread.
+// A running agent: kernel side, discovery and pipeline under one roof, and the loop that drains.
+// Main thread.
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "admin/admin_server.h"
 #include "agent/command.h"
@@ -23,10 +26,14 @@
 
 namespace sonde::agent {
 
+// Reads the configuration again; empty where there is no file to read.
+using Reload = std::function<Result<Config>()>;
+
 class Live final : public TraceControl, public VerdictSink {
  public:
   // Attaches the probes and marks what the selectors match. `command` may be null.
-  static Result<std::unique_ptr<Live>> Create(const Config& config, Command* command);
+  static Result<std::unique_ptr<Live>> Create(const Config& config, Command* command,
+                                              Reload reload);
 
   // Drains until a signal, the end of COMMAND or of --duration. The exit code.
   Result<int> Loop(Signals& signals);
@@ -34,10 +41,12 @@ class Live final : public TraceControl, public VerdictSink {
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  Live(const Config& config, Command* command) : config_(config), command_(command) {}
+  Live(const Config& config, Command* command, Reload reload)
+      : config_(config), command_(command), reload_(std::move(reload)) {}
   Status Attach();
   Status SelectProcesses();
   bool HandleSignals(Signals& signals);
+  void ReloadConfig();
   bool DurationIsOver();
   Result<int> Stop();
 
@@ -47,6 +56,7 @@ class Live final : public TraceControl, public VerdictSink {
 
   const Config& config_;
   Command* command_;
+  Reload reload_;
   MetricRegistry metrics_;
   std::unique_ptr<kernel::Kernel> kernel_;
   std::unique_ptr<discovery::Discovery> discovery_;

@@ -41,9 +41,11 @@ Status Take(Result<T> result, T& into) {
 
 }  // namespace
 
-Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config, const ProcessReader& reader,
+Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
+                                                   const ProcessReader& reader,
                                                    VerdictSink& verdicts, MetricRegistry& metrics) {
   std::unique_ptr<Pipeline> p(new Pipeline());
+  p->metrics_ = &metrics;
   Status status = Take(exporter::CreateExporters(config, metrics), p->exporters_);
   if (status.ok()) {
     status = Take(sampler::Sampler::Create(config.sampler, *p->exporters_, metrics), p->sampler_);
@@ -51,24 +53,31 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config, const P
   if (status.ok()) {
     status = Take(resource::ResourceStage::Create(config.resource, reader, metrics), p->resources_);
   }
+  if (status.ok()) status = p->BuildSpansBy(config);
   if (status.ok()) {
-    status = Take(span::SpanBuilder::Create(config.routes, config.redaction,
-                                            config.attribute_limits, metrics),
-                  p->spans_);
+    status =
+        Take(trace::TraceStage::Create(config.linking, *p, *p->sampler_, IdGenerator(), metrics),
+             p->traces_);
   }
   if (status.ok()) {
-    status = Take(
-        trace::TraceStage::Create(config.linking, *p, *p->sampler_, IdGenerator(), metrics),
-        p->traces_);
-  }
-  if (status.ok()) {
-    status = Take(connection::ConnectionTable::Create(config.limits,
-                                                      protocol::RegisteredProtocols(), *p->traces_,
-                                                      verdicts, metrics),
-                  p->connections_);
+    status =
+        Take(connection::ConnectionTable::Create(config.limits, protocol::RegisteredProtocols(),
+                                                 *p->traces_, verdicts, metrics),
+             p->connections_);
   }
   if (!status.ok()) return status;
   return p;
+}
+
+Status Pipeline::BuildSpansBy(const Config& config) {
+  return Take(span::SpanBuilder::Create(config.routes, config.redaction, config.attribute_limits,
+                                        *metrics_),
+              spans_);
+}
+
+Status Pipeline::Reload(const Config& config) {
+  if (Status status = BuildSpansBy(config); !status.ok()) return status;
+  return sampler_->Configure(config.sampler);
 }
 
 void Pipeline::SetClock(const WallClock& clock) {
@@ -105,9 +114,8 @@ void Pipeline::OnTick(uint64_t mono_ns) {
 }
 
 Span Pipeline::Build(const Exchange& exchange) {
-  std::shared_ptr<const Resource> resource = exchange.connection->wire
-                                                 ? resources_->ForWire()
-                                                 : resources_->ForProcess(exchange.tgid());
+  std::shared_ptr<const Resource> resource =
+      exchange.connection->wire ? resources_->ForWire() : resources_->ForProcess(exchange.tgid());
   Span span = spans_->Build(exchange, resource->service_name, clock_);
   if (observer_ != nullptr) {
     const Resource*& known = observed_[exchange.tgid()];

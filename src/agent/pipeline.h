@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only file that knows every stage: joins them in the order of docs/life-of-a-request.md. Drain thread.
+// The only file that knows every stage: joins them in the order of docs/life-of-a-request.md. Drain
+// thread.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -44,6 +45,8 @@ class Pipeline final : public EventHandler, public SpanFactory {
   // Recording: hears of a process's resource before its first span, and again when it has changed.
   using ResourceObserver = std::function<void(uint32_t tgid, const Resource& resource)>;
   void SetResourceObserver(ResourceObserver observer) { observer_ = std::move(observer); }
+  // Sampling, redaction and routes of `config`; the names of routes are learnt anew.
+  Status Reload(const Config& config);
   resource::ResourceStage& resources() { return *resources_; }
 
   void OnOpen(const OpenEvent& event) override;
@@ -52,14 +55,16 @@ class Pipeline final : public EventHandler, public SpanFactory {
   void OnProcess(const ProcessEvent& event) override;
   void OnTick(uint64_t mono_ns) override;
 
-  // Closes what is open as unfinished, releases what is held and delivers until `deadline`. Returns the number of spans
-  // that could not be delivered.
+  // Closes what is open as unfinished, releases what is held and delivers until `deadline`. Returns
+  // the number of spans that could not be delivered.
   size_t Finish(std::chrono::steady_clock::time_point deadline);
 
  private:
   Pipeline() = default;
+  Status BuildSpansBy(const Config& config);
   Span Build(const Exchange& exchange) override;
 
+  MetricRegistry* metrics_ = nullptr;
   WallClock clock_;
   bool clock_is_live_ = true;
   uint64_t now_mono_ns_ = 0;

@@ -12,6 +12,7 @@
 #include "agent/signals.h"
 #include "config/invocation.h"
 #include "sonde/base/result.h"
+#include "sonde/config/config.h"
 
 namespace sonde::agent {
 namespace {
@@ -23,7 +24,7 @@ int CannotStart(const Status& status) {
 
 }  // namespace
 
-int Run(const config::Invocation& invocation) {
+int Run(const config::Invocation& invocation, const ParseAgain& again) {
   auto signals = Signals::Block();
   if (!signals.ok()) return Fail(signals.status());
   // Before anything makes a thread.
@@ -33,7 +34,15 @@ int Run(const config::Invocation& invocation) {
     if (!prepared.ok()) return Fail(prepared.status());
     command = *std::move(prepared);
   }
-  auto live = Live::Create(invocation.config, command.get());
+  Reload reload;
+  if (!invocation.config_file.empty() && invocation.config_file != "-") {
+    reload = [&again]() -> Result<Config> {
+      auto parsed = again();
+      if (!parsed.ok()) return parsed.status();
+      return std::move(parsed->config);
+    };
+  }
+  auto live = Live::Create(invocation.config, command.get(), std::move(reload));
   if (!live.ok()) return Fail(live.status());
   const Result<int> code = (*live)->Loop(**signals);
   if (code.ok()) return *code;

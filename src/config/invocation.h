@@ -28,9 +28,10 @@ enum class OutputFormat { kText, kTable, kJson };
 
 struct Invocation {
   Command command = Command::kHelp;
-  Config config;                              // kRun, kReplay, kProcesses, kDoctor
-  std::vector<std::string> child;             // kRun: COMMAND [ARGS...], empty without
-  std::string replay_file;                    // kReplay
+  Config config;                   // kRun, kReplay, kProcesses, kDoctor
+  std::vector<std::string> child;  // kRun: COMMAND [ARGS...], empty without
+  std::string replay_file;         // kReplay
+  std::string config_file;  // that was read, from --config or SONDE_CONFIG; "-" is standard input
   OutputFormat output = OutputFormat::kText;  // kDoctor, kProcesses
   std::string text;                           // kHelp, kConfig*: what to print on standard output
   std::vector<std::string> warnings;          // for standard error, one line each

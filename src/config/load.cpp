@@ -145,6 +145,7 @@ Status Load(const Sources& sources, Invocation& invocation) {
   Findings findings;
   const std::string file =
       sources.file.empty() ? Get(sources.environment, "SONDE_CONFIG") : sources.file;
+  invocation.config_file = file;
   if (!file.empty()) {
     auto root = ReadYamlFile(file, sources.environment);
     if (!root.ok()) return root.status();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "discovery/discovery.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 #include <unistd.h>
 
@@ -87,6 +88,38 @@ ScanSummary Discovery::Scan() {
     }
   }
   return summary;
+}
+
+Status Discovery::Reload(const DiscoveryOptions& options) {
+  auto selection = Selection::Create(options);
+  if (!selection.ok()) return selection.status();
+  selection_ = *std::move(selection);
+  ReleaseUnselected();
+  Scan();
+  return absl::OkStatus();
+}
+
+// The census knows who is selected for itself and who descends from one; launched processes stay.
+void Discovery::ReleaseUnselected() {
+  absl::flat_hash_set<uint32_t> selected;
+  absl::flat_hash_set<uint32_t> excluded;
+  for (const CensusEntry& entry : TakeCensus(reader_, selection_, self_)) {
+    if (entry.verdict.selected) selected.insert(entry.facts.pid);
+    if (entry.verdict.excluded) excluded.insert(entry.facts.pid);
+  }
+  std::vector<uint32_t> released;
+  for (const auto& [tgid, traced] : traced_) {
+    uint32_t root = tgid;  // of a chain of inheritance
+    for (auto at = traced_.find(root);
+         at != traced_.end() && at->second.origin == Origin::kInherited; at = traced_.find(root)) {
+      root = at->second.parent;
+    }
+    const auto at = traced_.find(root);
+    const bool launched = at != traced_.end() && at->second.origin == Origin::kLaunched;
+    const bool stays = launched || selected.contains(tgid) || selected.contains(root);
+    if (excluded.contains(tgid) || !stays) released.push_back(tgid);
+  }
+  for (const uint32_t tgid : released) Release(tgid);
 }
 
 Status Discovery::Launch(uint32_t tgid) {

@@ -48,6 +48,9 @@ class Discovery {
   // Once, after the kernel side reports process events. Looks again until nothing new is found,
   // because a process may have forked between being read and being marked.
   ScanSummary Scan();
+  // Other selectors from now on: who no longer matches is released, and what descends from it; who
+  // matches now is traced. On an error nothing changes.
+  Status Reload(const DiscoveryOptions& options);
   // The COMMAND of `run -- COMMAND`, before its exec: stays traced whatever it executes.
   Status Launch(uint32_t tgid);
   // Says whether the process is traced after the event. `event.traced` itself is the kernel's view
@@ -81,6 +84,7 @@ class Discovery {
   bool Adopt(const CensusEntry& entry);
   bool Begin(uint32_t tgid, Traced traced);
   void Remember(uint32_t tgid, Traced traced);
+  void ReleaseUnselected();
   void Release(uint32_t tgid);
   void Forget(uint32_t tgid);
   bool IsKnown(uint32_t tgid, uint64_t start_ticks) const;

@@ -46,6 +46,15 @@ std::optional<double> RatioOf(const SamplerOptions& options) {
 
 Result<std::unique_ptr<Sampler>> Sampler::Create(const SamplerOptions& options, SpanSink& next,
                                                  MetricRegistry& metrics) {
+  Counter& dropped = metrics.AddCounter("sonde_spans_dropped_total",
+                                        "Spans that were begun and not exported, by reason.",
+                                        {{"reason", "sampled_out"}});
+  auto sampler = absl::WrapUnique(new Sampler(next, dropped));
+  if (Status status = sampler->Configure(options); !status.ok()) return status;
+  return sampler;
+}
+
+Status Sampler::Configure(const SamplerOptions& options) {
   const std::optional<double> ratio = RatioOf(options);
   if (!ratio.has_value()) {
     return absl::InvalidArgumentError(
@@ -56,12 +65,10 @@ Result<std::unique_ptr<Sampler>> Sampler::Create(const SamplerOptions& options, 
     return absl::InvalidArgumentError("sampler ratio " + std::to_string(*ratio) +
                                       " is not between 0 and 1");
   }
-  const auto threshold =
+  threshold_ =
       static_cast<uint64_t>(std::llround((1 - *ratio) * static_cast<double>(kRandomnessEnd)));
-  Counter& dropped = metrics.AddCounter("sonde_spans_dropped_total",
-                                        "Spans that were begun and not exported, by reason.",
-                                        {{"reason", "sampled_out"}});
-  return absl::WrapUnique(new Sampler(threshold, options.parent_based, next, dropped));
+  parent_based_ = options.parent_based;
+  return absl::OkStatus();
 }
 
 bool Sampler::Keep(const Span& span) const {

@@ -21,17 +21,19 @@ class Sampler final : public SpanSink {
   static Result<std::unique_ptr<Sampler>> Create(const SamplerOptions& options, SpanSink& next,
                                                  MetricRegistry& metrics);
 
+  // A reload. On an error nothing changes.
+  Status Configure(const SamplerOptions& options);
+
   void OnSpan(Span span) override;
 
  private:
-  Sampler(uint64_t threshold, bool parent_based, SpanSink& next, Counter& dropped)
-      : threshold_(threshold), parent_based_(parent_based), next_(next), dropped_(dropped) {}
+  Sampler(SpanSink& next, Counter& dropped) : next_(next), dropped_(dropped) {}
 
   bool Keep(const Span& span) const;
 
   // Kept if the trace id's 56 random bits are at least this; 2^56 keeps nothing.
-  const uint64_t threshold_;
-  const bool parent_based_;
+  uint64_t threshold_ = 0;
+  bool parent_based_ = false;
   SpanSink& next_;
   Counter& dropped_;
 };

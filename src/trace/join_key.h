@@ -11,8 +11,8 @@
 namespace sonde::trace {
 
 // TCP: both addresses, client first, and the sequence number of the request's first byte. Unix: the
-// id of the client's socket, which the accepting end always knows (not so the other way round: before
-// accept(2) the server's end has no inode), and the bytes before the request.
+// id of the client's socket, which the accepting end always knows (not so the other way round:
+// before accept(2) the server's end has no inode), and the bytes before the request.
 struct JoinKey {
   enum class Kind : uint8_t { kNone, kTcp, kUnix };
   Kind kind = Kind::kNone;

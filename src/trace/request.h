@@ -66,8 +66,9 @@ struct Request {
   uint64_t claimant_end_ns = 0;
   bool disputed = false;  // rules named different requests
 
-  uint64_t latest_end_ns = UINT64_MAX;  // joined server requests: when the client had the whole answer
-  ExchangeId joined = 0;                // the request at the other end of the connection, 0 = none
+  uint64_t latest_end_ns =
+      UINT64_MAX;         // joined server requests: when the client had the whole answer
+  ExchangeId joined = 0;  // the request at the other end of the connection, 0 = none
 
   bool indexed = false;  // in the JoinIndex under `key`
   JoinKey key;

@@ -168,8 +168,8 @@ void TraceStage::OnExchange(Exchange exchange) {
   table_.Erase(*request);
 }
 
-// The kernel stamps a call when it returns, and what it sent may have been received before: a request was sent when it was
-// read, an answer when the client had all of it, at the latest.
+// The kernel stamps a call when it returns, and what it sent may have been received before: a
+// request was sent when it was read, an answer when the client had all of it, at the latest.
 void TraceStage::BoundByOtherEnd(const Exchange& exchange, const Request& request, Span& span) {
   const uint64_t stamped_ns = exchange.request.first_mono_ns;
   if (exchange.request.seen && request.start_ns < stamped_ns) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The contract of the command: exit codes, signals, readiness, duration, selectors, missing privileges."""
+import http.client
 import json
 import os
 import shutil
@@ -165,3 +166,54 @@ def test_selectors_and_exclusion(work, sonde, started):
     assert names("--cmdline", r"http_server\.py") == ["three"]
     assert names(*ports, "--exclude", "exe=*/nginx") == ["node", "three"]
     assert names("--exe", "*/nginx", "--port", str(two.address[1])) == []
+
+
+def test_reload(work, sonde, started):
+    """SIGHUP: other selectors, sampling, redaction and routes; a wrong file changes nothing; open connections go on."""
+    old = started(servers.nginx(work, "location / { return 200 'x'; }", name="old").start())
+    new = started(servers.nginx(work, "location / { return 200 'x'; }", name="new").start())
+    path = os.path.join(work, "sonde.yaml")
+
+    def write(server, ratio, key):
+        pids = ", ".join(str(pid) for pid in servers.selectors(server)[1::2])
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"""file_format: "1.0"
+tracer_provider:
+  sampler: {{parent_based: {{root: {{trace_id_ratio_based: {{ratio: {ratio}}}}}}}}}
+sonde:
+  discovery: {{include: {{pid: [{pids}]}}}}
+  redaction: {{query_keys: [{key}]}}
+""")
+
+    write(old, 1, "first")
+    run = sonde("--config", path)
+    connection = http.client.HTTPConnection(*old.address)
+
+    def ask(connection, target):
+        connection.request("GET", target)
+        connection.getresponse().read()
+
+    ask(connection, "/a?first=1&second=2")
+    load.run(new.address, [load.Request("GET", "/unseen")])
+    run.wait_for_spans(1)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("nonsense: true\n")
+    run.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "nonsense" in run.process.stderr(), "the finding is reported")
+    ask(connection, "/b?first=1&second=2")
+    run.wait_for_spans(2)
+    write(new, 1, "second")
+    run.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: "as the file says now" in run.process.stderr(), "reloaded")
+    ask(connection, "/unseen")
+    other = http.client.HTTPConnection(*new.address)
+    ask(other, "/c?first=1&second=2")
+    run.wait_for_spans(3)
+    write(new, 0, "second")
+    run.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: run.process.stderr().count("as the file says now") == 2, "reloaded again")
+    ask(other, "/sampled-out")
+    run.stop()
+    queries = {s["url.path"]: s["url.query"] for s in run.spans(SERVER)}
+    assert queries == {"/a": "first=REDACTED&second=2", "/b": "first=REDACTED&second=2",
+                       "/c": "first=1&second=REDACTED"}

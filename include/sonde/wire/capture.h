@@ -127,7 +127,8 @@ static inline __u32 sonde_capture_sniff(struct sonde_capture_state *state,
 	}
 	kind = sonde_sniff_start(word, next, total, liberal);
 	dir->partial_bytes = 0;
-	if (kind == SONDE_SNIFF_MAYBE && total < 8) {
+	/* Within an open head no start begins: byte by byte, the version of a request line would look like a response. */
+	if (kind == SONDE_SNIFF_MAYBE && total < 8 && (kept || !dir->head_open)) {
 		dir->partial = word;
 		dir->partial_bytes = (__u8)total;
 	}
@@ -284,6 +285,7 @@ static inline __u32 sonde_capture_unseen(struct sonde_capture_state *state, __u3
 		return 0;
 	if (state->socket_class == SONDE_CLASS_UNKNOWN)
 		dir->budget -= sonde_min(dir->budget, length);
+	sonde_chunk_pass(&dir->chunks, length);
 	/* It may have held a message start. */
 	state->last_start = 0;
 	state->last_direction = (__u8)((direction & 1) + 1);

@@ -234,6 +234,35 @@ TEST_F(DiscoveryTest, AFullKernelTableIsCountedAndNotRemembered) {
   EXPECT_FALSE(discovery_->Launch(92).ok());
 }
 
+TEST_F(DiscoveryTest, AReloadReleasesAndTakes) {
+  proc_.Add({.pid = 10, .parent = 1, .exe = "/bin/old"});
+  proc_.Add({.pid = 11, .parent = 10, .exe = "/bin/helper"});
+  proc_.Add({.pid = 20, .parent = 1, .exe = "/bin/both"});
+  proc_.Add({.pid = 30, .parent = 1, .exe = "/bin/new"});
+  Start({{SelectorKind::kExe, "*/old"}, {SelectorKind::kExe, "*/both"}});
+  // A daemon that left its parent is still what came from a selected process.
+  proc_.Add({.pid = 21, .parent = 1, .exe = "/bin/daemon"});
+  Send(ProcessChange::kFork, 21, 20);
+  EXPECT_THAT(control_.traced, ElementsAre(10, 11, 20, 21));
+
+  EXPECT_FALSE(
+      discovery_->Reload({.include = {{SelectorKind::kCmdline, "("}}, .exclude = {}}).ok());
+  EXPECT_THAT(control_.traced, ElementsAre(10, 11, 20, 21)) << "a wrong rule changes nothing";
+
+  ASSERT_TRUE(
+      discovery_
+          ->Reload({.include = {{SelectorKind::kExe, "*/both"}, {SelectorKind::kExe, "*/new"}},
+                    .exclude = {}})
+          .ok());
+  EXPECT_THAT(control_.traced, ElementsAre(20, 21, 30));
+  EXPECT_EQ(discovery_->RuleOf(30), "--exe */new");
+  ASSERT_TRUE(discovery_
+                  ->Reload({.include = {{SelectorKind::kExe, "*/both"}},
+                            .exclude = {{SelectorKind::kExe, "*/daemon"}}})
+                  .ok());
+  EXPECT_THAT(control_.traced, ElementsAre(20));
+}
+
 TEST_F(DiscoveryTest, TheTableIsBounded) {
   Start({});
   control_.traced.insert(1);

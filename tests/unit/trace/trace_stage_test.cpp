@@ -230,11 +230,13 @@ TEST(TraceStageTest, TwoCallsWithOnePositionAreNotJoinedThroughNat) {
   EXPECT_TRUE(w.IsRoot(server));
 }
 
-// The kernel's stamps are of the calls' returns: the server may have read and answered before the client's send returned,
-// and the client may have read the answer before the server's send returned.
+// The kernel's stamps are of the calls' returns: the server may have read and answered before the
+// client's send returned, and the client may have read the answer before the server's send
+// returned.
 TEST(TraceStageTest, TheEndsOfAConnectionAreInOrder) {
   World w;
-  w.Finish(w.Send(w.Connect(), World::Thread(10, 10)));  // from the first call on, servers wait for late clients
+  w.Finish(w.Send(w.Connect(),
+                  World::Thread(10, 10)));  // from the first call on, servers wait for late clients
   const Link link = w.Connect();
   const auto server = w.Read(link, World::Thread(20, 20));
   const auto call = w.Send(link, World::Thread(10, 10));
