@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// The structs that cross the kernel boundary have their fields at the same places for both
+// compilers: the objects' BTF against this one's offsets. BTF holds those that maps, globals and
+// functions name; for the others it follows from what abi_check proves of both: the same fields of
+// fixed width in the same size, and here none of that size is padding.
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernel/objects.h"
+#include "sonde/abi/control.h"
+#include "sonde/abi/record.h"
+#include "sonde/probe/family.h"
+
+namespace sonde::kernel_unit {
+namespace {
+
+struct Field {
+  std::string name;
+  size_t offset_bytes;
+  size_t size_bytes;
+};
+struct Struct {
+  std::string name;
+  size_t size_bytes;
+  std::vector<Field> fields;
+};
+
+// NOLINTBEGIN(cppcoreguidelines-macro-usage): a field's name and its offset, once
+#define FIELD(type, field) {#field, offsetof(type, field), sizeof(type::field)}
+// NOLINTEND(cppcoreguidelines-macro-usage)
+
+const std::vector<Struct>& Structs() {
+  static const std::vector<Struct> structs = {
+      {"sonde_record_header",
+       sizeof(sonde_record_header),
+       {FIELD(sonde_record_header, type), FIELD(sonde_record_header, reserved),
+        FIELD(sonde_record_header, size), FIELD(sonde_record_header, mono_ns)}},
+      {"sonde_data_record",
+       sizeof(sonde_data_record),
+       {FIELD(sonde_data_record, header), FIELD(sonde_data_record, connection),
+        FIELD(sonde_data_record, position), FIELD(sonde_data_record, execution_id),
+        FIELD(sonde_data_record, tgid), FIELD(sonde_data_record, tid),
+        FIELD(sonde_data_record, length), FIELD(sonde_data_record, captured),
+        FIELD(sonde_data_record, tail), FIELD(sonde_data_record, direction),
+        FIELD(sonde_data_record, source), FIELD(sonde_data_record, flags),
+        FIELD(sonde_data_record, reserved)}},
+      {"sonde_open_record",
+       sizeof(sonde_open_record),
+       {FIELD(sonde_open_record, header), FIELD(sonde_open_record, connection),
+        FIELD(sonde_open_record, peer_connection), FIELD(sonde_open_record, netns_inode),
+        FIELD(sonde_open_record, tgid), FIELD(sonde_open_record, tid),
+        FIELD(sonde_open_record, transport), FIELD(sonde_open_record, family),
+        FIELD(sonde_open_record, local_port), FIELD(sonde_open_record, remote_port),
+        FIELD(sonde_open_record, path_length), FIELD(sonde_open_record, local_address),
+        FIELD(sonde_open_record, remote_address), FIELD(sonde_open_record, path),
+        FIELD(sonde_open_record, has_begin), FIELD(sonde_open_record, reserved),
+        FIELD(sonde_open_record, begin)}},
+      {"sonde_shutdown_record",
+       sizeof(sonde_shutdown_record),
+       {FIELD(sonde_shutdown_record, header), FIELD(sonde_shutdown_record, connection),
+        FIELD(sonde_shutdown_record, position), FIELD(sonde_shutdown_record, direction),
+        FIELD(sonde_shutdown_record, has_position), FIELD(sonde_shutdown_record, reserved)}},
+      {"sonde_process_record",
+       sizeof(sonde_process_record),
+       {FIELD(sonde_process_record, header), FIELD(sonde_process_record, tgid),
+        FIELD(sonde_process_record, parent_tgid), FIELD(sonde_process_record, start_ns),
+        FIELD(sonde_process_record, cgroup_id), FIELD(sonde_process_record, exit_code),
+        FIELD(sonde_process_record, listen_port), FIELD(sonde_process_record, program_bytes),
+        FIELD(sonde_process_record, traced), FIELD(sonde_process_record, reserved),
+        FIELD(sonde_process_record, comm), FIELD(sonde_process_record, program)}},
+      {"sonde_settings",
+       sizeof(sonde_settings),
+       {FIELD(sonde_settings, port_range_count), FIELD(sonde_settings, ports),
+        FIELD(sonde_settings, watch_exec), FIELD(sonde_settings, watch_listen),
+        FIELD(sonde_settings, socket_table), FIELD(sonde_settings, reserved)}},
+  };
+  return structs;
+}
+#undef FIELD
+
+using ObjectPtr = std::unique_ptr<bpf_object, void (*)(bpf_object*)>;
+
+ObjectPtr OpenObject(std::string_view name) {
+  const std::string_view bytes = kernel::ObjectBytes(name);
+  return {bpf_object__open_mem(bytes.data(), bytes.size(), nullptr), bpf_object__close};
+}
+
+void ExpectLayout(const btf* types, const btf_type* type, const Struct& expected) {
+  SCOPED_TRACE(expected.name);
+  EXPECT_EQ(type->size, expected.size_bytes);
+  // Every field of the kernel's struct is known here, and the other way round.
+  ASSERT_EQ(btf_vlen(type), expected.fields.size());
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    const auto index = static_cast<size_t>(i);
+    EXPECT_EQ(btf__name_by_offset(types, btf_members(type)[i].name_off),
+              expected.fields[index].name);
+    EXPECT_EQ(btf_member_bit_offset(type, static_cast<uint32_t>(i)),
+              expected.fields[index].offset_bytes * 8);
+  }
+}
+
+TEST(LayoutTest, FieldsStandWhereTheKernelSideHasThem) {
+  std::map<std::string, int> seen;
+  for (const probe::Family* family : probe::Families()) {
+    SCOPED_TRACE(family->name);
+    const ObjectPtr object = OpenObject(family->object);
+    ASSERT_NE(object, nullptr);
+    const btf* types = bpf_object__btf(object.get());
+    for (const Struct& expected : Structs()) {
+      const int id = btf__find_by_name_kind(types, expected.name.c_str(), BTF_KIND_STRUCT);
+      if (id < 0) continue;  // this object does not use it
+      ++seen[expected.name];
+      ExpectLayout(types, btf__type_by_id(types, static_cast<uint32_t>(id)), expected);
+    }
+  }
+  for (const char* name : {"sonde_record_header", "sonde_data_record", "sonde_settings"}) {
+    EXPECT_GT(seen[name], 0) << name;
+  }
+}
+
+TEST(LayoutTest, NoPadding) {
+  for (const Struct& one : Structs()) {
+    SCOPED_TRACE(one.name);
+    size_t end = 0;
+    for (const Field& field : one.fields) {
+      EXPECT_EQ(field.offset_bytes, end) << field.name;
+      end = field.offset_bytes + field.size_bytes;
+    }
+    EXPECT_EQ(end, one.size_bytes);
+  }
+}
+
+// What a manifest says is what its object holds.
+TEST(LayoutTest, ManifestsMatchTheirObjects) {
+  for (const probe::Family* family : probe::Families()) {
+    SCOPED_TRACE(family->name);
+    const ObjectPtr object = OpenObject(family->object);
+    ASSERT_NE(object, nullptr);
+    size_t programs = 0;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, object.get())++ programs;
+    EXPECT_EQ(programs, family->programs.size());
+    ASSERT_EQ(family->programs.size(), family->tracepoints.size());
+    for (size_t i = 0; i < family->programs.size(); ++i) {
+      const std::string name(family->programs[i].name);
+      const bpf_program* found = bpf_object__find_program_by_name(object.get(), name.c_str());
+      ASSERT_NE(found, nullptr) << name;
+      EXPECT_EQ(bpf_program__section_name(found), "tp_btf/" + std::string(family->tracepoints[i]));
+    }
+    for (const std::string_view text : {family->kernel, family->cost, family->without})
+      EXPECT_FALSE(text.empty());
+  }
+  EXPECT_TRUE(kernel::ObjectBytes("nothing").empty());
+}
+
+// A fallback is a family that does the same and is tried later; socket families come first, because
+// they say where the state of a socket is kept.
+TEST(LayoutTest, RegistryOrder) {
+  const auto families = probe::Families();
+  std::vector<std::string_view> before;
+  bool sockets_over = false;
+  for (const probe::Family* family : families) {
+    EXPECT_EQ(std::count(before.begin(), before.end(), family->name), 0);
+    before.push_back(family->name);
+    EXPECT_FALSE(sockets_over && family->part == probe::Part::kSockets);
+    sockets_over |= family->part != probe::Part::kSockets;
+    if (family->fallback.empty()) continue;
+    const auto fallback = std::find_if(families.begin(), families.end(), [&](const auto* other) {
+      return other->name == family->fallback;
+    });
+    ASSERT_NE(fallback, families.end());
+    EXPECT_EQ((*fallback)->part, family->part);
+    EXPECT_EQ(std::count(before.begin(), before.end(), family->fallback), 0);
+  }
+}
+
+}  // namespace
+}  // namespace sonde::kernel_unit
