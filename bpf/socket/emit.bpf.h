@@ -76,7 +76,8 @@ __noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_ch
 	record->position += record->length;
 	record->length = length - offset;
 	if (sonde_gather(scratch, offset, want, 0) != (int)want) {
-		walk->state = SONDE_CHUNK_OFF; /* unreadable, or beyond the segments that are followed */
+		walk->state = SONDE_CHUNK_OFF;
+		sonde_drop(scratch->more_segments ? SONDE_DROP_SEGMENTS : SONDE_DROP_PAYLOAD_FAULT);
 		sonde_emit_piece(scratch, 0, 0);
 		return length;
 	}
