@@ -285,7 +285,6 @@ static inline __u32 sonde_capture_unseen(struct sonde_capture_state *state, __u3
 		return 0;
 	if (state->socket_class == SONDE_CLASS_UNKNOWN)
 		dir->budget -= sonde_min(dir->budget, length);
-	sonde_chunk_pass(&dir->chunks, length);
 	/* It may have held a message start. */
 	state->last_start = 0;
 	state->last_direction = (__u8)((direction & 1) + 1);
