@@ -267,6 +267,35 @@ TEST_P(TransportsTest, EverySocketIsItsOwnConnection) {
   }
 }
 
+// State of many sockets side by side: none takes another's place, class or name.
+TEST_P(TransportsTest, ManyConnectionsAtOnce) {
+  constexpr size_t kConnections = 200;
+  constexpr size_t kRounds = 5;
+  std::vector<Pair> pairs;
+  for (size_t i = 0; i < kConnections; ++i) {
+    pairs.push_back(Connect(i % 2 == 0 ? Kind::kTcp4 : Kind::kUnixPair));
+  }
+  const auto request = [](size_t i, size_t round) {
+    return Request("c" + std::to_string(i) + "r" + std::to_string(round), 150 + i);
+  };
+  const Log log = lab_->Run([&] {
+    for (size_t round = 0; round < kRounds; ++round) {
+      for (size_t i = 0; i < kConnections; ++i) {
+        Must(SendAll(pairs[i].near.get(), request(i, round)));
+        Must(ReceiveExactly(pairs[i].far.get(), request(i, round).size()) == request(i, round));
+      }
+    }
+  });
+  EXPECT_EQ(log.opens.size(), 2 * kConnections);
+  for (size_t i = 0; i < kConnections; ++i) {
+    SCOPED_TRACE(i);
+    std::string stream;
+    for (size_t round = 0; round < kRounds; ++round) stream += request(i, round);
+    ExpectWhole(log, lab_->Id(pairs[i].near.get()), Direction::kSend, stream);
+    ExpectWhole(log, lab_->Id(pairs[i].far.get()), Direction::kReceive, stream);
+  }
+}
+
 SONDE_FOR_EACH_FAMILY(TransportsTest);
 
 }  // namespace
