@@ -9,7 +9,12 @@ namespace sonde::probe {
 namespace {
 
 // Socket families first: they decide where the state of a socket is kept (Family::socket_table).
-const Family* const kFamilies[] = {&kSockLength, &kSysExit, &kTcpState, &kProcess};
+const Family* const kFamilies[] = {
+    &kSockLength,  // kernel/sock_length
+    &kSysExit,     // kernel/sys_exit
+    &kTcpState,    // kernel/tcp_state
+    &kProcess,     // kernel/process
+};
 
 }  // namespace
 

@@ -9,7 +9,8 @@ namespace sonde::probe {
 namespace {
 
 constexpr Program kPrograms[] = {{"sonde_fork"}, {"sonde_exec"}, {"sonde_exit"}};
-constexpr std::string_view kTracepoints[] = {"sched_process_fork", "sched_process_exec", "sched_process_exit"};
+constexpr std::string_view kTracepoints[] = {"sched_process_fork", "sched_process_exec",
+                                             "sched_process_exit"};
 
 }  // namespace
 
