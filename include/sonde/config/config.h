@@ -38,7 +38,7 @@ struct CaptureOptions {
   std::vector<PortRange> ports;  // of --port: only connections with such a local or remote port; empty = all
   std::vector<std::string> probes;     // families to use; empty = choose
   std::vector<std::string> no_probes;  // families never to use
-  size_t ring_bytes = 8U << 20;        // power of two
+  size_t ring_bytes = 4U << 20;        // power of two; resident twice: the kernel maps it double
 };
 
 struct LimitOptions {
