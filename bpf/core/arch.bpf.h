@@ -32,6 +32,7 @@ struct pt_regs {
 #define SONDE_REG_ARG2(regs) ((regs)->si)
 #define SONDE_REG_ARG3(regs) ((regs)->dx)
 #define SONDE_REG_ARG4(regs) ((regs)->r10)
+#define SONDE_REG_ARG5(regs) ((regs)->r8)
 
 /*
  * The entry code stores -ENOSYS as the result and replaces it when the call has returned. So io_uring work that runs on

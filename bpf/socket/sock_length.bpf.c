@@ -80,6 +80,10 @@ static __always_inline bool sonde_find_payload(struct sonde_scratch *scratch, st
 	case SONDE_PAYLOAD_MSG:
 		return sonde_payload_msg(scratch, SONDE_REG_ARG2(regs));
 	case SONDE_PAYLOAD_MMSG:
+		/* A timeout ends the call between two messages, which no hook sees: the next may be any. */
+		if (scratch->record.direction == SONDE_RECEIVE && SONDE_REG_ARG5(regs) &&
+		    (__u32)SONDE_REG_ARG3(regs) > 1)
+			return false;
 		return sonde_mmsg_find(scratch, socket, SONDE_REG_ARG2(regs), SONDE_REG_ARG3(regs));
 	default:
 		return false;

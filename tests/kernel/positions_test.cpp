@@ -104,6 +104,35 @@ TEST_P(PositionsTest, VectorThatIsNotFilled) {
   }
 }
 
+// A timeout ends a vector between two messages without a failed one. The next call with the same
+// vector fills its first message again: bytes of the second one's buffer would be old ones.
+TEST_P(PositionsTest, VectorsBrokenOffByTheirTimeout) {
+  for (const Kind kind : kKinds) {
+    SCOPED_TRACE(Name(kind));
+    const Pair pair = Connect(kind);
+    std::string stream;
+    for (int i = 0; i < 6; ++i) stream += Request("timeout" + std::to_string(i), 100);
+    ASSERT_TRUE(SendAll(pair.far.get(), stream));
+    const Log log = lab_->Run([&] {
+      std::array<std::array<char, 100>, 2> buffers;
+      std::array<iovec, 2> segments;
+      std::array<mmsghdr, 2> messages = {};
+      for (size_t i = 0; i < 2; ++i) {
+        std::ranges::fill(buffers[i], 'o');
+        segments[i] = {buffers[i].data(), buffers[i].size()};
+        messages[i].msg_hdr.msg_iov = &segments[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+      }
+      for (int i = 0; i < 6; ++i) {
+        timespec now = {};
+        Must(recvmmsg(pair.near.get(), messages.data(), 2, 0, &now) == 1);
+      }
+    });
+    const Coverage seen = ExpectStream(log, lab_->Id(pair.near.get()), Direction::kReceive, stream);
+    EXPECT_EQ(seen.captured_bytes + seen.unseen_bytes, stream.size());
+  }
+}
+
 // A vector of equal messages, over and over from one place: the case in which the messages are hard
 // to tell apart.
 TEST_P(PositionsTest, VectorsOfEqualLength) {

@@ -63,6 +63,7 @@ TEST_P(ProcessesTest, ChildIsTracedFromItsFirstCall) {
     }
   });
   ExpectWhole(log, lab_->Id(pair.near.get()), Direction::kSend, stream);
+  ASSERT_EQ(log.data.size(), size_t{kChildren});
   const uint32_t parent = log.processes.back().event.tgid;
   std::vector<uint32_t> children;
   for (const Process& process : log.processes) {

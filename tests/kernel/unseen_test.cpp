@@ -65,40 +65,46 @@ TEST_P(UnseenTest, IoUring) {
       const uint8_t opcode = direction == Direction::kSend ? IORING_OP_SEND : IORING_OP_RECV;
       ExpectGap(direction, [&](int fd, std::string& bytes) {
         Uring uring(mode);
-        Must(uring.Move(opcode, fd, bytes.data(), bytes.size()) == static_cast<int>(bytes.size()));
+        uring.Submit(opcode, fd, bytes.data(), bytes.size());
+        Must(uring.Wait() == static_cast<int>(bytes.size()));
       });
     }
   }
 }
 
-// Work that runs when a task returns to user mode finds the registers of whatever call it came
-// from. Here: a receive that has to wait, finished while the task is in another call with another
-// buffer.
+// A receive that had to wait is finished when its task next leaves the kernel: here out of read(2),
+// whose registers still stand there, with a buffer that holds something else.
 TEST_P(UnseenTest, IoUringThatEndsInsideAnotherCall) {
   if (!Uring::Permitted()) GTEST_SKIP() << "io_uring is not permitted here";
   const Pair pair = Connect(Kind::kTcp4);
+  const std::string answer = Request("answer", 300);
+  const std::string decoy = Request("decoy", 300);
   const Log log = lab_->Run([&] {
-    std::string decoy = Request("decoy", 300);
-    std::string bytes(300, '\0');
     int pipe_ends[2];
     Must(pipe(pipe_ends) == 0);
     Must(SendAll(pair.near.get(), Request("first")));
-    if (fork() == 0) {  // sends what the parent waits for, then wakes its read of the pipe
-      Must(SendAll(pair.far.get(), Request("answer", 300)));
-      Must(write(pipe_ends[1], decoy.data(), decoy.size()) == 300);
+    std::string bytes(300, '\0');
+    std::string other = decoy;
+    Uring uring(Uring::Mode::kInline);
+    uring.Submit(IORING_OP_RECV, pair.near.get(), bytes.data(), bytes.size());
+    if (fork() == 0) {
+      usleep(20000);  // until the parent is in read
+      Must(SendAll(pair.far.get(), answer));
+      usleep(20000);
+      Must(write(pipe_ends[1], "x", 1) == 1);
       _exit(0);
     }
-    Uring uring(Uring::Mode::kInline);
-    Must(uring.Move(IORING_OP_RECV, pair.near.get(), bytes.data(), bytes.size()) == 300);
-    Must(read(pipe_ends[0], decoy.data(), decoy.size()) == 300);
+    Must(read(pipe_ends[0], other.data(), other.size()) == 1);
+    Must(uring.Wait() == 300 && bytes == answer);
     Must(wait(nullptr) > 0);
   });
-  for (const Data& record : log.Of(lab_->Id(pair.near.get()), Direction::kReceive)) {
+  const auto received = log.Of(lab_->Id(pair.near.get()), Direction::kReceive);
+  EXPECT_EQ(received.size(), family_ == "sys_exit" ? 0U : 1U);
+  for (const Data& record : received) {
     EXPECT_TRUE(record.event.unseen);
     EXPECT_TRUE(record.prefix.empty());
     EXPECT_EQ(record.event.length, 300U);
   }
-  for (const Data& record : log.data) EXPECT_EQ(record.prefix.find("decoy"), std::string::npos);
 }
 
 #if defined(__x86_64__)

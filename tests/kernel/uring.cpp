@@ -57,11 +57,20 @@ Uring::~Uring() {
   close(fd_);
 }
 
-int Uring::Move(uint8_t opcode, int fd, void* bytes, size_t size) {
-  const auto word = [&](uint32_t offset) {
-    return std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(queue_ + offset));
-  };
-  const uint32_t tail = word(params_.sq_off.tail).load();
+std::atomic_ref<uint32_t> Uring::Word(uint32_t offset) const {
+  return std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(queue_ + offset));
+}
+
+void Uring::Enter(unsigned submit, unsigned complete, unsigned flags) const {
+  long entered = 0;
+  do {
+    entered = syscall(SYS_io_uring_enter, fd_, submit, complete, flags, nullptr, 0);
+  } while (entered < 0 && errno == EINTR);
+  Must(entered >= 0);
+}
+
+void Uring::Submit(uint8_t opcode, int fd, void* bytes, size_t size) {
+  const uint32_t tail = Word(params_.sq_off.tail).load();
   const uint32_t index = tail % params_.sq_entries;
   io_uring_sqe& entry = entries_[index];
   entry = {};
@@ -70,20 +79,22 @@ int Uring::Move(uint8_t opcode, int fd, void* bytes, size_t size) {
   entry.addr = reinterpret_cast<uint64_t>(bytes);
   entry.len = static_cast<uint32_t>(size);
   if (mode_ == Mode::kWorker) entry.flags = IOSQE_ASYNC;
-  word(params_.sq_off.array + index * static_cast<uint32_t>(sizeof(uint32_t))).store(index);
-  word(params_.sq_off.tail).store(tail + 1);
-  const uint32_t head = word(params_.cq_off.head).load();
-  const unsigned submit = mode_ == Mode::kPolling ? 0 : 1;
-  const unsigned flags = IORING_ENTER_GETEVENTS | (submit == 0 ? IORING_ENTER_SQ_WAKEUP : 0U);
-  long entered = 0;
-  do {
-    entered = syscall(SYS_io_uring_enter, fd_, submit, 1, flags, nullptr, 0);
-  } while (entered < 0 && errno == EINTR);
-  Must(entered >= 0);
-  Must(word(params_.cq_off.tail).load() != head);
+  Word(params_.sq_off.array + index * static_cast<uint32_t>(sizeof(uint32_t))).store(index);
+  Word(params_.sq_off.tail).store(tail + 1);
+  if (mode_ == Mode::kPolling) {
+    Enter(0, 0, IORING_ENTER_SQ_WAKEUP);
+  } else {
+    Enter(1, 0, 0);
+  }
+}
+
+int Uring::Wait() {
+  const uint32_t head = Word(params_.cq_off.head).load();
+  Enter(0, 1, IORING_ENTER_GETEVENTS);
+  Must(Word(params_.cq_off.tail).load() != head);
   const auto* results = reinterpret_cast<const io_uring_cqe*>(queue_ + params_.cq_off.cqes);
   const int result = results[head % params_.cq_entries].res;
-  word(params_.cq_off.head).store(head + 1);
+  Word(params_.cq_off.head).store(head + 1);
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include <linux/io_uring.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,10 +26,15 @@ class Uring {
   Uring(const Uring&) = delete;
   Uring& operator=(const Uring&) = delete;
 
-  // IORING_OP_SEND, IORING_OP_RECV. Waits for the end; its result.
-  int Move(uint8_t opcode, int fd, void* bytes, size_t size);
+  // IORING_OP_SEND, IORING_OP_RECV; one at a time.
+  void Submit(uint8_t opcode, int fd, void* bytes, size_t size);
+  // Until it is done; its result.
+  int Wait();
 
  private:
+  std::atomic_ref<uint32_t> Word(uint32_t offset) const;
+  void Enter(unsigned submit, unsigned complete, unsigned flags) const;
+
   Mode mode_;
   int fd_;
   io_uring_params params_ = {};
