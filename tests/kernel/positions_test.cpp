@@ -86,15 +86,16 @@ TEST_P(PositionsTest, VectorThatIsNotFilled) {
     const Pair pair = Connect(kind);
     const std::string request = Request("vector", 150);
     const Log log = lab_->Run([&] {
-      std::array<std::array<char, 100>, 3> buffers;
+      // Used again as the last call left it.
+      std::array<std::array<char, 100>, 3> buffers = {};
+      std::array<iovec, 3> segments;
+      std::array<mmsghdr, 3> messages = {};
+      for (size_t i = 0; i < 3; ++i) {
+        segments[i] = {buffers[i].data(), buffers[i].size()};
+        messages[i].msg_hdr.msg_iov = &segments[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+      }
       for (int round = 0; round < 3; ++round) {
-        std::array<iovec, 3> segments;
-        std::array<mmsghdr, 3> messages = {};
-        for (size_t i = 0; i < 3; ++i) {
-          segments[i] = {buffers[i].data(), buffers[i].size()};
-          messages[i].msg_hdr.msg_iov = &segments[i];
-          messages[i].msg_hdr.msg_iovlen = 1;
-        }
         Must(SendAll(pair.far.get(), request));
         Must(recvmmsg(pair.near.get(), messages.data(), 3, MSG_DONTWAIT, nullptr) == 2);
         Must(messages[0].msg_len == 100 && messages[1].msg_len == 50);
