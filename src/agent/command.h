@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The COMMAND of `sonde run -- COMMAND`: forked early, held before exec until the probes are attached, so that its first
-// request is seen; afterwards only watched. Main thread.
+// The COMMAND of `sonde run -- COMMAND`: forked early, held before exec until the probes are
+// attached, so that its first request is seen; afterwards only watched. Main thread.
 #pragma once
 
 #include <sys/types.h>
@@ -17,8 +17,8 @@ namespace sonde::agent {
 
 class Command {
  public:
-  // Forks a child that waits. Call before any thread exists. The child takes the signal mask that was in force at
-  // `Signals::Block`'s caller, which is given here.
+  // Forks a child that waits. Call before any thread exists. The child takes the signal mask that
+  // was in force at `Signals::Block`'s caller, which is given here.
   static Result<std::unique_ptr<Command>> Prepare(const std::vector<std::string>& argv,
                                                   const sigset_t& child_mask);
   // A child that was never started is ended; a started one is left alone.
@@ -27,7 +27,8 @@ class Command {
   Command& operator=(const Command&) = delete;
 
   pid_t pid() const { return pid_; }
-  // Lets the child exec. Fails with kNotFound or kPermissionDenied as exec(3) did; shell exit codes 127 and 126.
+  // Lets the child exec. Fails with kNotFound or kPermissionDenied as exec(3) did; shell exit codes
+  // 127 and 126.
   Status Start();
   bool failed_to_start() const { return failed_to_start_; }
   // Passes a signal on to the command.

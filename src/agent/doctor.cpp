@@ -19,25 +19,29 @@ namespace {
 void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
   std::printf("kernel         %s\n", host.kernel_release.c_str());
   std::printf("BTF            %s\n", host.btf ? "yes" : "no");
-  std::printf("lockdown       %s\n", host.lockdown.empty() ? "not supported" : host.lockdown.c_str());
+  std::printf("lockdown       %s\n",
+              host.lockdown.empty() ? "not supported" : host.lockdown.c_str());
   std::string capabilities;
   for (const std::string& name : host.capabilities) capabilities += name + " ";
-  std::printf("capabilities   %s\n", capabilities.empty() ? "none of those needed" : capabilities.c_str());
+  std::printf("capabilities   %s\n",
+              capabilities.empty() ? "none of those needed" : capabilities.c_str());
   for (const kernel::Missing& missing : host.missing) {
-    std::printf("missing        %s\n               remedy: %s\n", missing.what.c_str(), missing.remedy.c_str());
+    std::printf("missing        %s\n               remedy: %s\n", missing.what.c_str(),
+                missing.remedy.c_str());
   }
   if (kernel.ok()) {
     std::printf("\nprobe families\n");
     for (const kernel::FamilyState& family : (*kernel)->families()) {
-      std::printf("  %-12s %-9s %s\n", std::string(family.name).c_str(), std::string(family.state).c_str(),
-                  family.why.c_str());
+      std::printf("  %-12s %-9s %s\n", std::string(family.name).c_str(),
+                  std::string(family.state).c_str(), family.why.c_str());
       std::printf("  %-12s cost: %s\n", "", std::string(family.cost).c_str());
       if (family.state == "failed") {
         std::printf("  %-12s without it: %s\n", "", std::string(family.without).c_str());
       }
     }
   }
-  std::printf("\nverdict        %s\n", kernel.ok() ? "sonde can trace on this host" : "sonde cannot trace here");
+  std::printf("\nverdict        %s\n",
+              kernel.ok() ? "sonde can trace on this host" : "sonde cannot trace here");
 }
 
 void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
@@ -67,7 +71,8 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
 
 }  // namespace
 
-// Attaches what `run` would attach, with nothing traced, and lets go again: the verdict is what happened.
+// Attaches what `run` would attach, with nothing traced, and lets go again: the verdict is what
+// happened.
 int Doctor(const config::Invocation& invocation) {
   const kernel::Host host = kernel::ReadHost();
   MetricRegistry metrics;

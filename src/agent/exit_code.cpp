@@ -13,18 +13,21 @@
 namespace sonde::agent {
 
 int Fail(const Status& status) {
-  const std::vector<std::string> lines =
-      absl::StrSplit(status.message(), '\n', absl::SkipEmpty());
+  const std::vector<std::string> lines = absl::StrSplit(status.message(), '\n', absl::SkipEmpty());
   for (const std::string& line : lines) {
     std::fprintf(stderr, "sonde: %s\n", line.c_str());
   }
   switch (status.code()) {
-    case absl::StatusCode::kOk: return kExitDone;
-    case absl::StatusCode::kInvalidArgument: return kExitUsage;
+    case absl::StatusCode::kOk:
+      return kExitDone;
+    case absl::StatusCode::kInvalidArgument:
+      return kExitUsage;
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kUnimplemented:
-    case absl::StatusCode::kFailedPrecondition: return kExitNotAllowed;
-    default: return kExitFailed;
+    case absl::StatusCode::kFailedPrecondition:
+      return kExitNotAllowed;
+    default:
+      return kExitFailed;
   }
 }
 

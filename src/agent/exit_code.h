@@ -8,14 +8,15 @@ namespace sonde::agent {
 
 enum ExitCode : int {
   kExitDone = 0,
-  kExitFailed = 1,       // failed while running
-  kExitUsage = 2,        // wrong usage or configuration
-  kExitNotAllowed = 3,   // the host does not allow it
+  kExitFailed = 1,           // failed while running
+  kExitUsage = 2,            // wrong usage or configuration
+  kExitNotAllowed = 3,       // the host does not allow it
   kExitCannotExecute = 126,  // COMMAND, as shells say it
   kExitNoCommand = 127,
 };
 
-// Prints the message, one line each with the prefix "sonde: ", on standard error and gives the code that fits.
+// Prints the message, one line each with the prefix "sonde: ", on standard error and gives the code
+// that fits.
 int Fail(const Status& status);
 
 }  // namespace sonde::agent

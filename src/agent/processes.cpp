@@ -34,12 +34,11 @@ int Processes(const config::Invocation& invocation) {
   MetricRegistry metrics;
   const auto selection = discovery::Selection::Create(invocation.config.discovery);
   if (!selection.ok()) return Fail(selection.status());
-  auto resources =
-      resource::ResourceStage::Create(invocation.config.resource, reader, metrics);
+  auto resources = resource::ResourceStage::Create(invocation.config.resource, reader, metrics);
   if (!resources.ok()) return Fail(resources.status());
-  const auto candidates = discovery::ListCandidates(
-      reader, *selection,
-      [&](uint32_t pid) { return (*resources)->ForProcess(pid)->service_name; });
+  const auto candidates = discovery::ListCandidates(reader, *selection, [&](uint32_t pid) {
+    return (*resources)->ForProcess(pid)->service_name;
+  });
   const std::string text = invocation.output == config::OutputFormat::kJson
                                ? discovery::ToJson(candidates)
                                : discovery::ToTable(candidates, TerminalWidth());

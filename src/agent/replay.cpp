@@ -51,7 +51,8 @@ Status ReplayRecording(const std::string& path, Pipeline& pipeline) {
     if (resource.ok()) pipeline.resources().Preload(tgid, *std::move(resource));
   });
   reader->Replay(pipeline);
-  if (reader->torn_bytes() > 0) spdlog::warn("{} bytes at the end are no whole record", reader->torn_bytes());
+  if (reader->torn_bytes() > 0)
+    spdlog::warn("{} bytes at the end are no whole record", reader->torn_bytes());
   return absl::OkStatus();
 }
 
@@ -74,7 +75,8 @@ int Replay(const config::Invocation& invocation) {
   const size_t undelivered =
       (*pipeline)->Finish(std::chrono::steady_clock::now() + invocation.config.shutdown_timeout);
   if (!status.ok()) return Fail(status);
-  if (undelivered > 0) std::fprintf(stderr, "sonde: %zu spans could not be delivered\n", undelivered);
+  if (undelivered > 0)
+    std::fprintf(stderr, "sonde: %zu spans could not be delivered\n", undelivered);
   return undelivered > 0 ? kExitFailed : kExitDone;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `sonde replay FILE`: a recording or a packet capture through the same pipeline. Needs no privileges.
+// `sonde replay FILE`: a recording or a packet capture through the same pipeline. Needs no
+// privileges.
 #pragma once
 
 #include "config/invocation.h"

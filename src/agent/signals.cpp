@@ -18,7 +18,8 @@ Result<std::unique_ptr<Signals>> Signals::Block() {
   sigemptyset(&wanted);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGPIPE}) sigaddset(&wanted, number);
   sigset_t previous;
-  if (sigprocmask(SIG_BLOCK, &wanted, &previous) != 0) return absl::ErrnoToStatus(errno, "sigprocmask");
+  if (sigprocmask(SIG_BLOCK, &wanted, &previous) != 0)
+    return absl::ErrnoToStatus(errno, "sigprocmask");
   const int fd = signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
   if (fd < 0) return absl::ErrnoToStatus(errno, "signalfd");
   return std::unique_ptr<Signals>(new Signals(fd, previous));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals as data: blocked everywhere and read from a signalfd by the main loop, so that nothing runs in a handler.
+// Signals as data: blocked everywhere and read from a signalfd by the main loop, so that nothing
+// runs in a handler.
 #pragma once
 
 #include <csignal>
@@ -17,7 +18,8 @@ struct ReceivedSignal {
 
 class Signals {
  public:
-  // Blocks SIGINT, SIGTERM, SIGHUP, SIGCHLD and SIGPIPE in the calling thread: call before any other thread exists.
+  // Blocks SIGINT, SIGTERM, SIGHUP, SIGCHLD and SIGPIPE in the calling thread: call before any
+  // other thread exists.
   static Result<std::unique_ptr<Signals>> Block();
   ~Signals();
   Signals(const Signals&) = delete;

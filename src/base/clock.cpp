@@ -19,7 +19,8 @@ uint64_t MonotonicNow() { return Read(CLOCK_MONOTONIC); }
 uint64_t WallNow() { return Read(CLOCK_REALTIME); }
 
 void WallClock::Refresh() {
-  // The wall clock is read between two readings of the other, so that a preemption cannot skew the difference much.
+  // The wall clock is read between two readings of the other, so that a preemption cannot skew the
+  // difference much.
   const uint64_t before = MonotonicNow();
   const uint64_t wall = WallNow();
   const uint64_t after = MonotonicNow();

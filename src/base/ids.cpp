@@ -9,7 +9,8 @@
 namespace sonde {
 namespace {
 
-// splitmix64, the recommended way to fill xoshiro's state from one number (Blackman and Vigna, 2018).
+// splitmix64, the recommended way to fill xoshiro's state from one number (Blackman and Vigna,
+// 2018).
 uint64_t SplitMix(uint64_t& state) {
   state += 0x9e3779b97f4a7c15;
   uint64_t z = state;
@@ -44,7 +45,8 @@ uint64_t IdGenerator::Next() {
 }
 
 TraceId IdGenerator::NewTraceId() {
-  const uint64_t words[2] = {Next(), Next() | 1};  // the set bit keeps the id valid whatever the generator gives
+  const uint64_t words[2] = {
+      Next(), Next() | 1};  // the set bit keeps the id valid whatever the generator gives
   TraceId id;
   std::memcpy(id.bytes.data(), words, sizeof(words));
   return id;

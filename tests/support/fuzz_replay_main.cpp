@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz harness over files instead of generated input, so that every build proves the harness and its seeds.
+// Runs a fuzz harness over files instead of generated input, so that every build proves the harness
+// and its seeds.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two clocks: the kernel stamps records with CLOCK_MONOTONIC (mono_ns), spans carry Unix time (wall_ns).
+// The two clocks: the kernel stamps records with CLOCK_MONOTONIC (mono_ns), spans carry Unix time
+// (wall_ns).
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,9 @@ namespace sonde {
 uint64_t MonotonicNow();
 uint64_t WallNow();
 
-// Converts a monotonic stamp to Unix time. The difference is read again by Refresh(), which the drain thread calls
-// about once a second so that a stepped wall clock is followed; a recording carries its own difference.
+// Converts a monotonic stamp to Unix time. The difference is read again by Refresh(), which the
+// drain thread calls about once a second so that a stepped wall clock is followed; a recording
+// carries its own difference.
 class WallClock {
  public:
   WallClock() { Refresh(); }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Self-metrics. A stage asks the registry for its counters when it is created and keeps references: an increment is one
-// relaxed atomic add. The admin endpoint and the OTLP metrics exporter read a snapshot from their own threads.
+// Self-metrics. A stage asks the registry for its counters when it is created and keeps references:
+// an increment is one relaxed atomic add. The admin endpoint and the OTLP metrics exporter read a
+// snapshot from their own threads.
 //
-// Names and labels are the contract (docs/reference/metrics.md); every drop has a counter with a `reason`.
+// Names and labels are the contract (docs/reference/metrics.md); every drop has a counter with a
+// `reason`.
 #pragma once
 
 #include <atomic>
@@ -53,13 +55,14 @@ struct MetricFamily {
   std::vector<MetricSample> samples;
 };
 
-// Owns every metric for the life of the process. Thread-safe. Asking twice for the same name and labels gives the same
-// object, so two stages may share a counter.
+// Owns every metric for the life of the process. Thread-safe. Asking twice for the same name and
+// labels gives the same object, so two stages may share a counter.
 class MetricRegistry {
  public:
   Counter& AddCounter(const std::string& name, const std::string& help, MetricLabels labels = {});
   Gauge& AddGauge(const std::string& name, const std::string& help, MetricLabels labels = {});
-  // Read at snapshot time, from the thread that takes the snapshot: for values that live elsewhere (kernel, /proc).
+  // Read at snapshot time, from the thread that takes the snapshot: for values that live elsewhere
+  // (kernel, /proc).
   void AddCallback(const std::string& name, const std::string& help, MetricType type,
                    std::function<std::vector<MetricSample>()> read);
   std::vector<MetricFamily> Snapshot() const;

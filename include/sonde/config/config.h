@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one validated configuration. src/config builds it from flags, environment, file and defaults (in that order of
-// precedence); every stage takes its own part. Defaults here are the documented ones. Immutable after start, except that
-// SIGHUP hands out a new one.
+// The one validated configuration. src/config builds it from flags, environment, file and defaults
+// (in that order of precedence); every stage takes its own part. Defaults here are the documented
+// ones. Immutable after start, except that SIGHUP hands out a new one.
 #pragma once
 
 #include <chrono>
@@ -35,22 +35,24 @@ struct PortRange {
 };
 
 struct CaptureOptions {
-  std::vector<PortRange> ports;  // of --port: only connections with such a local or remote port; empty = all
+  std::vector<PortRange>
+      ports;  // of --port: only connections with such a local or remote port; empty = all
   std::vector<std::string> probes;     // families to use; empty = choose
   std::vector<std::string> no_probes;  // families never to use
   size_t ring_bytes = 4U << 20;        // power of two; resident twice: the kernel maps it double
 };
 
 struct LimitOptions {
-  size_t connection_bytes = 256U << 10;      // buffered per connection
+  size_t connection_bytes = 256U << 10;       // buffered per connection
   size_t total_connection_bytes = 16U << 20;  // buffered over all connections
   size_t max_connections = 200'000;           // tracked at once; the idlest is forgotten
   size_t max_head_bytes = 64U << 10;
-  Milliseconds exchange_timeout{std::chrono::minutes(15)};  // open longer: closed as unfinished "timeout"
+  Milliseconds exchange_timeout{
+      std::chrono::minutes(15)};  // open longer: closed as unfinished "timeout"
 };
 
 struct LinkingOptions {
-  Milliseconds hold{5000};       // how long a finished span waits for an open local root
+  Milliseconds hold{5000};  // how long a finished span waits for an open local root
   size_t max_held_spans = 20'000;
   std::vector<std::string> propagators = {"tracecontext", "baggage"};  // OTEL_PROPAGATORS names
 };
@@ -76,11 +78,12 @@ enum class OtlpProtocol : uint8_t { kGrpc, kHttpProtobuf, kHttpJson };
 enum class ConsoleFormat : uint8_t { kTree, kLine, kJson };
 
 struct OtlpOptions {
-  std::string endpoint;  // URL; http/*: the full traces URL, /v1/traces already appended where the rules say so
+  std::string endpoint;  // URL; http/*: the full traces URL, /v1/traces already appended where the
+                         // rules say so
   OtlpProtocol protocol = OtlpProtocol::kGrpc;
   std::vector<std::pair<std::string, std::string>> headers;
   bool gzip = false;
-  bool insecure = false;  // gRPC endpoint given without scheme
+  bool insecure = false;    // gRPC endpoint given without scheme
   std::string certificate;  // PEM files
   std::string client_certificate;
   std::string client_key;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the drain gives to the stages: typed views of kernel records, or of packets and recordings that stand in for
-// them. Views (string_view) are valid only during the call.
+// What the drain gives to the stages: typed views of kernel records, or of packets and recordings
+// that stand in for them. Views (string_view) are valid only during the call.
 #pragma once
 
 #include <array>
@@ -10,7 +10,8 @@
 
 namespace sonde {
 
-// Names a connection end for its life: the kernel's socket cookie, or a number made by a packet reader.
+// Names a connection end for its life: the kernel's socket cookie, or a number made by a packet
+// reader.
 using ConnectionId = uint64_t;
 
 // Direction of bytes from the traced process's side. Same values as abi enum sonde_direction.
@@ -24,8 +25,8 @@ enum class Source : uint8_t { kSocket = 0 };
 
 enum class Transport : uint8_t { kTcp = 0, kUnix = 1 };
 
-// Who made the call: process, thread, and where known the goroutine, Python context ... (design 5.1). tgid 0: nobody
-// (packet capture).
+// Who made the call: process, thread, and where known the goroutine, Python context ...
+// (design 5.1). tgid 0: nobody (packet capture).
 struct Execution {
   uint32_t tgid = 0;
   uint32_t tid = 0;
@@ -44,7 +45,8 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
-// First sight of a connection. Comes before its first DataEvent; a connection whose OpenEvent was lost has an empty one.
+// First sight of a connection. Comes before its first DataEvent; a connection whose OpenEvent was
+// lost has an empty one.
 struct OpenEvent {
   uint64_t mono_ns = 0;
   ConnectionId connection = 0;
@@ -55,18 +57,20 @@ struct OpenEvent {
   bool wire = false;  // from packets: no process; `local` is the side taken for the server's
   Endpoint local;
   Endpoint remote;
-  // Positions at which the bytes of this connection begin to be seen, by Direction: the first DataEvent of a direction
-  // then shows a loss before it. Unix sockets are counted from 0 and need none.
+  // Positions at which the bytes of this connection begin to be seen, by Direction: the first
+  // DataEvent of a direction then shows a loss before it. Unix sockets are counted from 0 and need
+  // none.
   bool has_begin = false;
   std::array<uint64_t, 2> begin{};
 };
 
-// Bytes moved by one call (or carried by one packet). `length` bytes starting at `position` exist; of those only `prefix`
-// (from the start) and `tail` (up to the end) were copied.
+// Bytes moved by one call (or carried by one packet). `length` bytes starting at `position` exist;
+// of those only `prefix` (from the start) and `tail` (up to the end) were copied.
 struct DataEvent {
   uint64_t mono_ns = 0;
   ConnectionId connection = 0;
-  uint64_t position = 0;  // TCP: 32-bit sequence number, not unwrapped; else count of bytes before it
+  uint64_t position =
+      0;  // TCP: 32-bit sequence number, not unwrapped; else count of bytes before it
   Execution who;
   uint32_t length = 0;
   Direction direction = Direction::kReceive;
@@ -109,8 +113,9 @@ class EventHandler {
   virtual void OnData(const DataEvent& event) = 0;
   virtual void OnShutdown(const ShutdownEvent& event) = 0;
   virtual void OnProcess(const ProcessEvent& event) = 0;
-  // Called after each batch of records and at least every 100 ms, with the time up to which records have been read:
-  // timers run on this, never on the real clock, so that a replay behaves as the live run did.
+  // Called after each batch of records and at least every 100 ms, with the time up to which records
+  // have been read: timers run on this, never on the real clock, so that a replay behaves as the
+  // live run did.
   virtual void OnTick(uint64_t mono_ns) = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the protocol stage gives to the span and trace stages: one request and its response, paired.
-// Everything is in the words of the wire; naming, redaction and semantic conventions are the span stage's.
+// Everything is in the words of the wire; naming, redaction and semantic conventions are the span
+// stage's.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +30,8 @@ struct ConnectionInfo {
   Endpoint remote;
 };
 
-// When, where and by whom a message was moved. Positions are the raw ones of DataEvent, so that both ends of a TCP
-// connection name a message by the same number.
+// When, where and by whom a message was moved. Positions are the raw ones of DataEvent, so that
+// both ends of a TCP connection name a message by the same number.
 struct MessageSpan {
   bool seen = false;            // false: nothing of this message was seen; the rest is then zero
   uint64_t first_mono_ns = 0;   // call that moved the first byte
@@ -41,15 +42,16 @@ struct MessageSpan {
   uint64_t wire_bytes = 0;      // head and body as they crossed the connection, as far as seen
 };
 
-// Header names are lower-cased by the parser, values trimmed of optional white space; order and duplicates kept.
+// Header names are lower-cased by the parser, values trimmed of optional white space; order and
+// duplicates kept.
 struct HttpHeader {
   std::string name;
   std::string value;
 };
 
 struct HttpRequest {
-  std::string method;  // as sent
-  std::string target;  // request-target as sent: origin, absolute, authority or asterisk form
+  std::string method;   // as sent
+  std::string target;   // request-target as sent: origin, absolute, authority or asterisk form
   std::string version;  // "1.0", "1.1", "2"
   std::vector<HttpHeader> headers;
   bool has_body_bytes = false;
@@ -66,7 +68,8 @@ struct HttpResponse {
 
 struct HttpExchange {
   HttpRequest request;
-  HttpResponse response;  // final one; interim 1xx answers are not kept. Meaningful if Exchange::response.seen
+  HttpResponse response;  // final one; interim 1xx answers are not kept. Meaningful if
+                          // Exchange::response.seen
 };
 
 // Why an exchange ended without its proper end; exported as sonde.unfinished.
@@ -75,9 +78,9 @@ enum class Unfinished : uint8_t { kNo, kConnectionClosed, kShutdown, kTimeout };
 // What was not fully seen; exported as sonde.capture.truncated. Bits may be combined.
 enum Truncated : uint32_t {
   kTruncatedNothing = 0,
-  kTruncatedRequestHead = 1,   // the head exceeded the limit or had a hole
+  kTruncatedRequestHead = 1,  // the head exceeded the limit or had a hole
   kTruncatedResponseHead = 2,
-  kTruncatedRequestBody = 4,   // body framing was lost: sizes and end are estimates and left out
+  kTruncatedRequestBody = 4,  // body framing was lost: sizes and end are estimates and left out
   kTruncatedResponseBody = 8,
   kTruncatedRequestUnseen = 16,   // response without its request
   kTruncatedResponseUnseen = 32,  // the next message came before a response was seen
@@ -95,21 +98,24 @@ struct Exchange {
   uint32_t truncated = kTruncatedNothing;  // bits of Truncated
   std::variant<std::monostate, HttpExchange> detail;
 
-  // The process the exchange belongs to: who read (server) or wrote (client) the request, else the response.
+  // The process the exchange belongs to: who read (server) or wrote (client) the request, else the
+  // response.
   uint32_t tgid() const { return request.seen ? request.first_by.tgid : response.first_by.tgid; }
 };
 
-// Said as soon as a request's head is understood, before anything can follow from it. `detail` holds the request.
+// Said as soon as a request's head is understood, before anything can follow from it. `detail`
+// holds the request.
 struct RequestStart {
   ExchangeId id = 0;
   Role role = Role::kServer;
   const ConnectionInfo* connection = nullptr;
-  MessageSpan request;  // last_* as far as known
+  MessageSpan request;                // last_* as far as known
   const HttpRequest* http = nullptr;  // null for other protocols; valid during the call
 };
 
-// Receives what the protocol stage finds, on the drain thread. For an id: OnRequestStart, at most one OnResponseStart,
-// then exactly one OnExchange. A response whose request was not seen gives OnExchange alone.
+// Receives what the protocol stage finds, on the drain thread. For an id: OnRequestStart, at most
+// one OnResponseStart, then exactly one OnExchange. A response whose request was not seen gives
+// OnExchange alone.
 class ExchangeSink {
  public:
   virtual ~ExchangeSink() = default;

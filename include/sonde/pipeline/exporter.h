@@ -11,8 +11,9 @@
 namespace sonde {
 
 struct ExportOutcome {
-  // kDone: the receiver has it (rejected > 0: partial success). kRetry: transient, the same batch may be sent again after
-  // retry_after (0 = the caller's own back-off). kFailed: permanent, drop and count.
+  // kDone: the receiver has it (rejected > 0: partial success). kRetry: transient, the same batch
+  // may be sent again after retry_after (0 = the caller's own back-off). kFailed: permanent, drop
+  // and count.
   enum class Code : uint8_t { kDone, kRetry, kFailed };
   Code code = Code::kDone;
   size_t rejected = 0;
@@ -31,8 +32,8 @@ class SpanExporter {
   virtual void Flush() {}
   // Called about every 100 ms between batches, for exporters that show things over time.
   virtual void Tick() {}
-  // Any thread: a running Export returns soon (kRetry if it was not done), and so does every later one. For a shutdown
-  // whose deadline has come.
+  // Any thread: a running Export returns soon (kRetry if it was not done), and so does every later
+  // one. For a shutdown whose deadline has come.
   virtual void Cancel() {}
 };
 

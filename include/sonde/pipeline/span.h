@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A span and its resource in OpenTelemetry's data model, as they travel from the span stage to the exporters.
+// A span and its resource in OpenTelemetry's data model, as they travel from the span stage to the
+// exporters.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace sonde {
 
 using AttributeValue = std::variant<std::string, int64_t, double, bool, std::vector<std::string>>;
 
-// `key` points to a literal or to a string interned for the life of the process (configured header names): keys are few
-// and a span has a dozen of them, so they are never copied.
+// `key` points to a literal or to a string interned for the life of the process (configured header
+// names): keys are few and a span has a dozen of them, so they are never copied.
 struct Attribute {
   std::string_view key;
   AttributeValue value;
@@ -29,7 +30,13 @@ using Attributes = std::vector<Attribute>;
 const AttributeValue* FindAttribute(const Attributes& attributes, std::string_view key);
 
 // Same numbers as OTLP Span.SpanKind.
-enum class SpanKind : uint8_t { kInternal = 1, kServer = 2, kClient = 3, kProducer = 4, kConsumer = 5 };
+enum class SpanKind : uint8_t {
+  kInternal = 1,
+  kServer = 2,
+  kClient = 3,
+  kProducer = 4,
+  kConsumer = 5
+};
 
 // Same numbers as OTLP Status.StatusCode.
 enum class SpanStatus : uint8_t { kUnset = 0, kOk = 1, kError = 2 };
@@ -40,7 +47,8 @@ struct SpanLink {
   Attributes attributes;
 };
 
-// What is known about the process behind spans: service.*, process.*, host.*, os.*, telemetry.sdk.* ... Immutable.
+// What is known about the process behind spans: service.*, process.*, host.*, os.*, telemetry.sdk.*
+// ... Immutable.
 struct Resource {
   Attributes attributes;
   std::string service_name;  // also among the attributes
@@ -49,13 +57,14 @@ struct Resource {
 struct Span {
   TraceId trace_id;
   SpanId span_id;
-  SpanId parent_span_id;  // invalid = root
+  SpanId parent_span_id;    // invalid = root
   uint8_t trace_flags = 1;  // W3C trace-flags
   std::string tracestate;
   SpanKind kind = SpanKind::kInternal;
   SpanStatus status = SpanStatus::kUnset;
   bool parent_is_remote = false;  // the parent came in by header: OTLP flags bits 8 and 9
-  // The trace id came in by header, here or at an ancestor on this host: whether the trace is sampled was decided there.
+  // The trace id came in by header, here or at an ancestor on this host: whether the trace is
+  // sampled was decided there.
   bool trace_from_header = false;
   std::string status_message;
   std::string name;
@@ -68,7 +77,8 @@ struct Span {
   uint32_t tgid = 0;
   const char* protocol = "";
   uint64_t end_mono_ns = 0;
-  // Shared by every span of one process, the process table and queued batches on the export thread; immutable.
+  // Shared by every span of one process, the process table and queued batches on the export thread;
+  // immutable.
   std::shared_ptr<const Resource> resource;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A probe family as data: what is hooked, what that needs, what it costs, and what to do when it does not work. The
-// manifests are in probes/, src/kernel loads and attaches whatever they say.
+// A probe family as data: what is hooked, what that needs, what it costs, and what to do when it
+// does not work. The manifests are in probes/, src/kernel loads and attaches whatever they say.
 #pragma once
 
 #include <span>
@@ -8,8 +8,8 @@
 
 namespace sonde::probe {
 
-// What a family is for. Of one part exactly one family is used; the manifests' order in the registry is the order of
-// preference.
+// What a family is for. Of one part exactly one family is used; the manifests' order in the
+// registry is the order of preference.
 enum class Part { kSockets, kProcesses, kConnections };
 
 enum class OnFailure {
@@ -29,12 +29,13 @@ struct Family {
   Part part = Part::kSockets;
   OnFailure on_failure = OnFailure::kFatal;  // when the family and its fallback do not work
   std::span<const Program> programs;
-  std::span<const std::string_view> tracepoints;  // kernel tracepoints it needs, for an understandable message
-  std::string_view kernel;                        // first kernel that has them
-  std::string_view fallback;                      // family name, or empty
-  std::string_view cost;                          // measured
-  std::string_view without;                       // what is lost when it is off
-  bool socket_table = false;                      // keeps its state in a map instead of on the socket
+  std::span<const std::string_view>
+      tracepoints;            // kernel tracepoints it needs, for an understandable message
+  std::string_view kernel;    // first kernel that has them
+  std::string_view fallback;  // family name, or empty
+  std::string_view cost;      // measured
+  std::string_view without;   // what is lost when it is off
+  bool socket_table = false;  // keeps its state in a map instead of on the socket
 };
 
 // Every family sonde knows, preferred ones first. Defined in probes/registry.cpp.

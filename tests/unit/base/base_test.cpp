@@ -48,9 +48,8 @@ TEST(MetricsTest, SameNameAndLabelsIsTheSameCounter) {
   EXPECT_EQ(&a, &registry.AddCounter("sonde_x_total", "x", {{"reason", "a"}}));
   a.Add();
   b.Add(2);
-  registry.AddCallback("sonde_y", "y", MetricType::kGauge, [] {
-    return std::vector<MetricSample>{{.labels = {}, .value = 3}};
-  });
+  registry.AddCallback("sonde_y", "y", MetricType::kGauge,
+                       [] { return std::vector<MetricSample>{{.labels = {}, .value = 3}}; });
   const auto families = registry.Snapshot();
   ASSERT_EQ(families.size(), 2U);
   ASSERT_EQ(families[0].samples.size(), 2U);
