@@ -355,6 +355,7 @@ bool Connection::Recognise(Direction direction) {
     if (could_start) NotRecognised(direction);
     if (state_ == State::kIgnored) return false;
     stream.Skip(stream.record_left());
+    stream.ForgetBegin();
   }
   return false;
 }

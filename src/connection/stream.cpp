@@ -87,6 +87,11 @@ uint64_t Stream::hole() const {
   return extents_[i].end() - std::max(front_, extents_[i].begin);
 }
 
+bool Stream::lost() const {
+  if (live_valid_) return live_.lost;
+  return run_ == 0 && stored() && extents_[head_].partly_lost;
+}
+
 bool Stream::at_record_start() const {
   if (live_valid_) return live_.record_start;
   return stored() && extents_[head_].record_start && extents_[head_].begin == front_;
@@ -188,6 +193,7 @@ void Stream::StoreBytes(std::string_view bytes, uint64_t begin, const Segment& s
                       .mark = segment.mark,
                       .hole = false,
                       .lost = false,
+                      .partly_lost = false,
                       .record_start = segment.record_start && begin == segment.offset});
   if (!behind_hole) run_ += bytes.size();
 }
@@ -213,6 +219,7 @@ void Stream::StoreHole(uint64_t begin, uint64_t length, const Segment& segment) 
   // are charged extents.
   if (stored() && extents_.back().hole) {
     extents_.back().length += length;
+    extents_.back().partly_lost |= segment.lost;
     if (!segment.lost) {
       extents_.back().mark = segment.mark;
       extents_.back().lost = false;
@@ -224,6 +231,7 @@ void Stream::StoreHole(uint64_t begin, uint64_t length, const Segment& segment) 
                       .mark = segment.mark,
                       .hole = true,
                       .lost = segment.lost,
+                      .partly_lost = segment.lost,
                       .record_start = segment.record_start && begin == segment.offset});
 }
 

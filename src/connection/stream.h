@@ -33,6 +33,8 @@ class Stream final : public StreamView {
   bool begun() const { return begun_; }
   // `known`: not just the first record that happened to come.
   void Begin(uint64_t offset, bool known);
+  // Bytes were passed over before there was a parser: for it the stream begins in the middle.
+  void ForgetBegin() { begin_known_ = false; }
 
   uint64_t end() const { return end_; }        // offset of the next byte that must come
   uint64_t skipping() const { return skip_; }  // of those to come, not wanted
@@ -48,6 +50,7 @@ class Stream final : public StreamView {
   uint64_t RawPosition(uint64_t offset) const override;
   std::string_view bytes() const override;
   uint64_t hole() const override;
+  bool lost() const override;
   bool at_record_start() const override;
   uint64_t record_left() const override;
   bool begin_known() const override { return begin_known_; }
@@ -64,7 +67,8 @@ class Stream final : public StreamView {
     uint64_t length = 0;
     Mark mark;
     bool hole = false;
-    bool lost = false;
+    bool lost = false;         // no record was seen for it
+    bool partly_lost = false;  // nor for some of it
     bool record_start = false;
     uint64_t end() const { return begin + length; }
   };

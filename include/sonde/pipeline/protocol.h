@@ -42,15 +42,19 @@ class StreamView {
   // Bytes right behind bytes() that exist but were not captured and will never come; 0 = none
   // known.
   virtual uint64_t hole() const = 0;
+  // No record was seen for some of the hole at the front: when its bytes were moved is not known.
+  virtual bool lost() const = 0;
   // The front is the first byte that some call moved.
   virtual bool at_record_start() const = 0;
   // Bytes, captured or not, from the front to the end of what its call moved.
   virtual uint64_t record_left() const = 0;
-  // It was known where the stream begins before its first record came, so that a loss at its start shows as a hole.
+  // It was known where the stream begins before its first record came, so that a loss at its start
+  // shows as a hole.
   virtual bool begin_known() const = 0;
   // Nothing will come behind bytes() and hole().
   virtual bool ended() const = 0;
-  // The call that moved the byte at offset() + ahead, which must lie in bytes().
+  // The call that moved the byte at offset() + ahead, which must lie in bytes(), or be the front of
+  // a hole that is not lost().
   virtual const Mark& MarkAt(uint64_t ahead) const = 0;
   // The call that moved the last byte before the front of which a record was seen.
   virtual const Mark& last_mark() const = 0;

@@ -22,7 +22,8 @@ OpenExchange& Matcher::Push() {
   return *open_.back();
 }
 
-Matcher::Answer Matcher::ForResponse(const Mark& first, Before before) {
+Matcher::Answer Matcher::ForResponse(const Mark& first, Before before, uint64_t missed_until_ns,
+                                     bool requests_missed) {
   if (orphans_ > 0 && (open_.empty() || !open_.front()->response_started)) {
     --orphans_;
     return {.verdict = Verdict::kDrop};
@@ -46,9 +47,17 @@ Matcher::Answer Matcher::ForResponse(const Mark& first, Before before) {
     }
   }
   OpenExchange& candidate = *open_[index];
+  const uint64_t asked_ns = candidate.exchange.request.first_mono_ns;
   // An answer that is older than its request belongs to one that was missed.
-  if (candidate.after_hole && first.mono_ns < candidate.exchange.request.first_mono_ns) {
+  if ((candidate.after_hole || before == Before::kHole) && first.mono_ns < asked_ns) {
     return {.verdict = Verdict::kDrop};
+  }
+  // The answer itself may have been missed, and with it a request that this one answers: losses
+  // come in bursts, and hit both directions.
+  const bool answered = (before == Before::kHole && missed_until_ns >= asked_ns) ||
+                        (before == Before::kUnknown && requests_missed);
+  if (answered && !candidate.response_started) {
+    return {.verdict = Verdict::kDrop, .unanswered = earlier};
   }
   return {.verdict = Verdict::kPair, .exchange = &candidate, .unanswered = index};
 }

@@ -38,7 +38,7 @@ class Matcher {
   enum class Verdict : uint8_t {
     kPair,    // `exchange`
     kWait,    // no request is open: one may come that was moved earlier
-    kDrop,    // its request was not seen
+    kDrop,    // its request was not seen, or may not have been
     kGiveUp,  // several requests are open and something was lost: no later pair is certain either
   };
   struct Answer {
@@ -52,7 +52,10 @@ class Matcher {
     kUnknown,     // it is the first one seen, and where the stream begins is not known
     kHole,        // bytes were missed: a response may have been among them
   };
-  Answer ForResponse(const Mark& first, Before before);
+  // `missed_until_ns`: of kHole, when they were moved at the latest. `requests_missed`: bytes of
+  // requests were missed since the last one that is open.
+  Answer ForResponse(const Mark& first, Before before, uint64_t missed_until_ns,
+                     bool requests_missed);
 
   // A request begins: proof of pipelining if an earlier one is open and this one came in the same
   // call.

@@ -198,8 +198,8 @@ Detection LooksLikeRequest(std::string_view bytes) {
     return Detection::kYes;
   }
   // RFC 9112 3.2: origin, asterisk and absolute form; the authority form is CONNECT's.
-  const bool possible = rest[0] == '/' || rest[0] == '*' || rest[0] == 'h' || rest[0] == 'H' ||
-                        method == "CONNECT";
+  const bool possible =
+      rest[0] == '/' || rest[0] == '*' || rest[0] == 'h' || rest[0] == 'H' || method == "CONNECT";
   if (!possible) return Detection::kNo;
   const size_t end = Find(line, '\n', target);
   if (end == std::string_view::npos) {

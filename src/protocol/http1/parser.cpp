@@ -147,11 +147,11 @@ void Http1Parser::Emit(size_t index, Unfinished why, uint32_t truncated) {
     }
     request_ = nullptr;
     // Whose end was waited for is gone: the next record that begins like a request is one.
-    if (request_reader_.phase() == Phase::kLost) request_reader_.Rest(Phase::kSearch);
+    if (request_reader_.phase() == Phase::kLost) request_reader_.RestAfterHole();
   }
   if (open == response_) {
     response_ = nullptr;
-    if (response_reader_.phase() == Phase::kLost) response_reader_.Rest(Phase::kSearch);
+    if (response_reader_.phase() == Phase::kLost) response_reader_.RestAfterHole();
   }
   Exchange exchange = matcher_.Remove(index);
   exchange.unfinished = why;

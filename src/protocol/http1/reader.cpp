@@ -119,7 +119,13 @@ MessageReader::Body MessageReader::ReadBody(StreamView& stream) {
   return stream.ended() && stream.empty() ? Body::kDone : Body::kNeedMore;
 }
 
+void MessageReader::NoteMissed(const StreamView& stream) {
+  const bool lost = stream.bytes().empty() && stream.lost();
+  missed_until_ns_ = lost ? kUntilNext : stream.MarkAt(0).mono_ns;
+}
+
 bool MessageReader::PassLost(StreamView& stream) {
+  if (!stream.empty()) NoteMissed(stream);
   const uint64_t end = stream.offset() + stream.record_left();
   while (stream.offset() < end) {
     const std::string_view bytes = stream.bytes().substr(0, end - stream.offset());
@@ -139,9 +145,14 @@ void MessageReader::Rest(Phase phase) {
   scanned_ = 0;
 }
 
-void MessageReader::GiveUp(StreamView& stream) {
+void MessageReader::RestAfterHole() {
   Rest(Phase::kSearch);
   after_hole_ = true;
+}
+
+void MessageReader::GiveUp(StreamView& stream) {
+  RestAfterHole();
+  if (!stream.empty()) NoteMissed(stream);
   stream.Skip(stream.record_left());
 }
 

@@ -40,6 +40,8 @@ class MessageReader {
   // The message is over: the next one begins at the front (kHead), or at some later record
   // (kSearch).
   void Rest(Phase phase);
+  // The same at some later record, and other messages may have been among what was passed.
+  void RestAfterHole();
   // Gives up what is at the front and looks for a message from the next record on.
   void GiveUp(StreamView& stream);
 
@@ -48,6 +50,9 @@ class MessageReader {
   // Bytes were missed since the last message that was read: another one may have been among them.
   bool after_hole() const { return after_hole_; }
   void set_after_hole(bool value) { after_hole_ = value; }
+  // Not later than this; kUntilNext: perhaps right before the next byte that is seen.
+  static constexpr uint64_t kUntilNext = UINT64_MAX;
+  uint64_t missed_until_ns() const { return missed_until_ns_; }
   uint64_t message_offset() const { return message_offset_; }
   bool size_known() const { return size_known_; }
   uint64_t body_bytes(const StreamView& stream) const;
@@ -55,7 +60,10 @@ class MessageReader {
  private:
   Phase phase_ = Phase::kHead;
   Framing framing_ = Framing::kNone;
+  void NoteMissed(const StreamView& stream);
+
   bool after_hole_ = false;
+  uint64_t missed_until_ns_ = 0;
   bool size_known_ = false;
   bool lost_chunked_ = false;
   bool line_blank_ = false;  // kLongHead: nothing but CR since the last LF

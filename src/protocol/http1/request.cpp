@@ -126,7 +126,6 @@ OpenExchange& Http1Parser::OpenRequest(StreamView& stream, size_t head_size, boo
   // Without pipelining, a new request shows that the answer before it has ended.
   if (response_ != nullptr && response_reader_.phase() == Phase::kLost && !matcher_.pipelined()) {
     Emit(matcher_.IndexOf(response_), Unfinished::kNo, kTruncatedNothing);
-    response_reader_.set_after_hole(true);
   }
   OpenExchange& open = matcher_.Push();
   Exchange& exchange = open.exchange;
@@ -188,8 +187,7 @@ Outcome Http1Parser::PassLostRequest(StreamView& stream) {
   if (may_begin && stream.at_record_start() && LooksLikeRequest(stream.bytes()) != Detection::kNo) {
     NoteProgress();
     request_ = nullptr;
-    request_reader_.Rest(Phase::kSearch);
-    request_reader_.set_after_hole(true);
+    request_reader_.RestAfterHole();
     return Outcome::kSkip;
   }
   if (request_reader_.PassLost(stream)) return FinishRequest(stream);
@@ -205,7 +203,9 @@ Outcome Http1Parser::FinishRequest(StreamView& stream) {
     request_->request_done = true;
     request_ = nullptr;
   }
+  const bool lost = request_reader_.phase() == Phase::kLost;
   request_reader_.Rest(Phase::kHead);
+  request_reader_.set_after_hole(lost);
   return Outcome::kDone;
 }
 

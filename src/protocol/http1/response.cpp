@@ -72,9 +72,11 @@ Outcome Http1Parser::BeginResponse(StreamView& stream) {
   } else if (!response_seen_ && !stream.begin_known()) {
     before = Matcher::Before::kUnknown;
   }
-  const Matcher::Answer answer = matcher_.ForResponse(stream.MarkAt(0), before);
-  if (answer.verdict != Matcher::Verdict::kPair) return WithoutRequest(stream, answer.verdict);
+  const Matcher::Answer answer =
+      matcher_.ForResponse(stream.MarkAt(0), before, response_reader_.missed_until_ns(),
+                           request_reader_.phase() == Phase::kLost || request_reader_.after_hole());
   for (size_t i = 0; i < answer.unanswered; ++i) Emit(0, Unfinished::kNo, kTruncatedResponseUnseen);
+  if (answer.verdict != Matcher::Verdict::kPair) return WithoutRequest(stream, answer.verdict);
   return TakeResponse(stream, *answer.exchange, found, head_size);
 }
 
@@ -173,11 +175,15 @@ Outcome Http1Parser::ReadResponseBody(StreamView& stream) {
 Outcome Http1Parser::PassLostResponse(StreamView& stream) {
   // Only a further open request can make bytes that look like a response one.
   const bool may_begin = response_ == nullptr || matcher_.size() > 1;
-  if (may_begin && stream.at_record_start() &&
-      LooksLikeResponse(stream.bytes()) == Detection::kYes) {
+  const Detection looks = may_begin && stream.at_record_start() && !stream.bytes().empty()
+                              ? LooksLikeResponse(stream.bytes())
+                              : Detection::kNo;
+  if (looks == Detection::kNeedMore && stream.hole() == 0 && !stream.ended()) {
+    return Outcome::kNeedMore;
+  }
+  if (looks == Detection::kYes) {
     if (response_ != nullptr) Emit(matcher_.IndexOf(response_), Unfinished::kNo, kTruncatedNothing);
-    response_reader_.Rest(Phase::kSearch);
-    response_reader_.set_after_hole(true);
+    response_reader_.RestAfterHole();
     return Outcome::kSkip;
   }
   if (response_reader_.PassLost(stream)) return FinishResponse(stream);
@@ -186,6 +192,7 @@ Outcome Http1Parser::PassLostResponse(StreamView& stream) {
 }
 
 Outcome Http1Parser::FinishResponse(StreamView& stream) {
+  const bool lost = response_reader_.phase() == Phase::kLost;
   if (response_ != nullptr) {
     HttpResponse& response = response_->http().response;
     response.has_body_bytes = response_reader_.size_known();
@@ -193,6 +200,7 @@ Outcome Http1Parser::FinishResponse(StreamView& stream) {
     Emit(matcher_.IndexOf(response_), Unfinished::kNo, kTruncatedNothing);
   }
   response_reader_.Rest(Phase::kHead);
+  response_reader_.set_after_hole(lost);
   return Outcome::kDone;
 }
 
