@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Changes of a TCP socket's state: the end of connections that userspace knows, and sockets that begin to listen. Runs in
- * whatever context the change happens in, so it goes by the socket and asks for the process only at listen(2).
+ * Changes of a TCP socket's state: the end of connections that userspace knows, and sockets that
+ * begin to listen. Runs in whatever context the change happens in, so it goes by the socket and
+ * asks for the process only at listen(2).
  */
 #include "core/sonde.bpf.h"
 #include "maps/ring.bpf.h"

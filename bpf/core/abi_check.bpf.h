@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Proves the sizes of include/sonde/abi for the kernel's compiler; src/kernel/abi_check.cpp does it for the other. */
+/* Proves the sizes of include/sonde/abi for the kernel's compiler; src/kernel/abi_check.cpp does it
+ * for the other. */
 #ifndef SONDE_BPF_ABI_CHECK_H
 #define SONDE_BPF_ABI_CHECK_H
 

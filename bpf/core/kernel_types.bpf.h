@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Every kernel type and field that sonde reads: its whole dependency on kernel internals. Offsets come from the running
- * kernel's BTF at load (CO-RE). Only the fields named here need to exist.
+ * Every kernel type and field that sonde reads: its whole dependency on kernel internals. Offsets
+ * come from the running kernel's BTF at load (CO-RE). Only the fields named here need to exist.
  */
 #ifndef SONDE_BPF_KERNEL_TYPES_H
 #define SONDE_BPF_KERNEL_TYPES_H
@@ -159,20 +159,20 @@ struct linux_binprm {
 #pragma clang attribute pop
 
 /* Constants of the kernel's user interface that have no type. */
-#define SONDE_AF_UNIX	     1
-#define SONDE_AF_INET	     2
-#define SONDE_AF_INET6	     10
-#define SONDE_SOCK_STREAM    1
-#define SONDE_IPPROTO_TCP    6
-#define SONDE_RCV_SHUTDOWN   1
-#define SONDE_MSG_OOB	     0x1
-#define SONDE_MSG_PEEK	     0x2
-#define SONDE_MSG_TRUNC	     0x20
-#define SONDE_MSG_ERRQUEUE   0x2000
-#define SONDE_PF_IO_WORKER   0x10
+#define SONDE_AF_UNIX           1
+#define SONDE_AF_INET           2
+#define SONDE_AF_INET6          10
+#define SONDE_SOCK_STREAM       1
+#define SONDE_IPPROTO_TCP       6
+#define SONDE_RCV_SHUTDOWN      1
+#define SONDE_MSG_OOB           0x1
+#define SONDE_MSG_PEEK          0x2
+#define SONDE_MSG_TRUNC         0x20
+#define SONDE_MSG_ERRQUEUE      0x2000
+#define SONDE_PF_IO_WORKER      0x10
 #define SONDE_SIGNAL_GROUP_EXIT 4
-#define SONDE_S_IFMT	     0170000
-#define SONDE_S_IFSOCK	     0140000
+#define SONDE_S_IFMT            0170000
+#define SONDE_S_IFSOCK          0140000
 
 /* TCP states (include/net/tcp_states.h) */
 enum sonde_tcp_state {

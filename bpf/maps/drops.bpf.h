@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Counters: what was given up and why, and what was left out on purpose. Read by userspace, never reset. */
+/* Counters: what was given up and why, and what was left out on purpose. Read by userspace, never
+ * reset. */
 #ifndef SONDE_BPF_MAPS_DROPS_H
 #define SONDE_BPF_MAPS_DROPS_H
 

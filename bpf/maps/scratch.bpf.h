@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Room to build one DATA record, too large for the stack. One per CPU: socket programs run with preemption off and do not
- * interrupt each other.
+ * Room to build one DATA record, too large for the stack. One per CPU: socket programs run with
+ * preemption off and do not interrupt each other.
  */
 #ifndef SONDE_BPF_MAPS_SCRATCH_H
 #define SONDE_BPF_MAPS_SCRATCH_H
@@ -19,7 +19,8 @@ struct sonde_scratch {
 	struct sonde_data_record record;
 	/* Twice a piece: see SONDE_PIECE_BYTES; 64 more for reads and padding past the end. */
 	__u8 payload[2 * SONDE_PIECE_BYTES + 64];
-	/* Where the call's bytes are: one buffer at `base` if segment_count is 0, else the segments. */
+	/* Where the call's bytes are: one buffer at `base` if segment_count is 0, else the
+	 * segments. */
 	struct sonde_segment segments[SONDE_MAX_SEGMENTS];
 	__u64 base;
 	__u32 segment_count;

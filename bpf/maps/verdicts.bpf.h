@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What userspace found out about connections the kernel was unsure of. Key: connection id; value: enum sonde_verdict.
- * Written by userspace, deleted here when obeyed. LRU: a verdict nobody asks for makes room for a newer one.
+ * What userspace found out about connections the kernel was unsure of. Key: connection id; value:
+ * enum sonde_verdict. Written by userspace, deleted here when obeyed. LRU: a verdict nobody asks
+ * for makes room for a newer one.
  */
 #ifndef SONDE_BPF_MAPS_VERDICTS_H
 #define SONDE_BPF_MAPS_VERDICTS_H

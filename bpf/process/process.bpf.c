@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Follows processes: the traced flag goes from parent to child before the child runs, and ends with the process. These
- * records wake the reader at once, because userspace wants to read /proc while the process is still there.
+ * Follows processes: the traced flag goes from parent to child before the child runs, and ends with
+ * the process. These records wake the reader at once, because userspace wants to read /proc while
+ * the process is still there.
  */
 #include "core/sonde.bpf.h"
 #include "maps/ring.bpf.h"
@@ -84,7 +85,8 @@ static __always_inline __u16 sonde_exit_code(struct task_struct *task)
 	return task->exit_code;
 }
 
-/* Newer kernels pass a second argument, which is not needed: the count of live threads says the same. */
+/* Newer kernels pass a second argument, which is not needed: the count of live threads says the
+ * same. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sonde_exit, struct task_struct *task)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a call to records: asks the capture policy, copies what it wants, sends. Common to the hook families; they fill
- * the scratch record (who, where, position, length) and the place of the bytes first.
+ * From a call to records: asks the capture policy, copies what it wants, sends. Common to the hook
+ * families; they fill the scratch record (who, where, position, length) and the place of the bytes
+ * first.
  */
 #ifndef SONDE_BPF_EMIT_H
 #define SONDE_BPF_EMIT_H
@@ -15,11 +16,13 @@
 #include "socket/socket_state.bpf.h"
 
 /* Sends the scratch record with captured + tail bytes of payload. */
-static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32 captured, __u32 tail)
+static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32 captured,
+					    __u32 tail)
 {
 	__u32 bytes = captured + tail;
 
-	/* True by the callers; said again for the verifier: the padding below stays inside payload. */
+	/* True by the callers; said again for the verifier: the padding below stays inside payload.
+	 */
 	if (bytes > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
 		return 0;
 	*(__u64 *)(scratch->payload + (bytes & ~7U)) &= sonde_byte_mask(bytes & 7);
@@ -32,7 +35,8 @@ static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32
 	return 0;
 }
 
-/* What the bytes are worth: fills scratch->call. Reads the first bytes into payload. Global: verified once. */
+/* What the bytes are worth: fills scratch->call. Reads the first bytes into payload. Global:
+ * verified once. */
 __noinline int sonde_decide(struct sonde_scratch *scratch, struct sonde_socket *socket)
 {
 	struct sonde_capture_call *call;
@@ -60,10 +64,12 @@ __noinline int sonde_decide(struct sonde_scratch *scratch, struct sonde_socket *
 }
 
 /*
- * One stretch of a chunked body, from a size line (or what is left of one) up to the next. Returns the offset of that in the
- * call; past its end if the line is in a later one. Global: verified once, not per chunk.
+ * One stretch of a chunked body, from a size line (or what is left of one) up to the next. Returns
+ * the offset of that in the call; past its end if the line is in a later one. Global: verified
+ * once, not per chunk.
  */
-__noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk, __u32 offset)
+__noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
+				  __u32 offset)
 {
 	struct sonde_data_record *record;
 	__u32 length, want, used, next, tail = 0;
@@ -97,9 +103,10 @@ __noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_ch
 	return walk->state ? next : length;
 }
 
-/* Where in the call the first size line is that the `captured` bytes do not hold whole; its length if it is not in it. */
-static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
-						   __u32 captured)
+/* Where in the call the first size line is that the `captured` bytes do not hold whole; its length
+ * if it is not in it. */
+static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch,
+						   struct sonde_chunk_walk *walk, __u32 captured)
 {
 	__u32 length = scratch->call.length;
 	__u64 offset = walk->until;
@@ -111,7 +118,8 @@ static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch
 		barrier_var(at);
 		if (at > SONDE_PIECE_BYTES) /* never: captured is not more; for the verifier */
 			break;
-		at += sonde_chunk_line(walk, (struct sonde_chunk_bytes *)(scratch->payload + at), captured - at);
+		at += sonde_chunk_line(walk, (struct sonde_chunk_bytes *)(scratch->payload + at),
+				       captured - at);
 		offset = at + walk->until;
 	}
 	if (!walk->state || (i == SONDE_MAX_CHUNKS && offset < captured)) {
@@ -125,8 +133,8 @@ static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch
 }
 
 /* The rest of a call from the size line at `offset`: one record per chunk. */
-static __always_inline int sonde_emit_chunks(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
-					     __u32 offset)
+static __always_inline int sonde_emit_chunks(struct sonde_scratch *scratch,
+					     struct sonde_chunk_walk *walk, __u32 offset)
 {
 	__u32 length = scratch->call.length;
 	__u32 i;
@@ -144,8 +152,8 @@ static __always_inline int sonde_emit_chunks(struct sonde_scratch *scratch, stru
 }
 
 /* The usual record: everything that is wanted fits in one piece. */
-static __always_inline int sonde_emit_one(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
-					  __u32 captured, __u32 tail)
+static __always_inline int sonde_emit_one(struct sonde_scratch *scratch,
+					  struct sonde_chunk_walk *walk, __u32 captured, __u32 tail)
 {
 	int have = scratch->call.have;
 	__u32 line;
@@ -227,10 +235,12 @@ __noinline int sonde_emit(struct sonde_scratch *scratch, struct sonde_socket *so
 }
 
 /* The bytes exist but were not seen. `counted`: it is a loss, and not the body of a file. */
-static __always_inline int sonde_emit_unseen(struct sonde_scratch *scratch, struct sonde_socket *socket,
-					     struct sock *sk, bool counted)
+static __always_inline int sonde_emit_unseen(struct sonde_scratch *scratch,
+					     struct sonde_socket *socket, struct sock *sk,
+					     bool counted)
 {
-	if (!sonde_capture_unseen(&socket->capture, scratch->record.direction, scratch->record.length))
+	if (!sonde_capture_unseen(&socket->capture, scratch->record.direction,
+				  scratch->record.length))
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (counted)
 		sonde_drop(SONDE_DROP_PAYLOAD_UNSEEN);
@@ -241,8 +251,8 @@ static __always_inline int sonde_emit_unseen(struct sonde_scratch *scratch, stru
 }
 
 /* The bytes are where scratch->base or scratch->segments say. */
-static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch, struct sonde_socket *socket,
-					   struct sock *sk)
+static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch,
+					   struct sonde_socket *socket, struct sock *sk)
 {
 	scratch->call.direction = scratch->record.direction;
 	scratch->call.length = scratch->record.length;
@@ -276,8 +286,9 @@ static __always_inline int sonde_emit_shutdown(const struct sonde_socket *socket
 }
 
 /* Fills everything of the scratch record that does not depend on the payload. */
-static __always_inline void sonde_record_begin(struct sonde_scratch *scratch, struct sonde_socket *socket,
-					       __u32 direction, __u32 length, __u64 position)
+static __always_inline void sonde_record_begin(struct sonde_scratch *scratch,
+					       struct sonde_socket *socket, __u32 direction,
+					       __u32 length, __u64 position)
 {
 	struct sonde_data_record *record = &scratch->record;
 	__u64 task = bpf_get_current_pid_tgid();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * From a file descriptor of the current task to its stream socket, by probe reads: for hooks that are not handed the
- * socket. The pointers are plain numbers to the verifier.
+ * From a file descriptor of the current task to its stream socket, by probe reads: for hooks that
+ * are not handed the socket. The pointers are plain numbers to the verifier.
  */
 #ifndef SONDE_BPF_FD_H
 #define SONDE_BPF_FD_H
@@ -18,10 +18,10 @@ struct sonde_fd_call {
 	__u64 fd;
 	__u64 arg2;
 	__u64 arg3;
-	__u32 moved;	 /* result of the call */
+	__u32 moved;     /* result of the call */
 	__u32 direction; /* enum sonde_direction */
-	__u32 kind;	 /* enum sonde_payload_kind */
-	__u32 flags;	 /* MSG_* */
+	__u32 kind;      /* enum sonde_payload_kind */
+	__u32 flags;     /* MSG_* */
 	__u32 family;
 	__u32 reserved;
 };
@@ -36,7 +36,8 @@ static __always_inline bool sonde_fd_socket(struct sonde_fd_call *found)
 	struct file *file;
 	struct sock *sk;
 
-	/* The call succeeded, so the number was valid a moment ago; another thread may have closed it since. */
+	/* The call succeeded, so the number was valid a moment ago; another thread may have closed
+	 * it since. */
 	if ((__u32)found->fd >= task->files->fdt->max_fds ||
 	    bpf_probe_read_kernel(&file, sizeof(file), table + (__u32)found->fd) || !file) {
 		sonde_drop(SONDE_DROP_FD_LOOKUP);
@@ -54,7 +55,8 @@ static __always_inline bool sonde_fd_socket(struct sonde_fd_call *found)
 				BPF_CORE_READ(sk, sk_protocol));
 }
 
-/* State of the socket; made at its first I/O, made anew if the address belonged to another socket before. */
+/* State of the socket; made at its first I/O, made anew if the address belonged to another socket
+ * before. */
 static __always_inline struct sonde_socket *sonde_fd_state(const struct sonde_fd_call *found)
 {
 	struct sonde_socket fresh = {};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which message of a sendmmsg/recvmmsg vector the socket hook is seeing. The hook has no index: it is counted per socket
- * and proven by what the kernel wrote to the vector (the length of the message before) and by the lengths of the buffers.
- * What cannot be proven is reported as unseen: wrong bytes would be worse.
+ * Which message of a sendmmsg/recvmmsg vector the socket hook is seeing. The hook has no index: it
+ * is counted per socket and proven by what the kernel wrote to the vector (the length of the
+ * message before) and by the lengths of the buffers. What cannot be proven is reported as unseen:
+ * wrong bytes would be worse.
  */
 #ifndef SONDE_BPF_MMSG_H
 #define SONDE_BPF_MMSG_H
@@ -10,17 +11,19 @@
 #include "socket/payload.bpf.h"
 #include "socket/socket_state.bpf.h"
 
-/* Messages of one call follow each other at once; after this the count may belong to a call that was broken off. */
+/* Messages of one call follow each other at once; after this the count may belong to a call that
+ * was broken off. */
 #define SONDE_MMSG_STALE_NS 10000000ULL
 
 #define SONDE_MMSG_MAX_INDEX 1024 /* UIO_MAXIOV, the kernel's own limit */
 
-/* A vector of several messages was seen on a stream socket: from then on failed calls are looked at too. */
+/* A vector of several messages was seen on a stream socket: from then on failed calls are looked at
+ * too. */
 __u32 sonde_mmsg_used;
 
 /* Can message `index` have moved `length` bytes? Leaves its segments in scratch. */
-static __always_inline bool sonde_mmsg_fits(struct sonde_scratch *scratch, __u64 vector, __u32 index,
-					    __u32 length, __u32 direction)
+static __always_inline bool sonde_mmsg_fits(struct sonde_scratch *scratch, __u64 vector,
+					    __u32 index, __u32 length, __u32 direction)
 {
 	__u64 total;
 
@@ -44,9 +47,10 @@ static __always_inline bool sonde_mmsg_follows(const struct sonde_mmsg *mmsg)
 	return length == mmsg->length;
 }
 
-/* Finds the message; true: its segments are in scratch. `count`: messages in the vector. Global: verified once. */
-__noinline int sonde_mmsg_find(struct sonde_scratch *scratch, struct sonde_socket *socket, __u64 vector,
-			       __u32 count)
+/* Finds the message; true: its segments are in scratch. `count`: messages in the vector. Global:
+ * verified once. */
+__noinline int sonde_mmsg_find(struct sonde_scratch *scratch, struct sonde_socket *socket,
+			       __u64 vector, __u32 count)
 {
 	struct sonde_mmsg *mmsg;
 	__u32 length, direction, tid, index;

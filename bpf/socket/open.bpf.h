@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The OPEN record: who is at both ends of a socket. Made once per socket, so it reads with probe reads, which work for
- * trusted and untrusted pointers alike.
+ * The OPEN record: who is at both ends of a socket. Made once per socket, so it reads with probe
+ * reads, which work for trusted and untrusted pointers alike.
  */
 #ifndef SONDE_BPF_OPEN_H
 #define SONDE_BPF_OPEN_H
@@ -15,7 +15,8 @@ static __always_inline __u64 sonde_inode_id(__u64 inode)
 	return inode | 1ULL << 63;
 }
 
-/* IPv6 addresses ::ffff:a.b.c.d are given as IPv4: the same connection looks the same from either socket type. */
+/* IPv6 addresses ::ffff:a.b.c.d are given as IPv4: the same connection looks the same from either
+ * socket type. */
 static __always_inline void sonde_open_inet(struct sonde_open_record *record, struct sock *sk)
 {
 	struct in6_addr local, remote;
@@ -57,8 +58,8 @@ static __always_inline void sonde_open_unix(struct sonde_open_record *record, st
 		struct socket *socket = BPF_CORE_READ(peer, sk_socket);
 
 		if (socket)
-			record->peer_connection = sonde_inode_id(BPF_CORE_READ(
-				(struct socket_alloc *)socket, vfs_inode.i_ino));
+			record->peer_connection = sonde_inode_id(
+			    BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino));
 	} else if (peer) {
 		record->peer_connection = BPF_CORE_READ(peer, __sk_common.skc_cookie.counter);
 	}
@@ -75,8 +76,9 @@ static __always_inline void sonde_open_unix(struct sonde_open_record *record, st
 }
 
 /*
- * Where the streams begin to be seen: with the call that is being reported in its direction, with what comes next in the
- * other. So userspace can tell a lost first record from a connection that was open before.
+ * Where the streams begin to be seen: with the call that is being reported in its direction, with
+ * what comes next in the other. So userspace can tell a lost first record from a connection that
+ * was open before.
  */
 static __always_inline void sonde_open_begin(struct sonde_open_record *record, struct sock *sk,
 					     const struct sonde_data_record *first)
@@ -90,7 +92,8 @@ static __always_inline void sonde_open_begin(struct sonde_open_record *record, s
 	record->begin[direction] = (__u32)first->position;
 }
 
-/* `sk` is trusted in one family and a plain number in the other. `first`: the record that follows. */
+/* `sk` is trusted in one family and a plain number in the other. `first`: the record that follows.
+ */
 static __noinline int sonde_open(struct sonde_socket *socket, struct sock *sk,
 				 const struct sonde_data_record *first)
 {

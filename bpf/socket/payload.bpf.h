@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Where the bytes of a system call are in user memory, and reading a stretch of them. The data is read when the call has
- * moved it: the pages were touched a moment ago, so a fault is rare, and is counted.
+ * Where the bytes of a system call are in user memory, and reading a stretch of them. The data is
+ * read when the call has moved it: the pages were touched a moment ago, so a fault is rare, and is
+ * counted.
  */
 #ifndef SONDE_BPF_PAYLOAD_H
 #define SONDE_BPF_PAYLOAD_H
@@ -27,12 +28,12 @@ struct sonde_user_mmsghdr {
 };
 
 enum sonde_payload_kind {
-	SONDE_PAYLOAD_NONE = 0,	  /* cannot be seen: io_uring, splice */
-	SONDE_PAYLOAD_FILE = 1,	  /* sendfile: a body by nature, not counted as a loss */
+	SONDE_PAYLOAD_NONE = 0,   /* cannot be seen: io_uring, splice */
+	SONDE_PAYLOAD_FILE = 1,   /* sendfile: a body by nature, not counted as a loss */
 	SONDE_PAYLOAD_BUFFER = 2, /* arg2 */
-	SONDE_PAYLOAD_IOV = 3,	  /* arg2, arg3 */
-	SONDE_PAYLOAD_MSG = 4,	  /* struct msghdr at arg2 */
-	SONDE_PAYLOAD_MMSG = 5,	  /* struct mmsghdr[arg3] at arg2 */
+	SONDE_PAYLOAD_IOV = 3,    /* arg2, arg3 */
+	SONDE_PAYLOAD_MSG = 4,    /* struct msghdr at arg2 */
+	SONDE_PAYLOAD_MMSG = 5,   /* struct mmsghdr[arg3] at arg2 */
 };
 
 /* What call `nr` does, if it moves bytes in `direction`. */
@@ -104,8 +105,9 @@ static __always_inline __u64 sonde_payload_total(const struct sonde_scratch *scr
 }
 
 /*
- * Copies bytes [from, from + count) of the call to payload + to. Returns how many were copied (fewer if they lie in
- * segments that are not followed), negative if memory could not be read. Global: verified once, whatever calls it.
+ * Copies bytes [from, from + count) of the call to payload + to. Returns how many were copied
+ * (fewer if they lie in segments that are not followed), negative if memory could not be read.
+ * Global: verified once, whatever calls it.
  */
 __noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 count, __u32 to)
 {
@@ -119,7 +121,8 @@ __noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 cou
 	if (!scratch || count > SONDE_PIECE_BYTES || to > SONDE_PIECE_BYTES)
 		return -1;
 	if (!scratch->segment_count) {
-		if (bpf_probe_read_user(scratch->payload + to, count, (void *)(scratch->base + from)))
+		if (bpf_probe_read_user(scratch->payload + to, count,
+					(void *)(scratch->base + from)))
 			return -1;
 		return count;
 	}
@@ -135,7 +138,8 @@ __noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 cou
 			size = length - skip;
 			if (size > count - done)
 				size = count - done;
-			/* never: size <= count; at < to + count, and callers keep that to a piece and a tail */
+			/* never: size <= count; at < to + count, and callers keep that to a piece
+			 * and a tail */
 			barrier_var(size);
 			barrier_var(at);
 			if (size > SONDE_PIECE_BYTES || at > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)

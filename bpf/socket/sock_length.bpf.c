@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Family sock_length, the primary one (kernels >= 6.3): the kernel's own tracepoints at the end of each socket send and
- * receive. Costs nothing to system calls that are not socket I/O. The payload is found through the registers of the
- * system call that the task is in.
+ * Family sock_length, the primary one (kernels >= 6.3): the kernel's own tracepoints at the end of
+ * each socket send and receive. Costs nothing to system calls that are not socket I/O. The payload
+ * is found through the registers of the system call that the task is in.
  */
 #include "core/sonde.bpf.h"
 #include "maps/sockets.bpf.h"
@@ -27,7 +27,8 @@ static __always_inline struct sonde_socket *sonde_socket_new(struct sock *sk)
 	}
 	socket->connection = bpf_get_socket_cookie(sk);
 	sonde_capture_init(&socket->capture);
-	/* Without a file it is the kernel's own socket (NFS ...), used in a call about something else. */
+	/* Without a file it is the kernel's own socket (NFS ...), used in a call about something
+	 * else. */
 	if (!sk->sk_socket || !sk->sk_socket->file ||
 	    !sonde_wants_ports(family, sk->__sk_common.skc_num,
 			       __builtin_bswap16(sk->__sk_common.skc_dport)))
@@ -45,7 +46,8 @@ static __always_inline struct sonde_socket *sonde_socket_get(struct sock *sk)
 	return socket ? socket : sonde_socket_new(sk);
 }
 
-/* Position just past the bytes that were moved; `length` is added to what a unix socket has moved. */
+/* Position just past the bytes that were moved; `length` is added to what a unix socket has moved.
+ */
 static __always_inline __u64 sonde_end_position(struct sock *sk, struct sonde_socket *socket,
 						__u32 direction, __u32 length)
 {
@@ -68,8 +70,9 @@ static __always_inline __u64 sonde_start_position(struct sock *sk, __u64 end, __
 }
 
 /* Points scratch at the bytes of the call the task is in. False: they cannot be seen. */
-static __always_inline bool sonde_find_payload(struct sonde_scratch *scratch, struct sonde_socket *socket,
-					       struct pt_regs *regs, enum sonde_payload_kind kind)
+static __always_inline bool sonde_find_payload(struct sonde_scratch *scratch,
+					       struct sonde_socket *socket, struct pt_regs *regs,
+					       enum sonde_payload_kind kind)
 {
 	switch (kind) {
 	case SONDE_PAYLOAD_BUFFER:
@@ -80,7 +83,8 @@ static __always_inline bool sonde_find_payload(struct sonde_scratch *scratch, st
 	case SONDE_PAYLOAD_MSG:
 		return sonde_payload_msg(scratch, SONDE_REG_ARG2(regs));
 	case SONDE_PAYLOAD_MMSG:
-		/* A timeout ends the call between two messages, which no hook sees: the next may be any. */
+		/* A timeout ends the call between two messages, which no hook sees: the next may be
+		 * any. */
 		if (scratch->record.direction == SONDE_RECEIVE && SONDE_REG_ARG5(regs) &&
 		    (__u32)SONDE_REG_ARG3(regs) > 1)
 			return false;
@@ -131,11 +135,13 @@ static __always_inline int sonde_moved(struct sock *sk, int length, __u32 direct
 	end = sonde_end_position(sk, socket, direction, length);
 	if (socket->capture.socket_class >= SONDE_CLASS_TLS)
 		return sonde_count(SONDE_COUNT_QUIET);
-	sonde_record_begin(scratch, socket, direction, length, sonde_start_position(sk, end, length));
+	sonde_record_begin(scratch, socket, direction, length,
+			   sonde_start_position(sk, end, length));
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	kind = SONDE_PAYLOAD_NONE;
 	/* io_uring works with the registers of another moment, 32-bit calls with other numbers. */
-	if (SONDE_REG_IN_CALL(regs) && !(task->flags & SONDE_PF_IO_WORKER) && !SONDE_TASK_COMPAT(task))
+	if (SONDE_REG_IN_CALL(regs) && !(task->flags & SONDE_PF_IO_WORKER) &&
+	    !SONDE_TASK_COMPAT(task))
 		kind = sonde_payload_kind(SONDE_REG_NR(regs), direction);
 	if (flags & SONDE_MSG_TRUNC && sk->__sk_common.skc_family != SONDE_AF_UNIX)
 		kind = SONDE_PAYLOAD_NONE; /* TCP threw the bytes away */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which sockets are looked at, and where in their streams a call's bytes are. Common to the hook families. */
+/* Which sockets are looked at, and where in their streams a call's bytes are. Common to the hook
+ * families. */
 #ifndef SONDE_BPF_SOCKET_H
 #define SONDE_BPF_SOCKET_H
 
@@ -16,7 +17,8 @@ static __always_inline bool sonde_wants_type(__u32 family, __u32 type, __u32 pro
 	return family == SONDE_AF_UNIX;
 }
 
-/* --port: either end is in a range; sockets without ports are not meant. Bounded by SONDE_MAX_PORT_RANGES. */
+/* --port: either end is in a range; sockets without ports are not meant. Bounded by
+ * SONDE_MAX_PORT_RANGES. */
 static __always_inline bool sonde_wants_ports(__u32 family, __u16 local, __u16 remote)
 {
 	__u32 i;
@@ -38,10 +40,12 @@ static __always_inline bool sonde_wants_ports(__u32 family, __u16 local, __u16 r
 }
 
 /*
- * TCP's sequence number just past what was received. The kernel counts the peer's FIN as one more number, and does so in
- * the call that reads the last bytes if both came in one segment: then it is taken off again.
+ * TCP's sequence number just past what was received. The kernel counts the peer's FIN as one more
+ * number, and does so in the call that reads the last bytes if both came in one segment: then it is
+ * taken off again.
  */
-static __always_inline __u32 sonde_receive_end(__u32 copied_seq, __u32 rcv_nxt, unsigned long sk_flags)
+static __always_inline __u32 sonde_receive_end(__u32 copied_seq, __u32 rcv_nxt,
+					       unsigned long sk_flags)
 {
 	bool fin = sk_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DONE);
 

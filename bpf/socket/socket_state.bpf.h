@@ -17,7 +17,7 @@ struct sonde_mmsg {
 
 struct sonde_socket {
 	__u64 connection;
-	__u64 inode;	/* sys_exit family: to see that the kernel's object was reused */
+	__u64 inode;    /* sys_exit family: to see that the kernel's object was reused */
 	__u64 moved[2]; /* unix sockets: bytes per direction */
 	struct sonde_capture_state capture;
 	struct sonde_mmsg mmsg;

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Family sys_exit, the fallback where the socket tracepoints are missing: the end of every system call, arguments from
- * the registers, the socket from the file descriptor. Costs every system call on the host about 30 ns. Sees receiving by
- * splice, which sock_length does not; does not see io_uring, which shows as a hole in positions.
+ * Family sys_exit, the fallback where the socket tracepoints are missing: the end of every system
+ * call, arguments from the registers, the socket from the file descriptor. Costs every system call
+ * on the host about 30 ns. Sees receiving by splice, which sock_length does not; does not see
+ * io_uring, which shows as a hole in positions.
  */
 #include "core/sonde.bpf.h"
 #include "maps/traced.bpf.h"
 #include "socket/emit.bpf.h"
 #include "socket/fd.bpf.h"
 
-/* Messages of one sendmmsg/recvmmsg call that are followed; more are rare on stream sockets and show as a hole. */
+/* Messages of one sendmmsg/recvmmsg call that are followed; more are rare on stream sockets and
+ * show as a hole. */
 #define SONDE_MMSG_FOLLOWED 64
 
 static __always_inline bool sonde_is_socket_call(__u64 nr)
 {
 	const __u64 low = 1ULL << SONDE_NR_READ | 1ULL << SONDE_NR_WRITE | 1ULL << SONDE_NR_READV |
-			  1ULL << SONDE_NR_WRITEV | 1ULL << SONDE_NR_SENDFILE | 1ULL << SONDE_NR_SENDTO |
-			  1ULL << SONDE_NR_RECVFROM | 1ULL << SONDE_NR_SENDMSG | 1ULL << SONDE_NR_RECVMSG;
+			  1ULL << SONDE_NR_WRITEV | 1ULL << SONDE_NR_SENDFILE |
+			  1ULL << SONDE_NR_SENDTO | 1ULL << SONDE_NR_RECVFROM |
+			  1ULL << SONDE_NR_SENDMSG | 1ULL << SONDE_NR_RECVMSG;
 
 	if (nr < 64)
 		return low >> nr & 1;
@@ -49,7 +52,8 @@ static __always_inline __u64 sonde_call_flags(struct pt_regs *regs, __u64 nr)
 	return 0;
 }
 
-static __always_inline int sonde_call_ended(const struct sonde_fd_call *call, struct sonde_socket *state)
+static __always_inline int sonde_call_ended(const struct sonde_fd_call *call,
+					    struct sonde_socket *state)
 {
 	struct sock *sk = call->sk;
 
@@ -57,7 +61,8 @@ static __always_inline int sonde_call_ended(const struct sonde_fd_call *call, st
 	    !(BPF_CORE_READ(sk, sk_shutdown) & SONDE_RCV_SHUTDOWN) ||
 	    __sync_lock_test_and_set(&state->ended, 1))
 		return 0;
-	return sonde_emit_shutdown(state, SONDE_RECEIVE, sonde_fd_end_position(call, state, 0), true);
+	return sonde_emit_shutdown(state, SONDE_RECEIVE, sonde_fd_end_position(call, state, 0),
+				   true);
 }
 
 /* TCP positions are 32 bits. */
@@ -87,7 +92,8 @@ __noinline __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_f
 	length = sonde_mmsg_length(call->arg2, index);
 	if (!length)
 		return 0;
-	sonde_record_begin(scratch, state, call->direction, length, sonde_call_position(call, position));
+	sonde_record_begin(scratch, state, call->direction, length,
+			   sonde_call_position(call, position));
 	if (sonde_payload_msg(scratch, call->arg2 + index * sizeof(struct sonde_user_mmsghdr)))
 		sonde_emit_seen(scratch, state, call->sk);
 	else
@@ -118,7 +124,8 @@ __noinline int sonde_call_mmsg(struct sonde_scratch *scratch, struct sonde_fd_ca
 }
 
 /* Points scratch at the bytes. False: they cannot be seen. */
-static __always_inline bool sonde_call_payload(struct sonde_scratch *scratch, const struct sonde_fd_call *call)
+static __always_inline bool sonde_call_payload(struct sonde_scratch *scratch,
+					       const struct sonde_fd_call *call)
 {
 	switch (call->kind) {
 	case SONDE_PAYLOAD_BUFFER:
@@ -167,7 +174,8 @@ int BPF_PROG(sonde_sys_exit, struct pt_regs *regs, long ret)
 	__u64 nr = SONDE_REG_NR(regs);
 	struct sonde_fd_call call = {};
 
-	if (ret < 0 || !sonde_is_socket_call(nr) || !sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+	if (ret < 0 || !sonde_is_socket_call(nr) ||
+	    !sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	if (SONDE_TASK_COMPAT(bpf_get_current_task_btf()))
 		return 0; /* other numbers; their sockets show holes */

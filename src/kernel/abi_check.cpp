@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves the sizes of include/sonde/abi for this compiler; bpf/core/abi_check.bpf.h does it for the kernel's. That the
-// fields stand at the same places is tested against the objects' BTF.
+// Proves the sizes of include/sonde/abi for this compiler; bpf/core/abi_check.bpf.h does it for the
+// kernel's. That the fields stand at the same places is tested against the objects' BTF.
 #include "sonde/abi/control.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/recording.h"

@@ -23,9 +23,7 @@ bool ReadFixed(std::string_view bytes, Record& record) {
 }
 
 // Text in a fixed field, up to its first NUL.
-std::string_view FieldText(const char* field, size_t size) {
-  return {field, strnlen(field, size)};
-}
+std::string_view FieldText(const char* field, size_t size) { return {field, strnlen(field, size)}; }
 
 DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   sonde_data_record record;
@@ -51,7 +49,8 @@ DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   return DecodeOutcome::kDone;
 }
 
-// The bound path; abstract names, which begin with NUL, are written with '@' as ss and /proc/net/unix do.
+// The bound path; abstract names, which begin with NUL, are written with '@' as ss and
+// /proc/net/unix do.
 std::string SocketPath(const sonde_open_record& record) {
   const size_t size = std::min<size_t>(record.path_length, sizeof(record.path));
   std::string path(reinterpret_cast<const char*>(record.path), size);

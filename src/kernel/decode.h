@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records to typed events. Records come from our own kernel programs, but also from recordings, which are input files:
-// every length is checked, nothing is trusted.
+// Records to typed events. Records come from our own kernel programs, but also from recordings,
+// which are input files: every length is checked, nothing is trusted.
 #pragma once
 
 #include <string_view>

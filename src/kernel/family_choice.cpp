@@ -29,12 +29,14 @@ bool Names(const std::vector<std::string>& list, std::string_view family) {
   });
 }
 
-// --probes chooses among families that do the same; a part that it does not mention keeps its default.
+// --probes chooses among families that do the same; a part that it does not mention keeps its
+// default.
 bool Allowed(const probe::Family& family, const CaptureOptions& capture) {
   if (Names(capture.no_probes, family.name)) return false;
-  const bool part_is_named = std::ranges::any_of(probe::Families(), [&](const probe::Family* other) {
-    return other->part == family.part && Names(capture.probes, other->name);
-  });
+  const bool part_is_named =
+      std::ranges::any_of(probe::Families(), [&](const probe::Family* other) {
+        return other->part == family.part && Names(capture.probes, other->name);
+      });
   return !part_is_named || Names(capture.probes, family.name);
 }
 
@@ -54,16 +56,20 @@ Status CheckFamilyNames(const CaptureOptions& capture) {
   for (const auto* list : {&capture.probes, &capture.no_probes}) {
     for (const std::string& name : *list) {
       const std::string wanted = absl::StrReplaceAll(name, {{"-", "_"}});
-      if (std::ranges::any_of(probe::Families(), [&](const auto* f) { return f->name == wanted; })) continue;
+      if (std::ranges::any_of(probe::Families(), [&](const auto* f) { return f->name == wanted; }))
+        continue;
       std::string known;
-      for (const probe::Family* family : probe::Families()) absl::StrAppend(&known, " ", std::string(family->name));
-      return absl::InvalidArgumentError(absl::StrCat("unknown probe family '", name, "'; known:", known));
+      for (const probe::Family* family : probe::Families())
+        absl::StrAppend(&known, " ", std::string(family->name));
+      return absl::InvalidArgumentError(
+          absl::StrCat("unknown probe family '", name, "'; known:", known));
     }
   }
   return absl::OkStatus();
 }
 
-Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings settings, SharedMaps& maps) {
+Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings settings,
+                              SharedMaps& maps) {
   Choice choice;
   std::vector<probe::Part> served;
   std::string reasons;
@@ -91,13 +97,18 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
       served.push_back(family->part);
       choice.loaded.push_back(*std::move(loaded));
     }
-    if (state.state == "failed") absl::StrAppend(&reasons, reasons.empty() ? "" : "\n", std::string(family->name), ": ", state.why);
+    if (state.state == "failed")
+      absl::StrAppend(&reasons, reasons.empty() ? "" : "\n", std::string(family->name), ": ",
+                      state.why);
     choice.states.push_back(std::move(state));
   }
   for (const probe::Family* family : probe::Families()) {
-    if (family->on_failure != probe::OnFailure::kFatal || std::ranges::count(served, family->part) > 0) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "no probe family works for ", std::string(family->name), "; see `sonde doctor`", reasons.empty() ? "" : "\n", reasons));
+    if (family->on_failure != probe::OnFailure::kFatal ||
+        std::ranges::count(served, family->part) > 0)
+      continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("no probe family works for ", std::string(family->name),
+                     "; see `sonde doctor`", reasons.empty() ? "" : "\n", reasons));
   }
   return choice;
 }

@@ -30,8 +30,9 @@ struct Choice {
 
 // Unknown names in --probes or --no-probes: kInvalidArgument.
 Status CheckFamilyNames(const CaptureOptions& capture);
-// Loads and attaches. `settings` are for every family; socket_table follows from the socket family that works, which
-// comes first in the registry.
-Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings settings, SharedMaps& maps);
+// Loads and attaches. `settings` are for every family; socket_table follows from the socket family
+// that works, which comes first in the registry.
+Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings settings,
+                              SharedMaps& maps);
 
 }  // namespace sonde::kernel

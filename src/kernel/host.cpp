@@ -44,7 +44,9 @@ uint64_t EffectiveCapabilities(const std::string& status) {
   return std::strtoull(status.c_str() + at + 7, nullptr, 16);
 }
 
-bool Has(uint64_t capabilities, Capability capability) { return (capabilities >> capability.bit & 1) != 0; }
+bool Has(uint64_t capabilities, Capability capability) {
+  return (capabilities >> capability.bit & 1) != 0;
+}
 
 // "none [integrity] confidentiality" -> "integrity"
 std::string ActiveLockdown(const std::string& text) {
@@ -67,7 +69,8 @@ void CheckCapabilities(Host& host, uint64_t effective) {
   }
   const bool admin = Has(effective, kSysAdmin);
   if (!admin && !Has(effective, kBpf)) AddMissingCapability(host, kBpf, "no program can be loaded");
-  if (!admin && !Has(effective, kPerfmon)) AddMissingCapability(host, kPerfmon, "no tracepoint can be attached");
+  if (!admin && !Has(effective, kPerfmon))
+    AddMissingCapability(host, kPerfmon, "no tracepoint can be attached");
   if (!Has(effective, kSysPtrace)) {
     AddMissingCapability(host, kSysPtrace, "other users' processes cannot be identified");
   }
@@ -86,12 +89,14 @@ Host ReadHost(const std::string& root) {
   host.memlock_bytes = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
   CheckCapabilities(host, EffectiveCapabilities(ReadText(root + "/proc/self/status")));
   if (!host.btf) {
-    host.missing.push_back({false, "the kernel has no BTF type information (/sys/kernel/btf/vmlinux)",
+    host.missing.push_back({false,
+                            "the kernel has no BTF type information (/sys/kernel/btf/vmlinux)",
                             "use a kernel built with CONFIG_DEBUG_INFO_BTF=y"});
   }
   if (host.lockdown == "confidentiality") {
-    host.missing.push_back({false, "kernel lockdown is in confidentiality mode: programs may not read memory",
-                            "boot with lockdown=integrity or without lockdown"});
+    host.missing.push_back(
+        {false, "kernel lockdown is in confidentiality mode: programs may not read memory",
+         "boot with lockdown=integrity or without lockdown"});
   }
   return host;
 }

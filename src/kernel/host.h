@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What this host and this process allow, read from /proc and /sys: before anything is loaded, so that the operator hears
-// of a missing capability instead of "Operation not permitted".
+// What this host and this process allow, read from /proc and /sys: before anything is loaded, so
+// that the operator hears of a missing capability instead of "Operation not permitted".
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ struct Host {
   bool btf = false;
   std::string lockdown;  // "none", "integrity", "confidentiality"; "" = the kernel has no lockdown
   bool bpf_stats = false;
-  uint64_t memlock_bytes = 0;  // RLIMIT_MEMLOCK; UINT64_MAX = unlimited
+  uint64_t memlock_bytes = 0;             // RLIMIT_MEMLOCK; UINT64_MAX = unlimited
   std::vector<std::string> capabilities;  // of those that matter here, the effective ones
   std::vector<Missing> missing;           // what makes capture impossible
 };

@@ -37,7 +37,8 @@ Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelO
   if (capture.ports.size() > SONDE_MAX_PORT_RANGES) {
     return absl::InvalidArgumentError("--port: at most 16 ranges");
   }
-  if (!std::has_single_bit(capture.ring_bytes) || capture.ring_bytes < 4096 || capture.ring_bytes > UINT32_MAX) {
+  if (!std::has_single_bit(capture.ring_bytes) || capture.ring_bytes < 4096 ||
+      capture.ring_bytes > UINT32_MAX) {
     return absl::InvalidArgumentError("the ring's size must be a power of two from 4 KiB to 2 GiB");
   }
   settings.port_range_count = static_cast<uint32_t>(capture.ports.size());
@@ -51,14 +52,14 @@ Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelO
 
 }  // namespace
 
-Result<std::unique_ptr<Kernel>> Kernel::Create(const CaptureOptions& capture, const KernelOptions& options,
+Result<std::unique_ptr<Kernel>> Kernel::Create(const CaptureOptions& capture,
+                                               const KernelOptions& options,
                                                MetricRegistry& metrics) {
   if (Status status = CheckFamilyNames(capture); !status.ok()) return status;
   if (Status status = CheckHost(ReadHost()); !status.ok()) return status;
   const auto settings = MakeSettings(capture, options);
   if (!settings.ok()) return settings.status();
-  std::unique_ptr<Kernel> kernel(
-      new Kernel(capture.ring_bytes, metrics));
+  std::unique_ptr<Kernel> kernel(new Kernel(capture.ring_bytes, metrics));
   auto choice = ChooseFamilies(capture, *settings, *kernel->maps_);
   if (!choice.ok()) return choice.status();
   kernel->loaded_ = std::move(choice->loaded);

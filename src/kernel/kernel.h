@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel side as the daemon sees it: probe families chosen, loaded and attached, the traced flag, verdicts, and the
-// ring buffer drained into typed events. Drain thread; the metric callbacks read maps from other threads.
+// The kernel side as the daemon sees it: probe families chosen, loaded and attached, the traced
+// flag, verdicts, and the ring buffer drained into typed events. Drain thread; the metric callbacks
+// read maps from other threads.
 #pragma once
 
 #include <cstddef>
@@ -32,9 +33,10 @@ struct KernelOptions {
 
 class Kernel {
  public:
-  // kPermissionDenied, kUnimplemented: the host does not allow it, one line per missing thing with its remedy.
-  // `metrics` outlives the object's last snapshot.
-  static Result<std::unique_ptr<Kernel>> Create(const CaptureOptions& capture, const KernelOptions& options,
+  // kPermissionDenied, kUnimplemented: the host does not allow it, one line per missing thing with
+  // its remedy. `metrics` outlives the object's last snapshot.
+  static Result<std::unique_ptr<Kernel>> Create(const CaptureOptions& capture,
+                                                const KernelOptions& options,
                                                 MetricRegistry& metrics);
   ~Kernel();
 
@@ -42,12 +44,13 @@ class Kernel {
   Status Trace(uint32_t tgid);
   void Untrace(uint32_t tgid);
   bool IsTraced(uint32_t tgid) const;
-  // What userspace found out about a connection; obeyed at the next I/O that the kernel side is unsure about.
-  // `recognised`: capture it although it did not look like HTTP/1. Else: nothing more from it, for good.
+  // What userspace found out about a connection; obeyed at the next I/O that the kernel side is
+  // unsure about. `recognised`: capture it although it did not look like HTTP/1. Else: nothing more
+  // from it, for good.
   void SetVerdict(ConnectionId connection, bool recognised);
 
-  // Waits up to `timeout` or for a process record, then hands every record that is there to `handler`, and ticks it.
-  // The number of records.
+  // Waits up to `timeout` or for a process record, then hands every record that is there to
+  // `handler`, and ticks it. The number of records.
   Result<size_t> Poll(EventHandler& handler, Milliseconds timeout);
   // No more records come; what is in the ring can still be polled.
   void Detach() { loaded_.clear(); }

@@ -28,7 +28,7 @@ namespace {
 
 // By enum sonde_drop_reason.
 constexpr std::array<const char*, SONDE_DROP_REASON_COUNT> kReasons = {
-    "ring_full", "payload_fault",     "payload_unseen", "segments",
+    "ring_full",         "payload_fault",    "payload_unseen", "segments",
     "socket_state_full", "process_map_full", "fd_lookup"};
 
 double SumOverCpus(int map_fd, uint32_t key) {
@@ -52,7 +52,8 @@ Programs CollectPrograms(const std::vector<std::unique_ptr<LoadedFamily>>& loade
   for (const auto& family : loaded) {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, family->object()) {
-      programs->push_back({bpf_program__name(program), FileDescriptor::DuplicateOf(bpf_program__fd(program))});
+      programs->push_back(
+          {bpf_program__name(program), FileDescriptor::DuplicateOf(bpf_program__fd(program))});
     }
   }
   return programs;
@@ -71,13 +72,15 @@ bool StatsEnabled() {
   return file.get() == '1';
 }
 
-// First page: the reader's position; second page: the writer's (kernel/bpf/ringbuf.c, bpf_ringbuf_map_mmap).
+// First page: the reader's position; second page: the writer's (kernel/bpf/ringbuf.c,
+// bpf_ringbuf_map_mmap).
 double RingBytesUsed(int map_fd) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   void* pages = mmap(nullptr, 2 * page, PROT_READ, MAP_SHARED, map_fd, 0);
   if (pages == MAP_FAILED) return 0;
   const auto* consumer = static_cast<const volatile uint64_t*>(pages);
-  const auto* producer = reinterpret_cast<const volatile uint64_t*>(static_cast<const char*>(pages) + page);
+  const auto* producer =
+      reinterpret_cast<const volatile uint64_t*>(static_cast<const char*>(pages) + page);
   const uint64_t read = *consumer;
   const auto used = static_cast<double>(*producer - read);
   munmap(pages, 2 * page);
@@ -90,39 +93,43 @@ void ExportKernelMetrics(const std::shared_ptr<SharedMaps>& maps,
                          const std::vector<std::unique_ptr<LoadedFamily>>& loaded,
                          const std::vector<FamilyState>& states, MetricRegistry& metrics) {
   const Programs programs = CollectPrograms(loaded);
-  metrics.AddCallback("sonde_events_dropped_total", "Events and bytes that were given up, by reason.",
-                      MetricType::kCounter, [maps, programs] {
-                        std::vector<MetricSample> samples;
-                        for (uint32_t i = 0; i < kReasons.size(); ++i) {
-                          samples.push_back({{{"reason", kReasons[i]}}, SumOverCpus(maps->fd("sonde_drops"), i)});
-                        }
-                        uint64_t misses = 0;
-                        for (const Program& program : *programs) misses += InfoOf(program).recursion_misses;
-                        samples.push_back({{{"reason", "recursion"}}, static_cast<double>(misses)});
-                        return samples;
-                      });
-  metrics.AddCallback("sonde_quiet_calls_total", "Socket calls on connections of other protocols: no record.",
+  metrics.AddCallback(
+      "sonde_events_dropped_total", "Events and bytes that were given up, by reason.",
+      MetricType::kCounter, [maps, programs] {
+        std::vector<MetricSample> samples;
+        for (uint32_t i = 0; i < kReasons.size(); ++i) {
+          samples.push_back({{{"reason", kReasons[i]}}, SumOverCpus(maps->fd("sonde_drops"), i)});
+        }
+        uint64_t misses = 0;
+        for (const Program& program : *programs) misses += InfoOf(program).recursion_misses;
+        samples.push_back({{{"reason", "recursion"}}, static_cast<double>(misses)});
+        return samples;
+      });
+  metrics.AddCallback("sonde_quiet_calls_total",
+                      "Socket calls on connections of other protocols: no record.",
                       MetricType::kCounter, [maps] {
                         return std::vector<MetricSample>{
                             {{}, SumOverCpus(maps->fd("sonde_counts"), SONDE_COUNT_QUIET)}};
                       });
-  metrics.AddCallback("sonde_ring_bytes_used", "Bytes in the ring buffer that were not read yet.", MetricType::kGauge,
-                      [maps] {
-                        return std::vector<MetricSample>{{{}, RingBytesUsed(maps->fd("sonde_ring"))}};
-                      });
-  metrics.AddCallback("sonde_bpf_run_seconds_total", "Run time of kernel programs (kernel.bpf_stats_enabled=1).",
-                      MetricType::kCounter, [programs] {
-                        std::vector<MetricSample> samples;
-                        if (!StatsEnabled()) return samples;
-                        for (const Program& program : *programs) {
-                          samples.push_back({{{"program", program.name}},
-                                             static_cast<double>(InfoOf(program).run_time_ns) / 1e9});
-                        }
-                        return samples;
-                      });
+  metrics.AddCallback(
+      "sonde_ring_bytes_used", "Bytes in the ring buffer that were not read yet.",
+      MetricType::kGauge,
+      [maps] { return std::vector<MetricSample>{{{}, RingBytesUsed(maps->fd("sonde_ring"))}}; });
+  metrics.AddCallback(
+      "sonde_bpf_run_seconds_total", "Run time of kernel programs (kernel.bpf_stats_enabled=1).",
+      MetricType::kCounter, [programs] {
+        std::vector<MetricSample> samples;
+        if (!StatsEnabled()) return samples;
+        for (const Program& program : *programs) {
+          samples.push_back({{{"program", program.name}},
+                             static_cast<double>(InfoOf(program).run_time_ns) / 1e9});
+        }
+        return samples;
+      });
   for (const FamilyState& state : states) {
-    metrics.AddGauge("sonde_probe_state", "1 for the state a probe family is in.",
-                     {{"family", std::string(state.name)}, {"state", std::string(state.state)}})
+    metrics
+        .AddGauge("sonde_probe_state", "1 for the state a probe family is in.",
+                  {{"family", std::string(state.name)}, {"state", std::string(state.state)}})
         .Set(1);
   }
 }

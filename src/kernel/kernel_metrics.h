@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel side counts, as self-metrics: drops by reason, quiet calls, ring fill, program run time, family states.
+// What the kernel side counts, as self-metrics: drops by reason, quiet calls, ring fill, program
+// run time, family states.
 #pragma once
 
 #include <memory>

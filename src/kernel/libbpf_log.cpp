@@ -18,7 +18,8 @@ thread_local std::string* first_warning = nullptr;
 
 int Print(libbpf_print_level level, const char* format, va_list arguments) {
   if (level == LIBBPF_DEBUG) return 0;
-  char line[4096];  // verifier logs are longer: their beginning and libbpf's own lines are what helps
+  char line[4096];  // verifier logs are longer: their beginning and libbpf's own lines are what
+                    // helps
   const int size = std::vsnprintf(line, sizeof(line), format, arguments);
   std::string_view text(line);
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);

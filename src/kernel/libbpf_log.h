@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes libbpf's messages: shown at debug level only, and kept so that a failure can say what libbpf said.
+// Takes libbpf's messages: shown at debug level only, and kept so that a failure can say what
+// libbpf said.
 #pragma once
 
 #include <string>
 
 namespace sonde::kernel {
 
-// Collects this thread's libbpf messages while it lives; outside, they go to the debug log only. Not nested.
+// Collects this thread's libbpf messages while it lives; outside, they go to the debug log only.
+// Not nested.
 class LibbpfLog {
  public:
   LibbpfLog();

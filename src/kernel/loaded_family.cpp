@@ -25,10 +25,13 @@
 namespace sonde::kernel {
 namespace {
 
-Status Failure(const probe::Family& family, std::string_view step, int error, const LibbpfLog& log) {
+Status Failure(const probe::Family& family, std::string_view step, int error,
+               const LibbpfLog& log) {
   if (error < 0) error = -error;
-  std::string message = absl::StrCat(std::string(step), " ", std::string(family.object), ": ", std::strerror(error));
-  if (const std::string said = log.FirstWarning(); !said.empty()) absl::StrAppend(&message, " (", said, ")");
+  std::string message =
+      absl::StrCat(std::string(step), " ", std::string(family.object), ": ", std::strerror(error));
+  if (const std::string said = log.FirstWarning(); !said.empty())
+    absl::StrAppend(&message, " (", said, ")");
   return error == EPERM || error == EACCES ? absl::PermissionDeniedError(message)
                                            : absl::UnimplementedError(message);
 }
@@ -62,7 +65,8 @@ Status WriteSettings(bpf_object* object, const sonde_settings& settings) {
     const std::string_view name = bpf_map__name(map);
     if (!bpf_map__is_internal(map) || !name.ends_with(".rodata")) continue;
     size_t bytes = 0;
-    auto* data = static_cast<char*>(const_cast<void*>(bpf_map__initial_value(map, &bytes)));  // not const in newer libbpf
+    auto* data = static_cast<char*>(
+        const_cast<void*>(bpf_map__initial_value(map, &bytes)));  // not const in newer libbpf
     if (data == nullptr || size != sizeof(settings) || offset + size > bytes) break;
     std::memcpy(data + offset, &settings, sizeof(settings));
     return absl::OkStatus();
@@ -82,7 +86,8 @@ LoadedFamily::~LoadedFamily() {
 }
 
 Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& family,
-                                                         const sonde_settings& settings, SharedMaps& maps) {
+                                                         const sonde_settings& settings,
+                                                         SharedMaps& maps) {
   const LibbpfLog log;
   const std::string_view bytes = ObjectBytes(family.object);
   bpf_object_open_opts options = {};
@@ -92,7 +97,8 @@ Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& fa
   ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (object == nullptr) return Failure(family, "cannot open", errno, log);
   if (Status status = WriteSettings(object.get(), settings); !status.ok()) return status;
-  if (Status status = maps.Prepare(object.get(), settings.socket_table != 0); !status.ok()) return status;
+  if (Status status = maps.Prepare(object.get(), settings.socket_table != 0); !status.ok())
+    return status;
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return Failure(family, "cannot load", error, log);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One probe family in the kernel: its object loaded, its programs attached. All of its fatal programs, or none.
+// One probe family in the kernel: its object loaded, its programs attached. All of its fatal
+// programs, or none.
 #pragma once
 
 #include <memory>
@@ -17,9 +18,11 @@ namespace sonde::kernel {
 
 class LoadedFamily {
  public:
-  // Loads and attaches. On failure nothing stays behind; the message is what the kernel or libbpf said first.
+  // Loads and attaches. On failure nothing stays behind; the message is what the kernel or libbpf
+  // said first.
   static Result<std::unique_ptr<LoadedFamily>> Load(const probe::Family& family,
-                                                    const sonde_settings& settings, SharedMaps& maps);
+                                                    const sonde_settings& settings,
+                                                    SharedMaps& maps);
   ~LoadedFamily();
   LoadedFamily(const LoadedFamily&) = delete;
   LoadedFamily& operator=(const LoadedFamily&) = delete;

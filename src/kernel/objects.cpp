@@ -4,12 +4,13 @@
 #include <cstddef>
 #include <string_view>
 
-#include "sonde/abi/control.h"  // the skeletons name its types
-
+// clang-format off: the skeletons name the types of control.h
+#include "sonde/abi/control.h"
 #include "process.skel.h"
 #include "sock_length.skel.h"
 #include "sys_exit.skel.h"
 #include "tcp_state.skel.h"
+// clang-format on
 
 namespace sonde::kernel {
 namespace {

@@ -28,8 +28,8 @@ constexpr uint64_t kTickNs = 10'000'000;
 constexpr uint64_t kIdleTickNs = 100'000'000;
 constexpr int kMaxIdleTicks = 36'000;  // an hour
 
-// Ticks for a silence between two records, as a live run would have had them. Bounded, because a hostile file may claim
-// centuries: the last tick comes from the caller in any case.
+// Ticks for a silence between two records, as a live run would have had them. Bounded, because a
+// hostile file may claim centuries: the last tick comes from the caller in any case.
 void TickThrough(uint64_t from_ns, uint64_t to_ns, EventHandler& handler) {
   for (int i = 0; i < kMaxIdleTicks && to_ns - from_ns > kIdleTickNs; ++i) {
     from_ns += kIdleTickNs;
@@ -55,7 +55,8 @@ bool RecordingReader::IsRecording(std::string_view first_bytes) {
 Result<RecordingReader> RecordingReader::Open(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
-  return FromBytes(std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>()));
+  return FromBytes(
+      std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>()));
 }
 
 Result<RecordingReader> RecordingReader::FromBytes(std::string bytes) {
@@ -66,7 +67,8 @@ Result<RecordingReader> RecordingReader::FromBytes(std::string bytes) {
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (header.abi_major != SONDE_ABI_MAJOR) {
     return absl::InvalidArgumentError(absl::StrCat("the recording has format ", header.abi_major,
-                                                   ", this version of sonde reads format ", SONDE_ABI_MAJOR));
+                                                   ", this version of sonde reads format ",
+                                                   SONDE_ABI_MAJOR));
   }
   RecordingReader reader;
   reader.wall_minus_mono_ns_ = header.wall_minus_mono_ns;
@@ -80,7 +82,8 @@ Result<RecordingReader> RecordingReader::FromBytes(std::string bytes) {
 
 template <typename Visit>
 void RecordingReader::ForEach(Visit visit) const {
-  std::string_view rest = std::string_view(bytes_).substr(sizeof(sonde_recording_header), end_ - sizeof(sonde_recording_header));
+  std::string_view rest = std::string_view(bytes_).substr(sizeof(sonde_recording_header),
+                                                          end_ - sizeof(sonde_recording_header));
   while (const size_t size = RecordSize(rest)) {
     visit(rest.substr(0, size));
     rest.remove_prefix(size);
@@ -92,7 +95,9 @@ void RecordingReader::ReadResources(const OnResource& on_resource) const {
     sonde_resource_record resource = {};
     if (record.size() < sizeof(resource)) return;
     std::memcpy(&resource, record.data(), sizeof(resource));
-    if (resource.header.type != SONDE_RECORD_RESOURCE || resource.json_bytes > record.size() - sizeof(resource)) return;
+    if (resource.header.type != SONDE_RECORD_RESOURCE ||
+        resource.json_bytes > record.size() - sizeof(resource))
+      return;
     on_resource(resource.tgid, record.substr(sizeof(resource), resource.json_bytes));
   });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a recording. It is an input file: every length is checked, a torn tail is tolerated and reported.
+// Reads a recording. It is an input file: every length is checked, a torn tail is tolerated and
+// reported.
 #pragma once
 
 #include <cstddef>
@@ -25,8 +26,8 @@ class RecordingReader {
   int64_t wall_minus_mono_ns() const { return wall_minus_mono_ns_; }
   // What processes were called; before Replay, so that spans find it.
   void ReadResources(const OnResource& on_resource) const;
-  // Records in order; ticks follow the records' own times, at least every 100 ms of them. Returns how many records could
-  // not be decoded.
+  // Records in order; ticks follow the records' own times, at least every 100 ms of them. Returns
+  // how many records could not be decoded.
   size_t Replay(EventHandler& handler) const;
   size_t torn_bytes() const { return torn_bytes_; }
 

@@ -22,7 +22,8 @@ namespace sonde::kernel {
 Result<std::unique_ptr<RecordingWriter>> RecordingWriter::Create(const std::string& path,
                                                                  int64_t wall_minus_mono_ns) {
   std::FILE* file = std::fopen(path.c_str(), "wbe");
-  if (file == nullptr) return absl::ErrnoToStatus(errno, absl::StrCat("cannot write recording ", path));
+  if (file == nullptr)
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot write recording ", path));
   sonde_recording_header header = {};
   std::memcpy(header.magic, SONDE_RECORDING_MAGIC, sizeof(header.magic));
   header.abi_major = SONDE_ABI_MAJOR;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a recording for `sonde replay`. Drain thread. A write error ends the recording, said once; tracing goes on.
+// Writes a recording for `sonde replay`. Drain thread. A write error ends the recording, said once;
+// tracing goes on.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ namespace sonde::kernel {
 
 class RecordingWriter {
  public:
-  static Result<std::unique_ptr<RecordingWriter>> Create(const std::string& path, int64_t wall_minus_mono_ns);
+  static Result<std::unique_ptr<RecordingWriter>> Create(const std::string& path,
+                                                         int64_t wall_minus_mono_ns);
   void Write(std::string_view record);
   void WriteResource(uint32_t tgid, std::string_view json);
 

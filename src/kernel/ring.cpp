@@ -21,7 +21,8 @@ Result<std::unique_ptr<Ring>> Ring::Create(int map_fd) {
   ring->ring_ = ring_buffer__new(map_fd, &Ring::OnRecord, ring.get(), nullptr);
   if (ring->ring_ == nullptr) return absl::ErrnoToStatus(errno, "ring buffer");
   ring->epoll_ = FileDescriptor(epoll_create1(EPOLL_CLOEXEC));
-  // Edge-triggered: only a wake-up from the kernel side counts, not that there is data, which is nearly always so.
+  // Edge-triggered: only a wake-up from the kernel side counts, not that there is data, which is
+  // nearly always so.
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {}};
   if (epoll_ctl(ring->epoll_.get(), EPOLL_CTL_ADD, map_fd, &event) != 0) {
     return absl::ErrnoToStatus(errno, "ring buffer epoll");

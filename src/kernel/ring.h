@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reader's end of the ring buffer. Data records never wake it; process records do. Drain thread.
+// The reader's end of the ring buffer. Data records never wake it; process records do. Drain
+// thread.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,8 @@ class Ring {
 
   // Until a wake-up, at most `timeout`.
   void Wait(Milliseconds timeout) const;
-  // Visits what is there, at most kMaxRecords, so that timers run beside a writer that never pauses. How many.
+  // Visits what is there, at most kMaxRecords, so that timers run beside a writer that never
+  // pauses. How many.
   Result<size_t> Drain(const Visitor& visit);
 
   static constexpr size_t kMaxRecords = 65536;

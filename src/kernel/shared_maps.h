@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps that several objects define under one name and use in common: the first object that is loaded makes them, the
-// others take them over. Lives as long as any program that uses them.
+// Maps that several objects define under one name and use in common: the first object that is
+// loaded makes them, the others take them over. Lives as long as any program that uses them.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@ class SharedMaps {
  public:
   explicit SharedMaps(size_t ring_bytes) : ring_bytes_(ring_bytes) {}
 
-  // Before load: hands known maps to the object, sets sizes of new ones. `socket_table`: sonde_sockets is used and gets
-  // its full size.
+  // Before load: hands known maps to the object, sets sizes of new ones. `socket_table`:
+  // sonde_sockets is used and gets its full size.
   Status Prepare(bpf_object* object, bool socket_table) const;
   // After load: keeps the maps this object has made.
   Status Keep(bpf_object* object);

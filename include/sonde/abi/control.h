@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What userspace tells the kernel side: settings frozen at load, verdicts about connections while it runs. And the
- * counters the kernel side keeps that are not drops.
+ * What userspace tells the kernel side: settings frozen at load, verdicts about connections while
+ * it runs. And the counters the kernel side keeps that are not drops.
  */
 #ifndef SONDE_ABI_CONTROL_H
 #define SONDE_ABI_CONTROL_H
@@ -21,11 +21,13 @@ struct sonde_settings {
 	struct sonde_port_range ports[SONDE_MAX_PORT_RANGES];
 	__u8 watch_exec;   /* EXEC records of processes that are not traced, too */
 	__u8 watch_listen; /* LISTEN records, of any process */
-	__u8 socket_table; /* per-socket state lives in sonde_sockets (sys_exit family), not in sk_storage */
+	__u8 socket_table; /* per-socket state lives in sonde_sockets (sys_exit family), not in
+			      sk_storage */
 	__u8 reserved;
 };
 
-/* Value of map sonde_verdicts; key: connection id. The kernel deletes an entry when it has obeyed it. */
+/* Value of map sonde_verdicts; key: connection id. The kernel deletes an entry when it has obeyed
+ * it. */
 enum sonde_verdict {
 	SONDE_VERDICT_HTTP1 = 1,   /* capture as HTTP/1 */
 	SONDE_VERDICT_REFUSED = 2, /* nothing more from this connection, for good */

@@ -7,13 +7,17 @@
 #define SONDE_ABI_DROP_REASON_H
 
 enum sonde_drop_reason {
-	SONDE_DROP_RING_FULL = 0,	  /* no room in the ring buffer: the record is lost */
-	SONDE_DROP_PAYLOAD_FAULT = 1,	  /* user memory could not be read: record sent without those bytes */
-	SONDE_DROP_PAYLOAD_UNSEEN = 2,	  /* io_uring, splice, ambiguous sendmmsg: record sent without bytes */
-	SONDE_DROP_SEGMENTS = 3,	  /* more iovec segments than are followed: later bytes not captured */
-	SONDE_DROP_SOCKET_STATE_FULL = 4, /* no memory for per-socket state: I/O of that socket is not seen */
-	SONDE_DROP_PROCESS_MAP_FULL = 5,  /* a child could not be marked as traced */
-	SONDE_DROP_FD_LOOKUP = 6,	  /* sys_exit family: the file descriptor was gone or unreadable */
+	SONDE_DROP_RING_FULL = 0, /* no room in the ring buffer: the record is lost */
+	SONDE_DROP_PAYLOAD_FAULT =
+	    1, /* user memory could not be read: record sent without those bytes */
+	SONDE_DROP_PAYLOAD_UNSEEN =
+	    2, /* io_uring, splice, ambiguous sendmmsg: record sent without bytes */
+	SONDE_DROP_SEGMENTS =
+	    3, /* more iovec segments than are followed: later bytes not captured */
+	SONDE_DROP_SOCKET_STATE_FULL =
+	    4, /* no memory for per-socket state: I/O of that socket is not seen */
+	SONDE_DROP_PROCESS_MAP_FULL = 5, /* a child could not be marked as traced */
+	SONDE_DROP_FD_LOOKUP = 6, /* sys_exit family: the file descriptor was gone or unreadable */
 	SONDE_DROP_REASON_COUNT
 };
 

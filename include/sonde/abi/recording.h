@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A recording (sonde run --record FILE): this header, then records as they came from the ring buffer, one after the
- * other, and records that userspace adds. Little-endian, every record a multiple of 8 bytes.
+ * A recording (sonde run --record FILE): this header, then records as they came from the ring
+ * buffer, one after the other, and records that userspace adds. Little-endian, every record a
+ * multiple of 8 bytes.
  */
 #ifndef SONDE_ABI_RECORDING_H
 #define SONDE_ABI_RECORDING_H
@@ -37,6 +38,6 @@ struct sonde_resource_record {
 #define SONDE_MAX_RECORD_BYTES (1 << 20)
 
 #define SONDE_RECORDING_HEADER_BYTES 24
-#define SONDE_RESOURCE_RECORD_BYTES 24
+#define SONDE_RESOURCE_RECORD_BYTES  24
 
 #endif

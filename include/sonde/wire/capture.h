@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The capture policy: how much of each call's bytes is worth copying. Decides from the socket's class and the first
- * bytes of the call; a body costs a record, not its bytes. Pure: tested and fuzzed natively, run in the kernel.
+ * The capture policy: how much of each call's bytes is worth copying. Decides from the socket's
+ * class and the first bytes of the call; a body costs a record, not its bytes. Pure: tested and
+ * fuzzed natively, run in the kernel.
  *
  *            HTTP start          TLS hello         budget used up, nobody knows it
  *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start--> HTTP1
@@ -22,28 +23,31 @@
 enum sonde_class {
 	SONDE_CLASS_UNKNOWN = 0, /* everything is copied, within a budget */
 	SONDE_CLASS_HTTP1 = 1,
-	SONDE_CLASS_OTHER = 2,	 /* no records; starts are still looked for, so that a late attach finds HTTP */
-	SONDE_CLASS_TLS = 3,	 /* no records */
+	SONDE_CLASS_OTHER =
+	    2, /* no records; starts are still looked for, so that a late attach finds HTTP */
+	SONDE_CLASS_TLS = 3,     /* no records */
 	SONDE_CLASS_REFUSED = 4, /* no records, nothing looked at */
 };
 
-#define SONDE_CAPTURE_PIPELINED 1 /* messages are sent back to back: large records may hold a head anywhere */
+#define SONDE_CAPTURE_PIPELINED                                                                    \
+	1 /* messages are sent back to back: large records may hold a head anywhere */
 
 struct sonde_capture_direction {
-	__u64 partial;	    /* first bytes of what may become a start, from records too short to tell */
-	__u32 budget;	    /* bytes that may still be copied for this head (or while UNKNOWN) */
+	__u64 partial; /* first bytes of what may become a start, from records too short to tell */
+	__u32 budget;  /* bytes that may still be copied for this head (or while UNKNOWN) */
 	__u8 partial_bytes; /* 0..7 */
-	__u8 head_open;	    /* the end of the head was not seen yet */
-	__u8 carry;	    /* enum sonde_head_carry */
+	__u8 head_open;     /* the end of the head was not seen yet */
+	__u8 carry;         /* enum sonde_head_carry */
 	__u8 reserved;
-	struct sonde_chunk_walk chunks; /* the body behind the last head; advanced by whoever copies the bytes */
+	struct sonde_chunk_walk
+	    chunks; /* the body behind the last head; advanced by whoever copies the bytes */
 };
 
 /* Zero-initialised = UNKNOWN, except for the budgets: see sonde_capture_init. */
 struct sonde_capture_state {
 	struct sonde_capture_direction direction[2];
 	__u8 socket_class;   /* enum sonde_class */
-	__u8 flags;	     /* SONDE_CAPTURE_PIPELINED */
+	__u8 flags;          /* SONDE_CAPTURE_PIPELINED */
 	__u8 last_start;     /* 1 + direction of the last message start, 0 = none or unsure */
 	__u8 last_direction; /* 1 + direction of the last call */
 	__u32 since_start;   /* records since a message start */
@@ -54,9 +58,9 @@ struct sonde_capture_call {
 	__u32 length; /* bytes moved, > 0 */
 	__u32 have;   /* bytes readable in the buffer, as sonde_capture_peek asked */
 	/* out: */
-	__u32 quiet;	/* no record */
+	__u32 quiet;    /* no record */
 	__u32 captured; /* bytes from the start, <= length; may be more than `have` */
-	__u32 tail;	/* bytes from the end, <= length - captured */
+	__u32 tail;     /* bytes from the end, <= length - captured */
 };
 
 static inline void sonde_capture_init(struct sonde_capture_state *state)
@@ -101,17 +105,19 @@ static inline __u32 sonde_capture_peek(const struct sonde_capture_state *state, 
 	}
 	if (length <= SONDE_SMALL_RECORD)
 		return length;
-	/* Only the middle of a body needs no scan: a new message begins after the other side has spoken. */
-	if (state->socket_class == SONDE_CLASS_HTTP1 && !state->direction[direction & 1].head_open &&
-	    state->last_direction == direction + 1)
+	/* Only the middle of a body needs no scan: a new message begins after the other side has
+	 * spoken. */
+	if (state->socket_class == SONDE_CLASS_HTTP1 &&
+	    !state->direction[direction & 1].head_open && state->last_direction == direction + 1)
 		return SONDE_BODY_PREFIX;
 	return sonde_min(length, SONDE_HEAD_SCAN);
 }
 
-/* Joins the bytes kept from earlier short records with the first ones of this record, and sniffs. */
+/* Joins the bytes kept from earlier short records with the first ones of this record, and sniffs.
+ */
 static inline __u32 sonde_capture_sniff(struct sonde_capture_state *state,
-					struct sonde_capture_direction *dir, const struct sonde_first_bytes *first,
-					__u32 have)
+					struct sonde_capture_direction *dir,
+					const struct sonde_first_bytes *first, __u32 have)
 {
 	__u32 total = sonde_min(have, SONDE_SNIFF_BYTES);
 	__u32 liberal = state->socket_class == SONDE_CLASS_HTTP1;
@@ -127,7 +133,8 @@ static inline __u32 sonde_capture_sniff(struct sonde_capture_state *state,
 	}
 	kind = sonde_sniff_start(word, next, total, liberal);
 	dir->partial_bytes = 0;
-	/* Within an open head no start begins: byte by byte, the version of a request line would look like a response. */
+	/* Within an open head no start begins: byte by byte, the version of a request line would
+	 * look like a response. */
 	if (kind == SONDE_SNIFF_MAYBE && total < 8 && (kept || !dir->head_open)) {
 		dir->partial = word;
 		dir->partial_bytes = (__u8)total;
@@ -146,9 +153,11 @@ static inline void sonde_capture_copy(struct sonde_capture_call *call, __u32 cap
 	}
 }
 
-/* Offset just past the open head, 0 if its end is not here. Most heads end with their record: that is looked at first. */
+/* Offset just past the open head, 0 if its end is not here. Most heads end with their record: that
+ * is looked at first. */
 static inline __u32 sonde_capture_head_end(struct sonde_capture_direction *dir,
-					   const struct sonde_capture_call *call, const struct sonde_first_bytes *first)
+					   const struct sonde_capture_call *call,
+					   const struct sonde_first_bytes *first)
 {
 	__u32 carry = dir->carry;
 	__u32 offset = call->have - 8;
@@ -157,8 +166,10 @@ static inline __u32 sonde_capture_head_end(struct sonde_capture_direction *dir,
 	if (call->have == call->length && call->have >= 8) {
 		__u32 none = SONDE_CARRY_NONE;
 
-		offset = sonde_min(offset, SONDE_HEAD_SCAN); /* have <= SONDE_HEAD_SCAN; for the verifier */
-		if (sonde_head_end_step(sonde_load(first, offset), 8, &none) == 8 && none == SONDE_CARRY_LF)
+		offset = sonde_min(offset,
+				   SONDE_HEAD_SCAN); /* have <= SONDE_HEAD_SCAN; for the verifier */
+		if (sonde_head_end_step(sonde_load(first, offset), 8, &none) == 8 &&
+		    none == SONDE_CARRY_LF)
 			return call->have;
 	}
 	end = sonde_head_end(first, call->have, &carry);
@@ -167,8 +178,10 @@ static inline __u32 sonde_capture_head_end(struct sonde_capture_direction *dir,
 }
 
 /* A head is open: find its end, or copy what may be head. */
-static inline void sonde_capture_head(struct sonde_capture_state *state, struct sonde_capture_direction *dir,
-				      struct sonde_capture_call *call, const struct sonde_first_bytes *first)
+static inline void sonde_capture_head(struct sonde_capture_state *state,
+				      struct sonde_capture_direction *dir,
+				      struct sonde_capture_call *call,
+				      const struct sonde_first_bytes *first)
 {
 	__u32 end = sonde_capture_head_end(dir, call, first);
 	__u32 copied;
@@ -192,7 +205,8 @@ static inline void sonde_capture_head(struct sonde_capture_state *state, struct 
 	sonde_capture_copy(call, end + SONDE_AFTER_HEAD);
 }
 
-/* Keeps the book of message starts. Two in one direction, none in the other between: they are sent back to back. */
+/* Keeps the book of message starts. Two in one direction, none in the other between: they are sent
+ * back to back. */
 static inline void sonde_capture_started(struct sonde_capture_state *state,
 					 struct sonde_capture_direction *dir, __u32 direction,
 					 __u32 kind)
@@ -212,7 +226,8 @@ static inline void sonde_capture_started(struct sonde_capture_state *state,
 	state->since_start = 0;
 }
 
-static inline void sonde_capture_http1(struct sonde_capture_state *state, struct sonde_capture_call *call,
+static inline void sonde_capture_http1(struct sonde_capture_state *state,
+				       struct sonde_capture_call *call,
 				       const struct sonde_first_bytes *first, __u32 kind)
 {
 	__u32 direction = call->direction & 1;
@@ -251,7 +266,8 @@ static inline void sonde_capture_unknown(struct sonde_capture_state *state,
 /*
  * Decides about one call. `first` holds call->have valid bytes. Ask sonde_capture_asks before.
  */
-static inline void sonde_capture_decide(struct sonde_capture_state *state, struct sonde_capture_call *call,
+static inline void sonde_capture_decide(struct sonde_capture_state *state,
+					struct sonde_capture_call *call,
 					const struct sonde_first_bytes *first)
 {
 	__u32 kind;
@@ -263,7 +279,8 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state, struc
 		call->quiet = 1;
 		return;
 	}
-	kind = sonde_capture_sniff(state, &state->direction[call->direction & 1], first, call->have);
+	kind =
+	    sonde_capture_sniff(state, &state->direction[call->direction & 1], first, call->have);
 	if (state->socket_class != SONDE_CLASS_HTTP1 && kind >= SONDE_SNIFF_REQUEST &&
 	    kind <= SONDE_SNIFF_INTERIM)
 		state->socket_class = SONDE_CLASS_HTTP1;
@@ -277,7 +294,8 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state, struc
 }
 
 /* A call whose bytes cannot be seen. Returns whether a record is worth making. */
-static inline __u32 sonde_capture_unseen(struct sonde_capture_state *state, __u32 direction, __u32 length)
+static inline __u32 sonde_capture_unseen(struct sonde_capture_state *state, __u32 direction,
+					 __u32 length)
 {
 	struct sonde_capture_direction *dir = &state->direction[direction & 1];
 

@@ -5,16 +5,19 @@
 #ifndef SONDE_WIRE_CAPTURE_LIMITS_H
 #define SONDE_WIRE_CAPTURE_LIMITS_H
 
-/* Per direction, before a connection is called "other protocol": enough for any banner, cheap to be wrong about. */
+/* Per direction, before a connection is called "other protocol": enough for any banner, cheap to be
+ * wrong about. */
 #define SONDE_UNKNOWN_BUDGET 512
 
 /* Records up to this are copied whole: most heads are, and a scan would cost more than the copy. */
 #define SONDE_SMALL_RECORD 1024
 
-/* Where the end of a head is looked for in a larger record: four times the usual limit of a cookie-laden head. */
+/* Where the end of a head is looked for in a larger record: four times the usual limit of a
+ * cookie-laden head. */
 #define SONDE_HEAD_SCAN 4096
 
-/* Copied behind the end of a head: a chunk-size line, or enough to see that another message begins. */
+/* Copied behind the end of a head: a chunk-size line, or enough to see that another message begins.
+ */
 #define SONDE_AFTER_HEAD 128
 
 /* Head block limit of the HTTP parser (LimitOptions::max_head_bytes). */
@@ -29,22 +32,25 @@
 /* From a chunk-size line inside a body: the line end before it, eight digits, a short extension. */
 #define SONDE_CHUNK_LINE 32
 
-/* Chunk-size lines followed in one call; behind the last one the walk ends. 64 of 1 KiB are what a buffer of 64 KiB holds. */
+/* Chunk-size lines followed in one call; behind the last one the walk ends. 64 of 1 KiB are what a
+ * buffer of 64 KiB holds. */
 #define SONDE_MAX_CHUNKS 64
 
 /* Bytes of a record that are sniffed. */
 #define SONDE_SNIFF_BYTES 16
 
 /*
- * Bytes captured in one record. The scratch buffer is twice this (the verifier adds offset and size as if they were
- * independent) and per-CPU map values are limited to 32 KiB. A larger capture becomes several records.
+ * Bytes captured in one record. The scratch buffer is twice this (the verifier adds offset and size
+ * as if they were independent) and per-CPU map values are limited to 32 KiB. A larger capture
+ * becomes several records.
  */
 #define SONDE_PIECE_BYTES 8192
 
 /* 64 KiB of head in pieces. */
 #define SONDE_MAX_PIECES (SONDE_HEAD_BUDGET / SONDE_PIECE_BYTES)
 
-/* In HTTP/1, userspace is asked again after so many records without a message start (WebSocket, CONNECT). */
+/* In HTTP/1, userspace is asked again after so many records without a message start (WebSocket,
+ * CONNECT). */
 #define SONDE_ASK_EVERY 32
 
 /* iovec segments followed; more are rare on stream sockets. */

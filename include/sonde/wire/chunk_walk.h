@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Follows the size lines of a chunked body (RFC 9112 section 7.1) over bytes that are not copied, so that the lines
- * themselves are. Started behind every head: what does not look like a size line ends the walk, so a body that is not
- * chunked costs one look. Decides what is copied and nothing else; the parser in userspace has the last word.
+ * Follows the size lines of a chunked body (RFC 9112 section 7.1) over bytes that are not copied,
+ * so that the lines themselves are. Started behind every head: what does not look like a size line
+ * ends the walk, so a body that is not chunked costs one look. Decides what is copied and nothing
+ * else; the parser in userspace has the last word.
  */
 #ifndef SONDE_WIRE_CHUNK_WALK_H
 #define SONDE_WIRE_CHUNK_WALK_H
@@ -13,15 +14,16 @@
 
 enum sonde_chunk_state {
 	SONDE_CHUNK_OFF = 0,
-	SONDE_CHUNK_START = 1,	   /* the line end behind the chunk before, or the first digit */
-	SONDE_CHUNK_DIGITS = 2,	   /* within the size */
+	SONDE_CHUNK_START = 1,     /* the line end behind the chunk before, or the first digit */
+	SONDE_CHUNK_DIGITS = 2,    /* within the size */
 	SONDE_CHUNK_EXTENSION = 3, /* behind the size, before the LF */
 };
 
 #define SONDE_CHUNK_MAX_DIGITS 8
 
 struct sonde_chunk_walk {
-	__u64 until; /* bytes before the next one that matters: counted from the start of the next record */
+	__u64 until; /* bytes before the next one that matters: counted from the start of the next
+			record */
 	__u32 value; /* of the digits so far */
 	__u8 state;  /* enum sonde_chunk_state */
 	__u8 digits;
@@ -62,11 +64,12 @@ static inline void sonde_chunk_pass(struct sonde_chunk_walk *walk, __u32 length)
 }
 
 /*
- * Reads up to `count` bytes of a line. Returns how many belong to it: fewer than `count` when its LF was found (then
- * `until` says how many bytes of the chunk follow) or when the walk is over (state OFF: no size line, or the last chunk).
+ * Reads up to `count` bytes of a line. Returns how many belong to it: fewer than `count` when its
+ * LF was found (then `until` says how many bytes of the chunk follow) or when the walk is over
+ * (state OFF: no size line, or the last chunk).
  */
-SONDE_WIRE_FUNCTION __u32 sonde_chunk_line(struct sonde_chunk_walk *walk, const struct sonde_chunk_bytes *line,
-					   __u32 count)
+SONDE_WIRE_FUNCTION __u32 sonde_chunk_line(struct sonde_chunk_walk *walk,
+					   const struct sonde_chunk_bytes *line, __u32 count)
 {
 	__u32 state, value, digits, i;
 
@@ -86,7 +89,8 @@ SONDE_WIRE_FUNCTION __u32 sonde_chunk_line(struct sonde_chunk_walk *walk, const 
 				walk->state = SONDE_CHUNK_OFF;
 			return i + 1;
 		}
-		if (state == SONDE_CHUNK_EXTENSION || (state == SONDE_CHUNK_START && (byte == '\r' || byte == '\n')))
+		if (state == SONDE_CHUNK_EXTENSION ||
+		    (state == SONDE_CHUNK_START && (byte == '\r' || byte == '\n')))
 			continue;
 		if (digit < 16 && digits < SONDE_CHUNK_MAX_DIGITS) {
 			value = value << 4 | digit;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Finds the empty line that ends a message head: CR LF CR LF, LF LF or any mix (RFC 9112 section 2.2 lets a bare LF end
- * a line). Eight bytes a step without branches on data, because it runs in the kernel on the road of a request.
+ * Finds the empty line that ends a message head: CR LF CR LF, LF LF or any mix (RFC 9112
+ * section 2.2 lets a bare LF end a line). Eight bytes a step without branches on data, because it
+ * runs in the kernel on the road of a request.
  */
 #ifndef SONDE_WIRE_HEAD_END_H
 #define SONDE_WIRE_HEAD_END_H
@@ -30,8 +31,9 @@ static inline __u64 sonde_equal_bytes(__u64 word, __u64 byte)
 }
 
 /*
- * Number, from 1, of the lowest byte whose bit 7 is set; `bits` has only such bits and is not 0. BPF has no instruction
- * for it: the ones below that bit reach into as many bytes, whose lowest bits are summed by a multiplication.
+ * Number, from 1, of the lowest byte whose bit 7 is set; `bits` has only such bits and is not 0.
+ * BPF has no instruction for it: the ones below that bit reach into as many bytes, whose lowest
+ * bits are summed by a multiplication.
  */
 static inline __u32 sonde_lowest_byte(__u64 bits)
 {
@@ -41,8 +43,9 @@ static inline __u32 sonde_lowest_byte(__u64 bits)
 }
 
 /*
- * One word of which the low `count` bytes (1..8) are valid. Returns 0, or the number of bytes up to and with the LF that
- * ends the head. The carry is made without branches, so that the verifier sees one path.
+ * One word of which the low `count` bytes (1..8) are valid. Returns 0, or the number of bytes up to
+ * and with the LF that ends the head. The carry is made without branches, so that the verifier sees
+ * one path.
  */
 static inline __u32 sonde_head_end_step(__u64 word, __u32 count, __u32 *carry)
 {
@@ -58,12 +61,14 @@ static inline __u32 sonde_head_end_step(__u64 word, __u32 count, __u32 *carry)
 	return ends ? sonde_lowest_byte(ends) : 0;
 }
 
-/* Bytes per block; a function of its own, so that the verifier proves a block once and not all of them. */
+/* Bytes per block; a function of its own, so that the verifier proves a block once and not all of
+ * them. */
 #define SONDE_HEAD_BLOCK 64
 
 /*
- * Looks at bytes [offset, count), at most one block; `offset` is a multiple of the block. Returns the offset just past the
- * head in the low 16 bits, 0 if it is not there, and the new carry above them.
+ * Looks at bytes [offset, count), at most one block; `offset` is a multiple of the block. Returns
+ * the offset just past the head in the low 16 bits, 0 if it is not there, and the new carry above
+ * them.
  */
 SONDE_WIRE_FUNCTION __u32 sonde_head_end_block(const struct sonde_first_bytes *first, __u32 offset,
 					       __u32 count, __u32 carry)

@@ -9,8 +9,9 @@
 /* NOLINTBEGIN: plain C, compiled on both sides of the kernel boundary */
 
 /*
- * A function with many paths: in the kernel a global one, which the verifier proves once for any argument instead of once
- * per way to call it. It may then take numbers and pointers to structs only.
+ * A function with many paths: in the kernel a global one, which the verifier proves once for any
+ * argument instead of once per way to call it. It may then take numbers and pointers to structs
+ * only.
  */
 #ifdef __bpf__
 #define SONDE_WIRE_FUNCTION __attribute__((noinline))
@@ -18,10 +19,12 @@
 #define SONDE_WIRE_FUNCTION static inline
 #endif
 
-/* Keeps the compiler from working on another copy of a value than the one whose bounds are tested next. */
+/* Keeps the compiler from working on another copy of a value than the one whose bounds are tested
+ * next. */
 #define SONDE_HIDE(value) __asm__ volatile("" : "+r"(value))
 
-/* The first bytes of a call; readable past the valid ones, so that words can be loaded without a test. */
+/* The first bytes of a call; readable past the valid ones, so that words can be loaded without a
+ * test. */
 struct sonde_first_bytes {
 	__u8 bytes[SONDE_HEAD_SCAN + 64];
 } __attribute__((aligned(8)));
