@@ -2,6 +2,7 @@
 #include "protocol/http1/match.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 

@@ -123,7 +123,7 @@ class Lines {
 
 void LowerInto(std::string_view text, std::string& out) {
   out.resize(text.size());
-  std::transform(text.begin(), text.end(), out.begin(), ToLower);
+  std::ranges::transform(text, out.begin(), ToLower);
 }
 
 // RFC 9112 5.2: a line that begins with white space continues the value before it.
@@ -192,8 +192,7 @@ Detection LooksLikeRequest(std::string_view bytes) {
   if (target == token) return Detection::kNo;
   const std::string_view method = line.substr(0, token);
   const std::string_view rest = line.substr(target);
-  const bool known =
-      std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+  const bool known = std::ranges::find(kMethods, method) != std::end(kMethods);
   if (known && (rest[0] == '/' || rest.starts_with("http://") || rest.starts_with("https://"))) {
     return Detection::kYes;
   }

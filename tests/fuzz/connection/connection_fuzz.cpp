@@ -29,7 +29,7 @@ constexpr size_t kConnectionBytes = 3000;
 constexpr size_t kMaxConnections = 3;
 constexpr size_t kMaxRecords = 400;
 
-// Of one run. Parsers have no other way to the input.
+// Of one run.
 struct Run {
   uint64_t seed = 0;
   uint64_t decisions = 0;
@@ -39,7 +39,8 @@ struct Run {
 
   uint64_t Decide() { return Mix(seed + ++decisions); }
 };
-Run run;
+// Parsers have no other way to the input.
+Run run;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 char ByteAt(sonde::ConnectionId connection, size_t direction, uint64_t raw) {
   return static_cast<char>(Mix(Mix(connection * 2 + direction) + (raw & UINT32_MAX)));
@@ -159,7 +160,7 @@ class Driver {
         Next(id, direction) += input_.Two() & 2047;
         return;
       case 6:  // seen already, or not yet
-        return Data(id, direction, static_cast<int8_t>(input_.Byte()) * 8);
+        return Data(id, direction, int64_t{static_cast<int8_t>(input_.Byte())} * 8);
       default:
         return Data(id, direction, 0);
     }

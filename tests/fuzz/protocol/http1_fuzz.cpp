@@ -9,20 +9,20 @@
 //   u U payload not seen f F end of one direction     w waits as long as the next byte says c
 //   closed     x process exit
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "protocol/http1/protocol.h"
 #include "protocol/registry.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/protocol.h"
 #include "support/conversation.h"
 #include "support/fuzz_input.h"
 
@@ -94,13 +94,20 @@ void CheckContract(const sonde::testing::CollectingSink& sink) {
   Require(ended.size() == started.size());
 }
 
+// At most one record.
+using Held = std::vector<OwnedData>;
+
+void PlayHeld(Conversation& talk, Held& held) {
+  for (const OwnedData& record : std::exchange(held, {})) talk.Play(record);
+}
+
 void PlayFaulty(uint8_t options, const std::vector<Record>& records) {
   Conversation talk(sonde::protocol::RegisteredProtocols(), OptionsOf(options));
-  std::optional<OwnedData> held[2];
+  std::array<Held, 2> held;
   size_t bytes = 0;
   for (const Record& record : records) {
     const Direction direction = DirectionOf(record.what);
-    auto& late = held[static_cast<size_t>(direction)];
+    Held& late = held[static_cast<size_t>(direction)];
     bytes += record.bytes.size();
     switch (record.what) {
       case '<':
@@ -122,8 +129,8 @@ void PlayFaulty(uint8_t options, const std::vector<Record>& records) {
       }
       case 'h':
       case 'H':
-        if (late) talk.Play(*std::exchange(late, std::nullopt));
-        late = talk.Make(direction, record.bytes);
+        PlayHeld(talk, late);
+        late.push_back(talk.Make(direction, record.bytes));
         continue;
       case 'd':
       case 'D': {
@@ -154,7 +161,7 @@ void PlayFaulty(uint8_t options, const std::vector<Record>& records) {
       default:
         break;
     }
-    if (late) talk.Play(*std::exchange(late, std::nullopt));
+    PlayHeld(talk, late);
     Require(talk.table().buffered_bytes() <= (256U << 10));
   }
   talk.Wait(4'000'000'000).Stop();

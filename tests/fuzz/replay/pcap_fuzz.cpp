@@ -14,6 +14,7 @@
 #include "replay/packet.h"
 #include "replay/pcap_reader.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "support/conversation.h"
 #include "support/fuzz_input.h"

@@ -9,7 +9,7 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
 #include "protocol/registry.h"
@@ -241,9 +241,9 @@ TEST(Fault, RandomBytes) {
     Conversation talk(RegisteredProtocols(), {.wire = round % 2 == 0});
     for (int i = 0; i < 40; ++i) {
       std::string bytes(random() % 600, '\0');
-      std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<char>(random()); });
+      std::ranges::generate(bytes, [&] { return static_cast<char>(random()); });
       // Something to hold on to, now and then.
-      if (i == 10 && round % 4 == 0) bytes = "GET / HTTP/1.1\r\n" + bytes;
+      if (i == 10 && round % 4 == 0) bytes.insert(0, "GET / HTTP/1.1\r\n");
       if (!bytes.empty()) talk.Move(random() % 2 == 0 ? kIn : kOut, bytes);
     }
     EXPECT_LE(talk.table().buffered_bytes(), size_t{256} << 10);
@@ -260,7 +260,7 @@ TEST(Fault, RandomBytesBehindARequest) {
     talk.Receive(first.request).Send(first.response);
     for (int i = 0; i < 10; ++i) {
       std::string bytes(1 + random() % 300, '\0');
-      std::generate(bytes.begin(), bytes.end(), [&] { return static_cast<char>(random()); });
+      std::ranges::generate(bytes, [&] { return static_cast<char>(random()); });
       talk.Move(random() % 2 == 0 ? kIn : kOut, bytes);
     }
     const Message last = MessageOf(round + 1);

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "protocol/registry.h"
 #include "sonde/pipeline/event.h"
