@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "sonde/base/metrics.h"
@@ -20,7 +19,7 @@ namespace {
 // [a-zA-Z_][a-zA-Z0-9_]*, and for metric names also colons.
 bool ValidName(std::string_view name, bool colons) {
   if (name.empty() || (name[0] >= '0' && name[0] <= '9')) return false;
-  return std::all_of(name.begin(), name.end(), [colons](char c) {
+  return std::ranges::all_of(name, [colons](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
            (colons && c == ':');
   });

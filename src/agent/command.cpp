@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/command.h"
 
+#include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <sys/types.h>

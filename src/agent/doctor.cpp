@@ -2,6 +2,7 @@
 #include "agent/doctor.h"
 
 #include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 

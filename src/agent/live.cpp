@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/live.h"
 
+#include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <spdlog/spdlog.h>
@@ -23,11 +24,11 @@
 #include "kernel/kernel.h"
 #include "kernel/recording_writer.h"
 #include "resource/resource_json.h"
-#include "sonde/base/clock.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/span.h"
 
 namespace sonde::agent {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/replay.h"
 
+#include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <spdlog/spdlog.h>
 
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <ios>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +24,7 @@
 #include "sonde/base/clock.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
+#include "sonde/pipeline/event.h"
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/protocol.h"
 

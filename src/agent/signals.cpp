@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/signals.h"
 
+#include <absl/status/status.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 

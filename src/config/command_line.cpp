@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From argv to an Invocation.
+#include <absl/status/status.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstddef>
@@ -15,10 +17,8 @@
 #include "config/invocation.h"
 #include "config/load.h"
 #include "config/not_here.h"
-#include "config/origin.h"
 #include "config/suggest.h"
 #include "sonde/base/result.h"
-#include "sonde/config/config.h"
 
 namespace sonde::config {
 namespace {
@@ -196,7 +196,7 @@ Result<Invocation> Understand(const CommandSpec& command, const Words& words, Wo
 Result<Invocation> ParseCommandLine(int argc, const char* const* argv,
                                     const Environment& environment) {
   Words words(argv + std::min(argc, 1), argv + argc);
-  const auto dashes = std::find(words.begin(), words.end(), "--");
+  const auto dashes = std::ranges::find(words, "--");
   const bool has_child = dashes != words.end();
   Words child(has_child ? dashes + 1 : words.end(), words.end());
   words.erase(dashes, words.end());

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/commands.h"
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>

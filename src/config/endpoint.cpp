@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/endpoint.h"
 
+#include <absl/status/status.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -30,8 +32,7 @@ struct Url {
 
 std::optional<Url> Split(std::string_view text) {
   Url url;
-  const bool clean =
-      std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  const bool clean = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
   if (!clean) return std::nullopt;
   const size_t scheme = text.find("://");
   if (scheme != std::string_view::npos) {

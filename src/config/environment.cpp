@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/environment.h"
 
-#include <string>
+#include <cstddef>
 #include <string_view>
 
 namespace sonde::config {

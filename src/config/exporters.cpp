@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/exporters.h"
 
+#include <absl/status/status.h>
+
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "config/draft.h"
 #include "config/endpoint.h"
 #include "config/origin.h"
+#include "sonde/base/result.h"
 #include "sonde/config/config.h"
 
 namespace sonde::config {
@@ -71,16 +73,15 @@ void ChooseExporters(const std::vector<std::string>& specs, const Origin& origin
     exporter->origin = origin;
     if (spec.starts_with("file=")) exporter->origins["output_stream"] = origin;
     if (spec.starts_with("zipkin=")) exporter->origins["endpoint"] = origin;
-    const bool twice = std::any_of(chosen.begin(), chosen.end(), [&](const ExporterDraft& other) {
-      return Same(other, *exporter);
-    });
+    const bool twice = std::ranges::any_of(
+        chosen, [&](const ExporterDraft& other) { return Same(other, *exporter); });
     if (twice) {
       findings.Add(origin, "exporter", "\"" + spec + "\" is given twice");
       continue;
     }
     chosen.push_back(*std::move(exporter));
   }
-  const bool none = std::any_of(chosen.begin(), chosen.end(), [](const ExporterDraft& exporter) {
+  const bool none = std::ranges::any_of(chosen, [](const ExporterDraft& exporter) {
     return exporter.options.kind == ExporterKind::kNone;
   });
   if (none && chosen.size() > 1) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last steps from draft to Config: what needs more than one key.
 #include <algorithm>
-#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -141,7 +140,7 @@ void CheckTogether(const Draft& draft, Findings& findings) {
   }
   for (const std::string& family : draft.config.capture.probes) {
     const auto& never = draft.config.capture.no_probes;
-    if (std::find(never.begin(), never.end(), family) != never.end()) {
+    if (std::ranges::find(never, family) != never.end()) {
       findings.AddError("probe family " + family + " is both demanded and forbidden");
     }
   }

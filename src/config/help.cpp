@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "config/commands.h"
+#include "config/invocation.h"
 
 namespace sonde::config {
 namespace {

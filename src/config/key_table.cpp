@@ -2,10 +2,8 @@
 #include "config/key_table.h"
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 

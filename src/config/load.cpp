@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/load.h"
 
+#include <absl/status/status.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "config/commands.h"
 #include "config/draft.h"
 #include "config/environment.h"
 #include "config/exporters.h"
@@ -17,7 +18,6 @@
 #include "config/not_here.h"
 #include "config/origin.h"
 #include "config/section.h"
-#include "config/suggest.h"
 #include "config/text.h"
 #include "config/yaml_node.h"
 #include "config/yaml_reader.h"

@@ -42,9 +42,8 @@ constexpr std::array<std::string_view, 6> kPlannedPropagators{"b3",   "b3multi",
 }  // namespace
 
 std::string_view WhyFlagIsNotHere(std::string_view flag) {
-  return std::find(kPlannedFlags.begin(), kPlannedFlags.end(), flag) == kPlannedFlags.end()
-             ? std::string_view{}
-             : kLater;
+  return std::ranges::find(kPlannedFlags, flag) == kPlannedFlags.end() ? std::string_view{}
+                                                                       : kLater;
 }
 
 std::string_view WhyKeyIsNotHere(std::string_view path) {
@@ -61,8 +60,7 @@ std::string_view WhyKeyIsNotHere(std::string_view path) {
 }
 
 bool IsPlannedPropagator(std::string_view name) {
-  return std::find(kPlannedPropagators.begin(), kPlannedPropagators.end(), name) !=
-         kPlannedPropagators.end();
+  return std::ranges::find(kPlannedPropagators, name) != kPlannedPropagators.end();
 }
 
 }  // namespace sonde::config

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/origin.h"
 
+#include <absl/status/status.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string>

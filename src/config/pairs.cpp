@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/pairs.h"
 
+#include <absl/status/status.h>
+
 #include <charconv>
 #include <cstddef>
 #include <memory>
@@ -11,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/draft.h"
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/origin.h"

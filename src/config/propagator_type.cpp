@@ -46,7 +46,7 @@ void AddNames(const YamlNode& list, const Reading& in, std::vector<std::string>&
     const std::string name = NameOf(item);
     if (name == "none") continue;
     if (name == "tracecontext" || name == "baggage") {
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     } else if (IsPlannedPropagator(name)) {
       in.Reject("propagator " + name + " is not available in this version");
     } else {
@@ -67,7 +67,7 @@ class PropagatorListType final : public ValueType {
     // composite_list of the same file may have come first; its names follow ours.
     if (in.origins[in.key].layer != in.origin.layer) present.clear();
     for (const std::string& name : present) {
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     }
     present = std::move(names);
     in.Accept();

@@ -6,6 +6,7 @@
 
 #include "config/commands.h"
 #include "config/draft.h"
+#include "config/invocation.h"
 #include "config/key.h"
 #include "config/key_table.h"
 #include "config/yaml_node.h"

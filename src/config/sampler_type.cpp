@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <absl/status/status.h>
+
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -5,14 +5,15 @@
 #include <re2/stringpiece.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "config/draft.h"
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/origin.h"
@@ -135,7 +136,7 @@ class SelectAllType final : public ScalarType {
   }
   YamlNode Get(Draft& draft) const override {
     const auto& list = draft.config.discovery.include;
-    return YamlNode::Scalar(std::any_of(list.begin(), list.end(), IsAll) ? "true" : "false");
+    return YamlNode::Scalar(std::ranges::any_of(list, IsAll) ? "true" : "false");
   }
 
  private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/substitute.h"
 
+#include <absl/status/status.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>

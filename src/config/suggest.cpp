@@ -49,7 +49,7 @@ std::string Join(const std::vector<std::string>& names) {
   std::vector<std::string> seen;
   std::string text;
   for (const std::string& name : names) {
-    if (std::find(seen.begin(), seen.end(), name) != seen.end()) continue;
+    if (std::ranges::find(seen, name) != seen.end()) continue;
     seen.push_back(name);
     if (!text.empty()) text += ", ";
     text += name;

@@ -2,11 +2,14 @@
 #include "config/text_rules.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "config/draft.h"
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/text.h"
@@ -35,7 +38,7 @@ bool ValidListen(std::string_view text) {
 }
 
 bool ValidFamily(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
     return IsAlphanumeric(c) || c == '_' || c == '-';
   });
 }
@@ -43,7 +46,7 @@ bool ValidFamily(std::string_view text) {
 // RFC 9110 token.
 bool ValidHeader(std::string_view text) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
     return IsAlphanumeric(c) || kMarks.find(c) != std::string_view::npos;
   });
 }

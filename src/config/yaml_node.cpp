@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/yaml_node.h"
 
+#include <cstddef>
 #include <string>
 #include <utility>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/resource_groups.h"
 
+#include <cstddef>
 #include <span>
 
 #include "sonde/pipeline/span.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/decode.h"
 
+#include <string.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -67,7 +69,7 @@ Endpoint MakeEndpoint(const sonde_open_record& record, uint16_t port, const __u8
   Endpoint endpoint;
   endpoint.family = record.family;
   endpoint.port = port;
-  std::copy(std::begin(address), std::end(address), endpoint.address.begin());
+  std::ranges::copy(address, endpoint.address.begin());
   return endpoint;
 }
 

@@ -6,7 +6,6 @@
 #include <absl/strings/str_replace.h>
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>

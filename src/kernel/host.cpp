@@ -3,7 +3,6 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/strip.h>
 #include <bpf/btf.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -20,7 +20,6 @@
 #include "kernel/kernel_metrics.h"
 #include "kernel/recording_writer.h"
 #include "kernel/ring.h"
-#include "kernel/shared_maps.h"
 #include "sonde/abi/control.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/metrics.h"

@@ -12,7 +12,6 @@
 #include <fstream>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "kernel/family_choice.h"
@@ -97,6 +96,7 @@ void ExportKernelMetrics(const std::shared_ptr<SharedMaps>& maps,
       "sonde_events_dropped_total", "Events and bytes that were given up, by reason.",
       MetricType::kCounter, [maps, programs] {
         std::vector<MetricSample> samples;
+        samples.reserve(kReasons.size() + 1);
         for (uint32_t i = 0; i < kReasons.size(); ++i) {
           samples.push_back({{{"reason", kReasons[i]}}, SumOverCpus(maps->fd("sonde_drops"), i)});
         }

@@ -5,7 +5,7 @@
 #include <string_view>
 
 // clang-format off: the skeletons name the types of control.h
-#include "sonde/abi/control.h"
+#include "sonde/abi/control.h"  // IWYU pragma: keep
 #include "process.skel.h"
 #include "sock_length.skel.h"
 #include "sys_exit.skel.h"

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <string>
 #include <string_view>
+#include <utility>
 
 #include "kernel/file_descriptor.h"
 #include "sonde/base/result.h"

@@ -34,7 +34,7 @@ FlowTable::Key FlowTable::KeyOf(const Segment& segment) {
   Key key{};
   auto out = key.begin();
   for (const Endpoint* end : {&first, &second}) {
-    out = std::copy(end->address.begin(), end->address.end(), out);
+    out = std::ranges::copy(end->address, out).out;
     *out++ = static_cast<uint8_t>(end->port >> 8);
     *out++ = static_cast<uint8_t>(end->port & 255);
   }

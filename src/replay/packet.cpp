@@ -72,7 +72,7 @@ void SetAddress(Endpoint& endpoint, uint8_t family, std::string_view bytes) {
 
 FrameKind ParseIpv4(std::string_view ip, Segment& segment, IpPayload& payload) {
   if (ip.size() < 20) return FrameKind::kCut;
-  const size_t header = (U8(ip, 0) & 15U) * 4U;
+  const size_t header = size_t{U8(ip, 0) & 15U} * 4;
   if (U8(ip, 9) != kProtocolTcp) return FrameKind::kOther;
   if ((U16(ip, 6) & 0x3fff) != 0) return FrameKind::kFragment;  // offset, or more to come
   uint32_t total = U16(ip, 2);
@@ -102,7 +102,7 @@ FrameKind ParseIpv6(std::string_view ip, Segment& segment, IpPayload& payload) {
     if (next == 44) return FrameKind::kFragment;
     if (next != 0 && next != 43 && next != 60) return FrameKind::kOther;
     if (rest.size() < 8) return FrameKind::kCut;
-    const size_t size = (U8(rest, 1) + 1U) * 8U;
+    const size_t size = size_t{U8(rest, 1) + 1U} * 8;
     if (rest.size() < size || length < size) return FrameKind::kCut;
     next = U8(rest, 0);
     rest.remove_prefix(size);
@@ -113,7 +113,7 @@ FrameKind ParseIpv6(std::string_view ip, Segment& segment, IpPayload& payload) {
 
 FrameKind ParseTcp(const IpPayload& tcp, Segment& segment) {
   if (tcp.captured.size() < 20) return FrameKind::kCut;
-  const size_t header = (U8(tcp.captured, 12) >> 4) * 4U;
+  const size_t header = size_t{U8(tcp.captured, 12)} / 16 * 4;
   if (header < 20 || tcp.captured.size() < header || tcp.length < header) return FrameKind::kCut;
   segment.source.port = U16(tcp.captured, 0);
   segment.destination.port = U16(tcp.captured, 2);

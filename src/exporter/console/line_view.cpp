@@ -8,7 +8,6 @@
 #include <string_view>
 #include <type_traits>
 #include <variant>
-#include <vector>
 
 #include "exporter/byte_buffer.h"
 #include "exporter/console/row.h"

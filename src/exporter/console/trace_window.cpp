@@ -55,13 +55,12 @@ std::vector<std::vector<Span>> TraceWindow::Take(TimePoint now, bool all) {
     }
   }
   const auto start = [](const Trace& trace) {
-    return std::min_element(
-               trace.spans.begin(), trace.spans.end(),
+    return std::ranges::min_element(
+               trace.spans,
                [](const Span& a, const Span& b) { return a.start_wall_ns < b.start_wall_ns; })
         ->start_wall_ns;
   };
-  std::sort(ready.begin(), ready.end(),
-            [&](const Trace& a, const Trace& b) { return start(a) < start(b); });
+  std::ranges::sort(ready, [&](const Trace& a, const Trace& b) { return start(a) < start(b); });
   std::vector<std::vector<Span>> taken;
   taken.reserve(ready.size());
   for (Trace& trace : ready) taken.push_back(std::move(trace.spans));

@@ -4,10 +4,12 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "exporter/console/row.h"
@@ -81,7 +83,7 @@ class Tree {
       begin_ns_ = std::min(begin_ns_, spans_[i].start_wall_ns);
       end_ns_ = std::max(end_ns_, spans_[i].start_wall_ns + DurationOf(spans_[i]));
     }
-    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    std::ranges::sort(order, [&](size_t a, size_t b) {
       return spans_[a].start_wall_ns < spans_[b].start_wall_ns;
     });
     return order;
@@ -143,8 +145,8 @@ class Tree {
     const double scale = static_cast<double>(cells) /
                          static_cast<double>(std::max<uint64_t>(1, end_ns_ - begin_ns_));
     const auto at = [&](uint64_t wall_ns) {
-      return std::min(cells,
-                      static_cast<size_t>(static_cast<double>(wall_ns - begin_ns_) * scale + 0.5));
+      return std::min(cells, static_cast<size_t>(
+                                 std::lround(static_cast<double>(wall_ns - begin_ns_) * scale)));
     };
     const size_t from = std::min(at(span.start_wall_ns), cells - 1);
     const size_t to = std::max(from + 1, at(span.start_wall_ns + DurationOf(span)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/file/file_exporter.h"
 
+#include <absl/status/status.h>
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -8,9 +8,12 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cctype>
 #include <chrono>
+#include <cstddef>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <memory>
 #include <span>
@@ -82,8 +85,8 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const OtlpOption
 // gRPC demands lower case and aborts the process on metadata that it finds illegal.
 Status NormaliseHeaders(OtlpOptions& options) {
   for (auto& [name, value] : options.headers) {
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::ranges::transform(name, name.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const auto slice = [](const std::string& text) {
       return grpc_slice_from_static_buffer(text.data(), text.size());
     };

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "exporter/http_client.h"

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/otlp/protobuf_encoder.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <variant>
-#include <vector>
 
 #include "exporter/otlp/proto_writer.h"
 #include "exporter/otlp/span_flags.h"

@@ -2,6 +2,7 @@
 #include "exporter/zipkin/zipkin_encoder.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
