@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -114,7 +115,8 @@ class Tshark : public ::testing::TestWithParam<const char*> {};
 TEST_P(Tshark, NamesTheSameMessages) {
   if (std::system("command -v tshark >/dev/null 2>&1") != 0)
     GTEST_SKIP() << "tshark is not installed";
-  const std::string path = std::string(SONDE_FIXTURES) + "/../pipeline/captures/" + GetParam();
+  const std::filesystem::path tests = std::filesystem::path(SONDE_FIXTURES).parent_path();
+  const std::string path = tests / "pipeline" / "captures" / GetParam();
   const Counts ours = OfSonde(path);
   EXPECT_GT(ours.size(), 3U);
   EXPECT_EQ(ours, OfTshark(path));
