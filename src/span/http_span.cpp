@@ -119,7 +119,8 @@ void HttpSpan::DescribeServer(const Exchange& exchange, const HttpExchange& http
   const Origin origin = ParseOrigin(headers.forwarding);
   std::string_view scheme = origin.scheme;
   if (scheme.empty()) scheme = target.scheme.empty() ? kSchemeOfSource : target.scheme;
-  writer.Text("url.path", target.path);
+  // Not known: an HTTP/2 header that was sent before sonde came.
+  if (!target.path.empty()) writer.Text("url.path", target.path);
   writer.Text("url.scheme", scheme);
   if (target.has_query) {
     std::string query;
@@ -170,7 +171,7 @@ void HttpSpan::DescribeClient(const Exchange& exchange, const HttpExchange& http
     url.append("?");
     redactor_.AppendQuery(target.query, url);
   }
-  writer.Text("url.full", url);
+  if (!http.request.target.empty()) writer.Text("url.full", url);
   AddServerAddress(authority, scheme, peer, writer);
 }
 

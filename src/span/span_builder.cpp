@@ -21,6 +21,7 @@
 #include "span/address_text.h"
 #include "span/attribute_writer.h"
 #include "span/http_status.h"
+#include "span/rpc_span.h"
 
 namespace sonde::span {
 namespace {
@@ -94,6 +95,12 @@ void AddOwn(const Exchange& exchange, AttributeWriter& writer) {
   }
 }
 
+void SetError(std::string_view type, AttributeWriter& writer, Span& span) {
+  if (type.empty()) return;
+  writer.Text("error.type", type);
+  span.status = SpanStatus::kError;
+}
+
 void SetTimes(const Exchange& exchange, const WallClock& clock, Span& span) {
   const MessageSpan& request = exchange.request;
   const MessageSpan& response = exchange.response;
@@ -128,12 +135,11 @@ Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
   span.attributes.reserve(std::min(kUsualAttributes, limits_.count));
   AttributeWriter writer(span.attributes, limits_);
   if (const auto* http = std::get_if<HttpExchange>(&exchange.detail)) {
-    const std::string error = HttpErrorType(exchange, *http);
-    if (!error.empty()) {
-      writer.Text("error.type", error);
-      span.status = SpanStatus::kError;
-    }
+    SetError(HttpErrorType(exchange, *http), writer, span);
     http_.Describe(exchange, *http, service, writer, span);
+  } else if (const auto* rpc = std::get_if<RpcExchange>(&exchange.detail)) {
+    SetError(RpcErrorType(exchange, *rpc), writer, span);
+    DescribeRpc(exchange, *rpc, writer, span);
   } else {
     span.name = exchange.protocol;
   }

@@ -187,7 +187,7 @@ void TraceStage::BoundByOtherEnd(const Exchange& exchange, const Request& reques
 void TraceStage::PassThrough(const Exchange& exchange, Span span) {
   Request request;
   request.span_id = ids_.NewSpanId();
-  const auto* http = std::get_if<HttpExchange>(&exchange.detail);
+  const HttpExchange* http = exchange.http();
   if (exchange.request.seen && http != nullptr) ReadHeader(&http->request, request);
   resolved_.clear();
   Decide(request, ids_, resolved_);

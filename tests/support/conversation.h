@@ -223,9 +223,14 @@ class Conversation {
     return text;
   }
   static std::string Describe(const Exchange& exchange) {
-    const auto* http = std::get_if<HttpExchange>(&exchange.detail);
+    const HttpExchange* http = exchange.http();
     if (http == nullptr) return exchange.protocol;
     std::string text = http->request.method + " " + http->request.target;
+    if (const auto* rpc = std::get_if<RpcExchange>(&exchange.detail)) {
+      text = "grpc " + rpc->method;
+      if (rpc->has_status) text += " status:" + std::to_string(rpc->status);
+      if (!rpc->message.empty()) text += " " + rpc->message;
+    }
     text += exchange.response.seen ? " " + std::to_string(http->response.status) : " -";
     if (http->request.has_body_bytes && http->request.body_bytes > 0) {
       text += " in:" + std::to_string(http->request.body_bytes);
@@ -233,6 +238,7 @@ class Conversation {
     if (http->response.has_body_bytes && http->response.body_bytes > 0) {
       text += " out:" + std::to_string(http->response.body_bytes);
     }
+    if (http->reset) text += " reset:" + std::to_string(static_cast<int32_t>(http->reset_code));
     constexpr const char* kWhy[] = {"", " closed", " shutdown", " timeout"};
     text += kWhy[static_cast<size_t>(exchange.unfinished)];
     if (exchange.truncated != 0) text += " truncated:" + std::to_string(exchange.truncated);

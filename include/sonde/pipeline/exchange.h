@@ -62,14 +62,28 @@ struct HttpResponse {
   uint32_t status = 0;
   std::string version;
   std::vector<HttpHeader> headers;
+  std::vector<HttpHeader> trailers;  // HTTP/2
   bool has_body_bytes = false;
   uint64_t body_bytes = 0;
 };
 
 struct HttpExchange {
   HttpRequest request;
-  HttpResponse response;  // final one; interim 1xx answers are not kept. Meaningful if
-                          // Exchange::response.seen
+  HttpResponse response;    // final one; interim 1xx answers are not kept. Meaningful if
+                            // Exchange::response.seen
+  bool reset = false;       // HTTP/2: the stream was cancelled, by either side
+  uint32_t reset_code = 0;  // error code of RFC 9113 7; kResetUnknown: not captured
+};
+constexpr uint32_t kResetUnknown = UINT32_MAX;
+
+// A remote procedure call, and the HTTP exchange that carries it (gRPC).
+struct RpcExchange {
+  HttpExchange http;
+  std::string method;  // "package.Service/Method"; empty if not known
+  bool has_status = false;
+  uint32_t status = 0;      // code of gRPC
+  std::string message;      // of the status, decoded
+  uint64_t timeout_ns = 0;  // deadline the client asked for; 0 = none
 };
 
 // Why an exchange ended without its proper end; exported as sonde.unfinished.
@@ -96,7 +110,13 @@ struct Exchange {
   MessageSpan response;
   Unfinished unfinished = Unfinished::kNo;
   uint32_t truncated = kTruncatedNothing;  // bits of Truncated
-  std::variant<std::monostate, HttpExchange> detail;
+  std::variant<std::monostate, HttpExchange, RpcExchange> detail;
+
+  // The HTTP messages of the exchange, null if there are none.
+  const HttpExchange* http() const {
+    if (const auto* rpc = std::get_if<RpcExchange>(&detail)) return &rpc->http;
+    return std::get_if<HttpExchange>(&detail);
+  }
 
   // The process the exchange belongs to: who read (server) or wrote (client) the request, else the
   // response.

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocol/grpc/call.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "protocol/common/text.h"
+#include "sonde/pipeline/exchange.h"
+
+namespace sonde::protocol::grpc {
+namespace {
+
+// Codes of gRPC that sonde itself has to name.
+constexpr uint32_t kCancelled = 1;
+constexpr uint32_t kUnknown = 2;
+constexpr uint32_t kPermissionDenied = 7;
+constexpr uint32_t kResourceExhausted = 8;
+constexpr uint32_t kUnimplemented = 12;
+constexpr uint32_t kInternal = 13;
+constexpr uint32_t kUnavailable = 14;
+constexpr uint32_t kUnauthenticated = 16;
+
+std::string_view Value(const std::vector<HttpHeader>& headers, std::string_view name) {
+  const auto found = std::ranges::find(headers, name, &HttpHeader::name);
+  return found == headers.end() ? std::string_view() : std::string_view(found->value);
+}
+
+bool IsCall(const HttpExchange& http) {
+  return IsGrpcContentType(Value(http.request.headers, "content-type")) ||
+         IsGrpcContentType(Value(http.response.headers, "content-type"));
+}
+
+// From the trailers, or from a response that is nothing but trailers.
+std::string_view FromEnd(const HttpResponse& response, std::string_view name) {
+  const std::string_view value = Value(response.trailers, name);
+  return value.empty() ? Value(response.headers, name) : value;
+}
+
+void SetStatus(const Exchange& exchange, RpcExchange& rpc) {
+  const HttpResponse& response = rpc.http.response;
+  if (const auto code = ParseNumber(FromEnd(response, "grpc-status"));
+      code && *code <= UINT32_MAX) {
+    rpc.has_status = true;
+    rpc.status = static_cast<uint32_t>(*code);
+    rpc.message = DecodeMessage(FromEnd(response, "grpc-message"));
+  } else if (rpc.http.reset) {
+    rpc.has_status = rpc.http.reset_code != kResetUnknown;
+    rpc.status = rpc.has_status ? StatusOfReset(rpc.http.reset_code) : 0;
+  } else if (exchange.response.seen && response.status != 0 && response.status != 200) {
+    rpc.has_status = true;
+    rpc.status = StatusOfHttp(response.status);
+  }
+}
+
+}  // namespace
+
+bool IsGrpcContentType(std::string_view value) {
+  constexpr std::string_view kType = "application/grpc";
+  if (value.size() < kType.size()) return false;
+  if (!EqualsIgnoringCase(value.substr(0, kType.size()), kType)) return false;
+  value.remove_prefix(kType.size());
+  return value.empty() || value.front() == '+' || value.front() == ';';
+}
+
+uint64_t ParseTimeout(std::string_view value) {
+  if (value.size() < 2 || value.size() > 9) return 0;
+  const auto number = ParseNumber(value.substr(0, value.size() - 1));
+  if (!number) return 0;
+  constexpr uint64_t kSecond = 1'000'000'000;
+  switch (value.back()) {
+    case 'H':
+      return *number * 3600 * kSecond;
+    case 'M':
+      return *number * 60 * kSecond;
+    case 'S':
+      return *number * kSecond;
+    case 'm':
+      return *number * 1'000'000;
+    case 'u':
+      return *number * 1'000;
+    case 'n':
+      return *number;
+    default:
+      return 0;
+  }
+}
+
+std::string DecodeMessage(std::string_view value) {
+  std::string text;
+  text.reserve(value.size());
+  for (size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '%' && i + 2 < value.size()) {
+      if (const auto byte = ParseNumber(value.substr(i + 1, 2), 16)) {
+        text.push_back(static_cast<char>(*byte));
+        i += 2;
+        continue;
+      }
+    }
+    text.push_back(value[i]);
+  }
+  return text;
+}
+
+uint32_t StatusOfReset(uint32_t code) {
+  switch (code) {
+    case 0x7:  // REFUSED_STREAM
+      return kUnavailable;
+    case 0x8:  // CANCEL
+      return kCancelled;
+    case 0xb:  // ENHANCE_YOUR_CALM
+      return kResourceExhausted;
+    case 0xc:  // INADEQUATE_SECURITY
+      return kPermissionDenied;
+    default:
+      return kInternal;
+  }
+}
+
+uint32_t StatusOfHttp(uint32_t status) {
+  switch (status) {
+    case 400:
+      return kInternal;
+    case 401:
+      return kUnauthenticated;
+    case 403:
+      return kPermissionDenied;
+    case 404:
+      return kUnimplemented;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return kUnavailable;
+    default:
+      return kUnknown;
+  }
+}
+
+void Refine(Exchange& exchange) {
+  auto* http = std::get_if<HttpExchange>(&exchange.detail);
+  if (http == nullptr || !IsCall(*http)) return;
+  RpcExchange rpc;
+  rpc.http = std::move(*http);
+  rpc.method = rpc.http.request.target;
+  if (rpc.method.starts_with('/')) rpc.method.erase(0, 1);
+  rpc.timeout_ns = ParseTimeout(Value(rpc.http.request.headers, "grpc-timeout"));
+  SetStatus(exchange, rpc);
+  exchange.protocol = "grpc";
+  exchange.detail = std::move(rpc);
+}
+
+}  // namespace sonde::protocol::grpc

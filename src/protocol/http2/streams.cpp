@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "protocol/http2/streams.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sonde/pipeline/exchange.h"
+
+namespace sonde::protocol::http2 {
+
+OpenStream* StreamTable::Find(uint32_t id) {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
+OpenStream* StreamTable::Add(uint32_t id) {
+  if (streams_.size() >= kMaxOpen) return nullptr;
+  auto& stream = streams_[id];
+  stream = std::make_unique<OpenStream>();
+  stream->exchange.detail.emplace<HttpExchange>();
+  return stream.get();
+}
+
+Exchange StreamTable::Remove(uint32_t id) {
+  const auto found = streams_.find(id);
+  Exchange exchange = std::move(found->second->exchange);
+  kept_bytes_ -= found->second->kept_bytes;
+  streams_.erase(found);
+  return exchange;
+}
+
+bool StreamTable::Charge(OpenStream& stream, size_t bytes) {
+  if (kept_bytes_ + bytes > kMaxKeptBytes) return false;
+  kept_bytes_ += bytes;
+  stream.kept_bytes += bytes;
+  return true;
+}
+
+std::vector<uint32_t> StreamTable::Ids() const {
+  std::vector<uint32_t> ids;
+  ids.reserve(streams_.size());
+  for (const auto& [id, stream] : streams_) ids.push_back(id);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+}  // namespace sonde::protocol::http2
