@@ -3,13 +3,12 @@
 
 #include <absl/status/status.h>
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "connection/connection.h"
+#include "connection/connection_list.h"
 #include "connection/environment.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"

@@ -2,7 +2,9 @@
 #include "connection/lane.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,9 +73,8 @@ bool Lane::RepairTwoWriters(Segment& segment) {
 }
 
 void Lane::Hold(const Segment& segment, uint64_t now_ns) {
-  const auto at = std::upper_bound(
-      held_.begin(), held_.end(), segment.offset,
-      [](uint64_t offset, const Held& held) { return offset < held.segment.offset; });
+  const auto at = std::ranges::upper_bound(held_, segment.offset, {},
+                                           [](const Held& held) { return held.segment.offset; });
   if (at != held_.begin() && std::prev(at)->segment.offset == segment.offset &&
       std::prev(at)->segment.length >= segment.length) {
     environment_.duplicates.Add();
@@ -114,8 +115,8 @@ bool Lane::TakeReady(Held& held) {
 bool Lane::GapIsDue(uint64_t now_ns, const GapPatience& patience) const {
   if (held_.empty()) return false;
   if (held_.back().segment.end() - stream_.end() > patience.later_bytes + Gap().length) return true;
-  return std::any_of(held_.begin(), held_.end(),
-                     [&](const Held& held) { return now_ns >= held.since_ns + patience.wait_ns; });
+  return std::ranges::any_of(
+      held_, [&](const Held& held) { return now_ns >= held.since_ns + patience.wait_ns; });
 }
 
 Segment Lane::Gap() const {

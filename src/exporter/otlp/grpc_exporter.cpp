@@ -117,9 +117,9 @@ Result<std::unique_ptr<SpanExporter>> OtlpGrpcExporter::Create(const OtlpOptions
   return absl::WrapUnique(new OtlpGrpcExporter(checked, channel));
 }
 
-OtlpGrpcExporter::OtlpGrpcExporter(const OtlpOptions& options,
+OtlpGrpcExporter::OtlpGrpcExporter(OtlpOptions options,
                                    const std::shared_ptr<grpc::Channel>& channel)
-    : options_(options), stub_(channel) {}
+    : options_(std::move(options)), stub_(channel) {}
 
 OtlpGrpcExporter::~OtlpGrpcExporter() {
   queue_.Shutdown();

@@ -37,7 +37,7 @@ class OtlpGrpcExporter final : public SpanExporter {
  private:
   using Stub = grpc::TemplatedGenericStub<grpc::ByteBuffer, ExportTraceServiceResponse>;
 
-  OtlpGrpcExporter(const OtlpOptions& options, const std::shared_ptr<grpc::Channel>& channel);
+  OtlpGrpcExporter(OtlpOptions options, const std::shared_ptr<grpc::Channel>& channel);
   void Prepare(grpc::ClientContext& context, std::chrono::steady_clock::time_point deadline) const;
   void WaitForAnswer(grpc::ClientContext& context);
 
