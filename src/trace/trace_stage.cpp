@@ -147,6 +147,11 @@ void TraceStage::OnResponseStart(ExchangeId id, const MessageSpan& response) {
 void TraceStage::OnExchange(Exchange exchange) {
   Span span = factory_.Build(exchange);
   now_ns_ = std::max(now_ns_, span.end_mono_ns);
+  // It waited until now for an end that did not come.
+  if (exchange.unfinished != Unfinished::kNo) {
+    span.end_wall_ns += now_ns_ - span.end_mono_ns;
+    span.end_mono_ns = now_ns_;
+  }
   Request* request = table_.Find(exchange.id);
   if (request == nullptr) {
     PassThrough(exchange, std::move(span));

@@ -258,6 +258,14 @@ TEST(TraceStageTest, ACallThatWasBrokenOffDoesNotEndItsServer) {
   EXPECT_GT(w.Of(server).end_wall_ns, w.Of(call).end_wall_ns);
 }
 
+TEST(TraceStageTest, WhatIsBrokenOffEndsWhenItIsGivenUp) {
+  World w;
+  const auto server = w.Read(w.Connect(), World::Thread(20, 20));
+  w.Tick(1'000'000);
+  w.End(server, Unfinished::kConnectionClosed);
+  EXPECT_GE(w.Of(server).end_wall_ns - w.Of(server).start_wall_ns, 1'000'000U);
+}
+
 TEST(TraceStageTest, UnixSocketsJoinByTheClientsId) {
   World w;
   Link link = w.Connect();

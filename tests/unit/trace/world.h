@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -81,7 +82,7 @@ class World : public SpanFactory, public SpanSink {
   void End(ExchangeId id, Unfinished unfinished = Unfinished::kNo) {
     Exchange exchange = std::move(open_.at(id));
     open_.erase(id);
-    exchange.response.last_mono_ns = ++now;
+    if (unfinished == Unfinished::kNo) exchange.response.last_mono_ns = ++now;
     exchange.unfinished = unfinished;
     stage->OnExchange(std::move(exchange));
   }
@@ -120,7 +121,7 @@ class World : public SpanFactory, public SpanSink {
     span.kind = exchange.role == Role::kServer ? SpanKind::kServer : SpanKind::kClient;
     span.name = std::to_string(exchange.id);
     span.start_wall_ns = exchange.request.first_mono_ns;
-    span.end_mono_ns = exchange.response.last_mono_ns;
+    span.end_mono_ns = std::max(exchange.request.last_mono_ns, exchange.response.last_mono_ns);
     span.end_wall_ns = span.end_mono_ns;
     span.protocol = exchange.protocol;
     return span;
