@@ -5,9 +5,9 @@
  * asks for the process only at listen(2).
  */
 #include "core/sonde.bpf.h"
-#include "maps/ring.bpf.h"
 #include "maps/sockets.bpf.h"
 #include "maps/traced.bpf.h"
+#include "process/record.bpf.h"
 #include "socket/emit.bpf.h"
 
 static __always_inline int sonde_listens(struct sock *sk)
@@ -17,22 +17,11 @@ static __always_inline int sonde_listens(struct sock *sk)
 
 	if (!sonde_settings.watch_listen)
 		return 0;
-	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
+	record = sonde_process_begin(SONDE_RECORD_LISTEN, task, sonde_is_traced(task->tgid));
 	if (!record)
-		return sonde_drop(SONDE_DROP_RING_FULL);
-	__builtin_memset(record, 0, sizeof(*record));
-	record->header.type = SONDE_RECORD_LISTEN;
-	record->header.size = sizeof(*record);
-	record->header.mono_ns = bpf_ktime_get_ns();
-	record->tgid = task->tgid;
-	record->parent_tgid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
-	record->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
-	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+		return 0;
 	record->listen_port = sk->__sk_common.skc_num; /* 0: the kernel chooses it after this */
-	record->traced = sonde_is_traced(task->tgid);
-	BPF_CORE_READ_STR_INTO(&record->comm, task, comm);
-	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
-	return 0;
+	return sonde_process_end(record);
 }
 
 static __always_inline struct sonde_socket *sonde_known_socket(struct sock *sk)
