@@ -115,8 +115,8 @@ Status Live::SelectProcesses() {
 
 Status Live::Trace(uint32_t tgid) { return kernel_->Trace(tgid); }
 void Live::Untrace(uint32_t tgid) { kernel_->Untrace(tgid); }
-void Live::OnVerdict(ConnectionId connection, bool recognised) {
-  kernel_->SetVerdict(connection, recognised);
+void Live::OnVerdict(ConnectionId connection, Verdict verdict) {
+  kernel_->SetVerdict(connection, verdict);
 }
 
 Result<int> Live::Loop(Signals& signals) {

@@ -52,7 +52,7 @@ class Live final : public TraceControl, public VerdictSink {
 
   Status Trace(uint32_t tgid) override;
   void Untrace(uint32_t tgid) override;
-  void OnVerdict(ConnectionId connection, bool recognised) override;
+  void OnVerdict(ConnectionId connection, Verdict verdict) override;
 
   const Config& config_;
   Command* command_;

@@ -34,7 +34,7 @@ namespace {
 // Nobody to tell: what was captured is all there is.
 class NoVerdicts final : public VerdictSink {
  public:
-  void OnVerdict(ConnectionId /*connection*/, bool /*recognised*/) override {}
+  void OnVerdict(ConnectionId /*connection*/, Verdict /*verdict*/) override {}
 };
 
 Result<bool> IsRecording(const std::string& path) {

@@ -344,7 +344,7 @@ bool Connection::Recognise(Direction direction) {
       if (detection == Detection::kYes) {
         SetState(State::kParsing, static_cast<uint8_t>(i));
         active_->parser = environment_.protocols[i].create(*this, 0);
-        environment_.verdicts.OnVerdict(info_.id, true);
+        environment_.verdicts.OnVerdict(info_.id, environment_.protocols[i].verdict);
         return true;
       }
       if (detection == Detection::kNeedMore) best = detection;
@@ -370,7 +370,7 @@ void Connection::NotRecognised(Direction direction) {
 void Connection::Ignore() {
   if (active_->parser) active_->parser->Close(Unfinished::kConnectionClosed);
   SetState(State::kIgnored, protocol_);
-  environment_.verdicts.OnVerdict(info_.id, false);
+  environment_.verdicts.OnVerdict(info_.id, Verdict::kRefused);
 }
 
 }  // namespace sonde::connection

@@ -92,9 +92,10 @@ bool Kernel::IsTraced(uint32_t tgid) const {
   return bpf_map_lookup_elem(maps_->fd("sonde_traced"), &tgid, &rule) == 0;
 }
 
-void Kernel::SetVerdict(ConnectionId connection, bool recognised) {
-  const uint32_t verdict = recognised ? SONDE_VERDICT_HTTP1 : SONDE_VERDICT_REFUSED;
-  bpf_map_update_elem(maps_->fd("sonde_verdicts"), &connection, &verdict, BPF_ANY);
+void Kernel::SetVerdict(ConnectionId connection, Verdict verdict) {
+  constexpr uint32_t kValues[] = {SONDE_VERDICT_REFUSED, SONDE_VERDICT_HTTP1, SONDE_VERDICT_HTTP2};
+  const uint32_t value = kValues[static_cast<size_t>(verdict)];
+  bpf_map_update_elem(maps_->fd("sonde_verdicts"), &connection, &value, BPF_ANY);
 }
 
 Result<size_t> Kernel::Poll(EventHandler& handler, Milliseconds timeout) {

@@ -22,6 +22,7 @@
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/pipeline/protocol.h"
 
 namespace sonde::kernel {
 
@@ -47,7 +48,7 @@ class Kernel {
   // What userspace found out about a connection; obeyed at the next I/O that the kernel side is
   // unsure about. `recognised`: capture it although it did not look like HTTP/1. Else: nothing more
   // from it, for good.
-  void SetVerdict(ConnectionId connection, bool recognised);
+  void SetVerdict(ConnectionId connection, Verdict verdict);
 
   // Waits up to `timeout` or for a process record, then hands every record that is there to
   // `handler`, and ticks it. The number of records.

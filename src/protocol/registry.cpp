@@ -16,7 +16,8 @@ ProtocolList RegisteredProtocols() {
       {.name = "http2",
        .detect = http2::Detect,
        .create = [](ParserHost& host,
-                    uint64_t /*rest*/) { return http2::CreateParser(host, grpc::Refine); }},
+                    uint64_t /*rest*/) { return http2::CreateParser(host, grpc::Refine); },
+       .verdict = Verdict::kFrames},
       {.name = "http1", .detect = http1::Detect, .create = http1::CreateParser},
   };
   return kProtocols;

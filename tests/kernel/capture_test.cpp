@@ -97,7 +97,7 @@ TEST_P(CaptureTest, BodyCostsARecordNotItsBytes) {
 
 TEST_P(CaptureTest, MoreSegmentsThanAreFollowed) {
   const Pair pair = Connect(Kind::kTcp4);
-  const std::string request = Request("segments", 400);
+  const std::string request = Request("segments", 10 * SONDE_MAX_SEGMENTS + 240);
   const double dropped = lab_->Dropped("segments");
   const Log log = lab_->Run([&] {
     std::vector<iovec> segments;
@@ -157,7 +157,7 @@ TEST_P(CaptureTest, TlsIsQuietFromItsFirstByte) {
 TEST_P(CaptureTest, VerdictRefusedIsForGood) {
   const Pair pair = Connect(Kind::kTcp4);
   const ConnectionId id = lab_->Id(pair.near.get());
-  lab_->kernel().SetVerdict(id, false);
+  lab_->kernel().SetVerdict(id, Verdict::kRefused);
   // Asked at the end of the budget.
   const Log log =
       Send(pair, {std::string(SONDE_UNKNOWN_BUDGET, 'x'), "y", Request("one"), Request("two")});
@@ -168,7 +168,7 @@ TEST_P(CaptureTest, VerdictRefusedIsForGood) {
 TEST_P(CaptureTest, VerdictRecognisedGoesOn) {
   const Pair pair = Connect(Kind::kTcp4);
   const ConnectionId id = lab_->Id(pair.near.get());
-  lab_->kernel().SetVerdict(id, true);
+  lab_->kernel().SetVerdict(id, Verdict::kMessages);
   const std::vector<std::string> calls(10, std::string(300, 'x'));
   const Log log = Send(pair, calls);
   const Coverage seen = ExpectStream(log, id, Direction::kSend, Join(calls));

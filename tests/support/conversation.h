@@ -49,8 +49,8 @@ class CollectingSink final : public ExchangeSink, public VerdictSink {
     exchange.connection = nullptr;
     exchanges.push_back(std::move(exchange));
   }
-  void OnVerdict(ConnectionId connection, bool recognised) override {
-    verdicts.emplace_back(connection, recognised);
+  void OnVerdict(ConnectionId connection, Verdict verdict) override {
+    verdicts.emplace_back(connection, verdict != Verdict::kRefused);
   }
 
   std::vector<Start> starts;

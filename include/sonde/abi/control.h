@@ -30,6 +30,7 @@ struct sonde_settings {
  * it. */
 enum sonde_verdict {
 	SONDE_VERDICT_HTTP1 = 1,   /* capture as HTTP/1 */
+	SONDE_VERDICT_HTTP2 = 3,   /* capture as HTTP/2 */
 	SONDE_VERDICT_REFUSED = 2, /* nothing more from this connection, for good */
 };
 

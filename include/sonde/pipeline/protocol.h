@@ -121,6 +121,12 @@ class Parser {
 
 enum class Detection : uint8_t { kNo, kYes, kNeedMore };
 
+enum class Verdict : uint8_t {
+  kRefused,
+  kMessages,  // heads and bodies: HTTP/1
+  kFrames,    // frames of HTTP/2
+};
+
 // One line of src/protocol/registry.cpp. All functions are pure and bounded.
 struct Protocol {
   const char* name;  // as exported: Exchange::protocol, label of metrics
@@ -129,6 +135,8 @@ struct Protocol {
   Detection (*detect)(std::string_view bytes);
   // `rest` is 0 at first, else what an earlier parser of this connection said.
   std::unique_ptr<Parser> (*create)(ParserHost& host, uint64_t rest);
+  // How the kernel is to look at it.
+  Verdict verdict = Verdict::kMessages;
 };
 
 using ProtocolList = std::span<const Protocol>;
@@ -138,7 +146,7 @@ using ProtocolList = std::span<const Protocol>;
 class VerdictSink {
  public:
   virtual ~VerdictSink() = default;
-  virtual void OnVerdict(ConnectionId connection, bool recognised) = 0;
+  virtual void OnVerdict(ConnectionId connection, Verdict verdict) = 0;
 };
 
 }  // namespace sonde

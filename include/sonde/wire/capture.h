@@ -6,6 +6,7 @@
  *
  *            HTTP start          TLS hello         budget used up, nobody knows it
  *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start--> HTTP1
+ *   UNKNOWN, OTHER --preface--> HTTP2 <--frames that lead to each other, verdict-- UNKNOWN
  *   any --verdict refused, port not wanted--> REFUSED (for good)
  */
 #ifndef SONDE_WIRE_CAPTURE_H
@@ -15,6 +16,7 @@
 #include <sonde/abi/record.h>
 #include <sonde/wire/capture_limits.h>
 #include <sonde/wire/chunk_walk.h>
+#include <sonde/wire/frame_walk.h>
 #include <sonde/wire/head_end.h>
 #include <sonde/wire/sniff.h>
 
@@ -23,10 +25,11 @@
 enum sonde_class {
 	SONDE_CLASS_UNKNOWN = 0, /* everything is copied, within a budget */
 	SONDE_CLASS_HTTP1 = 1,
+	SONDE_CLASS_HTTP2 = 2, /* frame headers and header blocks, of DATA the length */
 	SONDE_CLASS_OTHER =
-	    2, /* no records; starts are still looked for, so that a late attach finds HTTP */
-	SONDE_CLASS_TLS = 3,     /* no records */
-	SONDE_CLASS_REFUSED = 4, /* no records, nothing looked at */
+	    3, /* no records; starts are still looked for, so that a late attach finds HTTP */
+	SONDE_CLASS_TLS = 4,     /* no records */
+	SONDE_CLASS_REFUSED = 5, /* no records, nothing looked at */
 };
 
 #define SONDE_CAPTURE_PIPELINED                                                                    \
@@ -41,6 +44,7 @@ struct sonde_capture_direction {
 	__u8 reserved;
 	struct sonde_chunk_walk
 	    chunks; /* the body behind the last head; advanced by whoever copies the bytes */
+	struct sonde_frame_walk frames; /* of HTTP/2; the same */
 };
 
 /* Zero-initialised = UNKNOWN, except for the budgets: see sonde_capture_init. */
@@ -87,6 +91,8 @@ static inline void sonde_capture_answer(struct sonde_capture_state *state, __u32
 		state->socket_class = SONDE_CLASS_HTTP1;
 		state->direction[0].budget = SONDE_HEAD_BUDGET;
 		state->direction[1].budget = SONDE_HEAD_BUDGET;
+	} else if (verdict == SONDE_VERDICT_HTTP2) {
+		state->socket_class = SONDE_CLASS_HTTP2;
 	} else if (state->socket_class == SONDE_CLASS_UNKNOWN) {
 		state->socket_class = SONDE_CLASS_OTHER;
 	}
@@ -105,6 +111,8 @@ static inline __u32 sonde_capture_peek(const struct sonde_capture_state *state, 
 	}
 	if (length <= SONDE_SMALL_RECORD)
 		return length;
+	if (state->socket_class == SONDE_CLASS_HTTP2)
+		return SONDE_PREFACE_BYTES;
 	/* Only the middle of a body needs no scan: a new message begins after the other side has
 	 * spoken. */
 	if (state->socket_class == SONDE_CLASS_HTTP1 &&
@@ -247,6 +255,32 @@ static inline void sonde_capture_http1(struct sonde_capture_state *state,
 		sonde_capture_copy(call, SONDE_HEAD_BUDGET);
 }
 
+/* Small calls and what cannot be followed are copied whole; of others, what the walk wants: see
+ * sonde_capture_walks. */
+static inline void sonde_capture_http2(struct sonde_capture_state *state,
+				       struct sonde_capture_call *call,
+				       const struct sonde_first_bytes *first, __u32 kind)
+{
+	struct sonde_frame_walk *walk = &state->direction[call->direction & 1].frames;
+
+	if (walk->state == SONDE_FRAMES_SEARCH && call->have >= SONDE_FRAME_HEADER) {
+		if (kind == SONDE_SNIFF_HTTP2)
+			sonde_frame_begin(walk, SONDE_PREFACE_BYTES, SONDE_PREFACE_BYTES);
+		else if (sonde_frame_plausible(sonde_load_aligned(first, 0),
+					       sonde_byte_at(sonde_load_aligned(first, 8), 0)))
+			sonde_frame_begin(walk, 0, 0);
+	}
+	call->captured = sonde_min(call->length, SONDE_HEAD_BUDGET);
+}
+
+/* The call is to be sent in stretches from frame header to frame header. */
+static inline __u32 sonde_capture_walks(const struct sonde_capture_state *state,
+					const struct sonde_capture_call *call)
+{
+	return state->socket_class == SONDE_CLASS_HTTP2 && call->length > SONDE_SMALL_RECORD &&
+	       state->direction[call->direction & 1].frames.state == SONDE_FRAMES_WALK;
+}
+
 static inline void sonde_capture_unknown(struct sonde_capture_state *state,
 					 struct sonde_capture_call *call, __u32 kind)
 {
@@ -259,8 +293,6 @@ static inline void sonde_capture_unknown(struct sonde_capture_state *state,
 	}
 	call->captured = sonde_min(call->length, dir->budget);
 	dir->budget -= call->captured;
-	if (kind == SONDE_SNIFF_HTTP2)
-		state->socket_class = SONDE_CLASS_OTHER;
 }
 
 /*
@@ -284,8 +316,14 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	if (state->socket_class != SONDE_CLASS_HTTP1 && kind >= SONDE_SNIFF_REQUEST &&
 	    kind <= SONDE_SNIFF_INTERIM)
 		state->socket_class = SONDE_CLASS_HTTP1;
+	if ((state->socket_class == SONDE_CLASS_UNKNOWN ||
+	     state->socket_class == SONDE_CLASS_OTHER) &&
+	    (kind == SONDE_SNIFF_HTTP2 || sonde_frames_begin(first, call->have, call->length)))
+		state->socket_class = SONDE_CLASS_HTTP2;
 	if (state->socket_class == SONDE_CLASS_HTTP1)
 		sonde_capture_http1(state, call, first, kind);
+	else if (state->socket_class == SONDE_CLASS_HTTP2)
+		sonde_capture_http2(state, call, first, kind);
 	else if (state->socket_class == SONDE_CLASS_UNKNOWN)
 		sonde_capture_unknown(state, call, kind);
 	else
@@ -308,6 +346,7 @@ static inline __u32 sonde_capture_unseen(struct sonde_capture_state *state, __u3
 	state->last_direction = (__u8)((direction & 1) + 1);
 	dir->partial_bytes = 0;
 	sonde_chunk_pass(&dir->chunks, length);
+	sonde_frame_pass(&dir->frames, length);
 	return 1;
 }
 

@@ -36,6 +36,13 @@
  * buffer of 64 KiB holds. */
 #define SONDE_MAX_CHUNKS 64
 
+/* HTTP/2 frames followed in one call; behind the last one the call is copied whole. 64 of 16 KiB
+ * are a megabyte. */
+#define SONDE_MAX_FRAMES 64
+
+/* The same in a small call, where a frame may be 9 bytes. */
+#define SONDE_MAX_SMALL_FRAMES 128
+
 /* Bytes of a record that are sniffed. */
 #define SONDE_SNIFF_BYTES 16
 
@@ -53,7 +60,7 @@
  * CONNECT). */
 #define SONDE_ASK_EVERY 32
 
-/* iovec segments followed; more are rare on stream sockets. */
-#define SONDE_MAX_SEGMENTS 16
+/* iovec segments followed: gRPC and Node write a header and a body each. */
+#define SONDE_MAX_SEGMENTS 64
 
 #endif

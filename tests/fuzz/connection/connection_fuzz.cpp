@@ -126,7 +126,7 @@ class Sink final : public sonde::ExchangeSink, public sonde::VerdictSink {
   void OnRequestStart(const sonde::RequestStart&) override {}
   void OnResponseStart(sonde::ExchangeId, const sonde::MessageSpan&) override {}
   void OnExchange(sonde::Exchange) override {}
-  void OnVerdict(sonde::ConnectionId, bool) override {}
+  void OnVerdict(sonde::ConnectionId, sonde::Verdict) override {}
 };
 
 class Driver {

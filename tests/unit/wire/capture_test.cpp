@@ -116,14 +116,11 @@ TEST(CaptureTest, OtherProtocolGoesQuietWithinItsBudget) {
   EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_HTTP1);
 }
 
-TEST(CaptureTest, TlsAndHttp2AreLeftAlone) {
+TEST(CaptureTest, TlsIsLeftAlone) {
   Socket tls;
   EXPECT_TRUE(
       tls.Call(kIn, std::string("\x16\x03\x01\x02\x00\x01", 6) + std::string(500, 'x')).quiet);
   EXPECT_TRUE(tls.Call(kOut, Head(100)).quiet);
-  Socket http2;
-  http2.Call(kIn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  EXPECT_TRUE(http2.Call(kIn, std::string(100, '\0')).quiet);
 }
 
 TEST(CaptureTest, VerdictIsAskedForAtTheEndOfTheBudget) {

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP/2 without TLS and gRPC: server and client are started by one `sonde run --`, and every request is exactly one server
+span and one client span."""
+import os
+
+import pytest
+from harness import servers
+from harness.process import free_port
+from harness.spans import CLIENT, SERVER
+
+COUNT = 5000
+
+
+def pair(serve, port, client):
+    """A shell that starts a server, waits until it accepts, runs the client and takes its exit code."""
+    wait = f"until (exec 3<>/dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.1; done"
+    return ["/bin/bash", "-c", f"{serve} & s=$!; {wait}; {client}; c=$?; sleep 0.3; kill $s; wait $s; exit $c"]
+
+
+def run_pair(sonde, serve, port, client):
+    run = sonde(command=pair(serve, port, client))
+    assert run.wait(90) == 0, run.process.stderr()[-3000:]
+    return run
+
+
+def judge_http(run, targets, status=lambda target: 200, times=1):
+    want = {target: times for target in targets}
+    for kind in (SERVER, CLIENT):
+        found = {}
+        for span in run.spans(kind):
+            assert span["network.protocol.version"] == "2", span
+            assert not span["sonde.capture.truncated"] and not span["sonde.unfinished"], span.attributes
+            assert span["http.request.method"] == "GET", span
+            assert span["http.response.status_code"] == status(span.target), span
+            found[span.target] = found.get(span.target, 0) + 1
+        wrong = [(t, found.get(t, 0)) for t in {**want, **found} if found.get(t, 0) != want.get(t, 0)]
+        assert not wrong, (kind, len(wrong), wrong[:5])
+
+
+CONNECTIONS = 5
+
+
+def h2load(work, port, targets, streams=10):
+    """Each connection asks for each target once."""
+    path = f"{work}/targets"
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(f"http://127.0.0.1:{port}{target}\n" for target in targets)
+    return (f"{servers.tool('h2load')} -n {CONNECTIONS * len(targets)} -c {CONNECTIONS} -m {streams} -t 1 -i {path} "
+            f"> {work}/h2load.txt")
+
+
+def static(work):
+    root, sizes = servers.static_files(work)
+    return root, [f"/f{i % len(sizes)}.bin?n={i}" for i in range(COUNT // CONNECTIONS)]
+
+
+def test_nghttpd(work, sonde):
+    root, targets = static(work)
+    port = free_port()
+    run = run_pair(sonde, f"{servers.tool('nghttpd')} --no-tls -d {root} {port}", port, h2load(work, port, targets))
+    judge_http(run, targets, times=CONNECTIONS)
+
+
+def test_nginx(work, sonde):
+    root, targets = static(work)
+    port = free_port()
+    server = servers.nginx(work, f"listen 127.0.0.1:{port} http2; root {root};")
+    run = run_pair(sonde, " ".join(server.command), port, h2load(work, port, targets))
+    judge_http(run, targets, times=CONNECTIONS)
+
+
+def test_node(work, sonde):
+    targets = [f"/n/{i}/{i % 3000}" for i in range(COUNT // CONNECTIONS)]
+    port = free_port()
+    serve = f"{servers.tool('node')} {os.path.join(servers.APPS, 'node_h2.js')} {port}"
+    run = run_pair(sonde, serve, port, h2load(work, port, targets))
+    judge_http(run, targets, lambda target: 503 if int(target.split("/")[-1]) % 7 == 6 else 200,
+               CONNECTIONS)
+
+
+def test_curl(work, sonde):
+    root, _ = servers.static_files(work)
+    port = free_port()
+    one = f"curl -s --http2-prior-knowledge -o /dev/null http://127.0.0.1:{port}"
+    client = f"for i in 1 2 3 4 5 6 7 8 9; do {one}/f$i.bin || exit 1; done"
+    run = run_pair(sonde, f"{servers.tool('nghttpd')} --no-tls -d {root} {port}", port, client)
+    judge_http(run, [f"/f{i}.bin" for i in range(1, 10)])
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_grpcio(work, sonde, threads):
+    count = COUNT if threads > 1 else 500
+    port = free_port()
+    peer = f"{servers.PYTHON} {os.path.join(servers.APPS, 'grpc_peer.py')}"
+    run = run_pair(sonde, f"{peer} serve {port}", port, f"{peer} call {port} {count} {threads}")
+    want = {f"shop.Cart/{'Fail' if i % 10 == 0 else 'Add'}{i}" for i in range(count)}
+    for kind in (SERVER, CLIENT):
+        spans = run.spans(kind)
+        assert len(spans) == count, (kind, len(spans))
+        assert {span.name for span in spans} == want
+        for span in spans:
+            failed = "/Fail" in span.name
+            assert span["rpc.system.name"] == "grpc"
+            assert span["rpc.response.status_code"] == ("NOT_FOUND" if failed else "OK"), span.attributes
+            assert (span.status == 2) == (failed and kind == CLIENT), span.attributes
+            assert not span["sonde.capture.truncated"] and not span["sonde.unfinished"], span.attributes

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk over HTTP/2 frames: however calls cut them, headers and blocks are wanted and DATA is
+// not; and what may be taken for a frame.
+#include "sonde/wire/frame_walk.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sonde/wire/capture.h"
+#include "unit/wire/wire_input.h"
+#include "unit/wire/wire_socket.h"
+
+namespace sonde::wire_test {
+namespace {
+
+std::string Frame(uint8_t type, uint32_t stream, size_t length, char fill) {
+  std::string bytes;
+  for (int shift = 16; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(length >> shift));
+  bytes.push_back(static_cast<char>(type));
+  bytes.push_back(0);
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(stream >> shift));
+  return bytes + std::string(length, fill);
+}
+
+// Which bytes of a call the walk wants, as bpf/socket/emit.bpf.h goes over it.
+std::string Wanted(sonde_frame_walk& walk, std::string_view call) {
+  std::string wanted;
+  while (!call.empty()) {
+    if (walk.until == 0) {
+      sonde_frame_bytes bytes = {};
+      const size_t have = std::min<size_t>(call.size(), SONDE_FRAME_HEADER);
+      std::copy_n(call.begin(), have, bytes.bytes);
+      const uint32_t used = sonde_frame_header(&walk, &bytes, static_cast<uint32_t>(have));
+      wanted += call.substr(0, used);
+      call.remove_prefix(used);
+    }
+    const auto pass = static_cast<uint32_t>(std::min<uint64_t>(walk.until, call.size()));
+    wanted += call.substr(0, std::min(walk.copy, pass));
+    sonde_frame_skip(&walk, pass);
+    call.remove_prefix(pass);
+  }
+  return wanted;
+}
+
+TEST(FrameWalk, EveryCutWantsTheSame) {
+  const std::string stream = Frame(4, 0, 12, 's') + Frame(1, 1, 40, 'h') + Frame(0, 1, 300, 'd') +
+                             Frame(0, 1, 3, 'e') + Frame(8, 0, 4, 'w') + Frame(0, 1, 0, ' ') +
+                             Frame(9, 1, 20, 'c');
+  const std::string want = Frame(4, 0, 12, 's') + Frame(1, 1, 40, 'h') +
+                           Frame(0, 1, 300, 'd').substr(0, 9 + SONDE_DATA_BYTES) +
+                           Frame(0, 1, 3, 'e') + Frame(8, 0, 4, 'w') + Frame(0, 1, 0, ' ') +
+                           Frame(9, 1, 20, 'c');
+  for (size_t a = 0; a <= stream.size(); ++a) {
+    for (size_t b = a; b <= stream.size(); b += 7) {
+      sonde_frame_walk walk = {};
+      sonde_frame_begin(&walk, 0, 0);
+      std::string got = Wanted(walk, std::string_view(stream).substr(0, a));
+      got += Wanted(walk, std::string_view(stream).substr(a, b - a));
+      got += Wanted(walk, std::string_view(stream).substr(b));
+      ASSERT_EQ(got, want) << a << " " << b;
+      ASSERT_EQ(walk.state, SONDE_FRAMES_WALK);
+      ASSERT_EQ(walk.until, 0U);
+    }
+  }
+}
+
+TEST(FrameWalk, UnseenBytesInsideAFrameKeepTheWalk) {
+  sonde_frame_walk walk = {};
+  sonde_frame_begin(&walk, 100, 10);
+  sonde_frame_pass(&walk, 60);
+  EXPECT_EQ(walk.until, 40U);
+  EXPECT_EQ(walk.copy, 0U);
+  EXPECT_EQ(walk.state, SONDE_FRAMES_WALK);
+  sonde_frame_pass(&walk, 41);
+  EXPECT_EQ(walk.state, SONDE_FRAMES_SEARCH);
+}
+
+TEST(FrameWalk, WhatIsNoFrameEndsIt) {
+  sonde_frame_walk walk = {};
+  sonde_frame_begin(&walk, 0, 0);
+  Wanted(walk, "HTTP/1.1 ");
+  EXPECT_EQ(walk.state, SONDE_FRAMES_SEARCH);
+}
+
+TEST(Http2Class, PrefaceAndFrames) {
+  const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  Socket socket;
+  const std::string first = preface + Frame(4, 0, 6, 's');
+  EXPECT_EQ(socket.Call(0, first).captured, first.size());
+  EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_HTTP2);
+  EXPECT_EQ(socket.state().direction[0].frames.state, SONDE_FRAMES_WALK);
+  EXPECT_EQ(socket.state().direction[1].frames.state, SONDE_FRAMES_SEARCH);
+  socket.Call(1, Frame(4, 0, 6, 's'));
+  EXPECT_EQ(socket.state().direction[1].frames.state, SONDE_FRAMES_WALK);
+}
+
+TEST(Http2Class, LateAttachAtFramesThatLeadToEachOther) {
+  Socket chain;
+  chain.Call(0, Frame(1, 5, 30, 'h') + Frame(0, 5, 900, 'd'));
+  EXPECT_EQ(chain.state().socket_class, SONDE_CLASS_HTTP2);
+  Socket exact;
+  exact.Call(1, Frame(1, 5, 30, 'h'));
+  EXPECT_EQ(exact.state().socket_class, SONDE_CLASS_HTTP2);
+  for (const std::string& other :
+       {std::string(40, '\0'), Frame(1, 5, 30, 'h') + "something else", Frame(7, 0, 4, 'g'),
+        Frame(1, 0, 30, 'h'), std::string("\x00\x00\x05hello", 8)}) {
+    Socket socket;
+    socket.Call(0, other);
+    EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_UNKNOWN);
+  }
+}
+
+TEST(Http2Class, Verdict) {
+  Socket socket;
+  socket.set_verdict(SONDE_VERDICT_HTTP2);
+  socket.Call(0, std::string(SONDE_UNKNOWN_BUDGET, 'x'));
+  socket.Call(0, "y");
+  EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_HTTP2);
+}
+
+}  // namespace
+}  // namespace sonde::wire_test
