@@ -23,7 +23,10 @@ bool ReadFixed(std::string_view bytes, Record& record) {
 }
 
 // Text in a fixed field, up to its first NUL.
-std::string_view FieldText(const char* field, size_t size) { return {field, strnlen(field, size)}; }
+std::string_view FieldText(const char* field, size_t size) {
+  const std::string_view whole(field, size);
+  return whole.substr(0, whole.find('\0'));
+}
 
 DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   sonde_data_record record;
