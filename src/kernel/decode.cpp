@@ -62,7 +62,7 @@ std::string SocketPath(const sonde_open_record& record) {
     path[0] = '@';
     return path;
   }
-  path.resize(strnlen(path.data(), path.size()));
+  path.resize(std::min(path.size(), path.find('\0')));
   return path;
 }
 

@@ -26,6 +26,7 @@
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/pipeline/protocol.h"
 
 namespace sonde::kernel {
 namespace {

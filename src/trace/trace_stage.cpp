@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
-#include <variant>
 
 #include "sonde/base/ids.h"
 #include "sonde/base/metrics.h"

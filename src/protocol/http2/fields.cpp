@@ -15,6 +15,7 @@
 #include "protocol/http2/frame.h"
 #include "protocol/http2/hpack.h"
 #include "protocol/http2/parser.h"
+#include "protocol/http2/reader.h"
 #include "protocol/http2/streams.h"
 #include "protocol/http2/types.h"
 #include "sonde/pipeline/event.h"

@@ -11,8 +11,6 @@
 #include <string_view>
 #include <utility>
 
-#include "sonde/pipeline/exchange.h"
-
 namespace sonde::protocol::http2 {
 namespace {
 
