@@ -28,6 +28,7 @@
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/span.h"
 
 namespace sonde::agent {
