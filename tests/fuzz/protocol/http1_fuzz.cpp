@@ -12,7 +12,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/protocol.h"
 #include "support/conversation.h"
+#include "support/exchange_contract.h"
 #include "support/fuzz_input.h"
 
 namespace {
@@ -70,28 +70,6 @@ Conversation::Options OptionsOf(uint8_t options) {
 Direction DirectionOf(char what) {
   return std::string_view("<([hduf").find(what) != std::string_view::npos ? Direction::kReceive
                                                                           : Direction::kSend;
-}
-
-// Every id is started once, answered at most once and ended once, in this order.
-void CheckContract(const sonde::testing::CollectingSink& sink) {
-  std::map<sonde::ExchangeId, int> started;
-  for (const auto& start : sink.starts) Require(++started[start.id] == 1);
-  std::map<sonde::ExchangeId, int> answered;
-  for (const auto& [id, span] : sink.responses) {
-    Require(started.contains(id) && ++answered[id] == 1 && span.seen);
-  }
-  std::map<sonde::ExchangeId, int> ended;
-  for (const sonde::Exchange& exchange : sink.exchanges) {
-    Require(exchange.id != 0 && ++ended[exchange.id] == 1);
-    Require(started.contains(exchange.id) == exchange.request.seen);
-    Require(answered.contains(exchange.id) == exchange.response.seen);
-    Require(exchange.request.seen || exchange.response.seen);
-    for (const sonde::MessageSpan* span : {&exchange.request, &exchange.response}) {
-      if (!span->seen) continue;
-      Require(span->first_mono_ns <= span->last_mono_ns && span->wire_bytes > 0);
-    }
-  }
-  Require(ended.size() == started.size());
 }
 
 // At most one record.
@@ -166,7 +144,7 @@ void PlayFaulty(uint8_t options, const std::vector<Record>& records) {
   }
   talk.Wait(4'000'000'000).Stop();
   Require(talk.table().buffered_bytes() == 0);
-  CheckContract(talk.sink);
+  sonde::testing::RequireContract(talk.sink);
   // A parser that is asked much more often than bytes come stands still or goes in circles.
   Require(talk.Metric("sonde_parse_outcomes_total") <=
           static_cast<double>(100 + 20 * records.size() + 4 * bytes));

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "support/conversation.h"
+#include "support/exchange_contract.h"
 #include "support/fuzz_input.h"
 
 namespace {
@@ -30,26 +30,6 @@ using sonde::testing::Require;
 constexpr size_t kMaxRecords = 300;
 constexpr size_t kMaxBytes = 20'000;
 constexpr std::string_view kBetween("\xff\xfe", 2);
-
-void CheckContract(const sonde::testing::CollectingSink& sink) {
-  std::map<sonde::ExchangeId, int> started;
-  for (const auto& start : sink.starts) Require(++started[start.id] == 1);
-  std::map<sonde::ExchangeId, int> answered;
-  for (const auto& [id, span] : sink.responses) {
-    Require(started.contains(id) && ++answered[id] == 1 && span.seen);
-  }
-  std::map<sonde::ExchangeId, int> ended;
-  for (const sonde::Exchange& exchange : sink.exchanges) {
-    Require(exchange.id != 0 && ++ended[exchange.id] == 1);
-    Require(started.contains(exchange.id) == exchange.request.seen);
-    Require(answered.contains(exchange.id) == exchange.response.seen);
-    for (const sonde::MessageSpan* span : {&exchange.request, &exchange.response}) {
-      if (!span->seen) continue;
-      Require(span->first_mono_ns <= span->last_mono_ns && span->wire_bytes > 0);
-    }
-  }
-  Require(ended.size() == started.size());
-}
 
 void PlayOne(Conversation& talk, char what, std::string_view bytes) {
   const Direction direction = std::string_view("<([{u").find(what) != std::string_view::npos
@@ -117,7 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   talk.Wait(4'000'000'000).Stop();
   Require(talk.table().buffered_bytes() == 0);
-  CheckContract(talk.sink);
+  sonde::testing::RequireContract(talk.sink);
   Require(talk.Metric("sonde_parse_outcomes_total") <=
           static_cast<double>(100 + 20 * records + 4 * bytes));
   return 0;
