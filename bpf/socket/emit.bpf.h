@@ -185,39 +185,48 @@ static __always_inline int sonde_emit_one(struct sonde_scratch *scratch,
 	return sonde_emit_piece(scratch, captured, tail);
 }
 
-/* A large capture: as many records as needed, each beginning where the one before ended. */
-static __always_inline int sonde_emit_pieces(struct sonde_scratch *scratch, __u32 captured)
+/*
+ * One piece of what is copied of a call: [offset, end). `last`: no further one follows. The record
+ * of the last piece tells of the rest of the call, too. Returns the offset behind what the record
+ * tells of. Global: verified once, not per piece.
+ */
+__noinline __u32 sonde_emit_stretch(struct sonde_scratch *scratch, __u32 offset, __u32 end,
+				    __u32 last)
 {
-	__u32 length = scratch->call.length;
-	__u32 done = 0;
+	__u32 want;
+	int have;
+
+	if (!scratch)
+		return ~0U;
+	want = sonde_min(end - offset, SONDE_PIECE_BYTES);
+	have = sonde_gather(scratch, offset, want, 0);
+	if (have < 0) {
+		sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
+		have = 0;
+	}
+	if (have > SONDE_PIECE_BYTES) /* never; for the verifier */
+		return ~0U;
+	if (have < (int)want) {
+		last = 1;
+		if (scratch->more_segments)
+			sonde_drop(SONDE_DROP_SEGMENTS);
+	}
+	if (offset + want >= end)
+		last = 1;
+	scratch->record.position += scratch->record.length;
+	scratch->record.length = last ? scratch->call.length - offset : want;
+	sonde_emit_piece(scratch, have, 0);
+	return offset + scratch->record.length;
+}
+
+/* A large capture: as many records as needed, each beginning where the one before ended;
+ * record.position + record.length is where the first begins. */
+static __always_inline int sonde_emit_pieces(struct sonde_scratch *scratch, __u32 offset, __u32 end)
+{
 	__u32 i;
 
-	for (i = 0; i < SONDE_MAX_PIECES; i++) {
-		__u32 want = captured - done;
-		bool last = want <= SONDE_PIECE_BYTES || i == SONDE_MAX_PIECES - 1;
-		int have;
-
-		if (want > SONDE_PIECE_BYTES)
-			want = SONDE_PIECE_BYTES;
-		have = sonde_gather(scratch, done, want, 0);
-		if (have < 0) {
-			sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
-			have = 0;
-		}
-		if (have > SONDE_PIECE_BYTES) /* never; for the verifier */
-			return 0;
-		if (have < (int)want) {
-			last = true;
-			if (scratch->more_segments)
-				sonde_drop(SONDE_DROP_SEGMENTS);
-		}
-		scratch->record.length = last ? length - done : want;
-		sonde_emit_piece(scratch, have, 0);
-		if (last)
-			break;
-		done += want;
-		scratch->record.position += want;
-	}
+	for (i = 0; i < SONDE_MAX_PIECES && offset < scratch->call.length; i++)
+		offset = sonde_emit_stretch(scratch, offset, end, i == SONDE_MAX_PIECES - 1);
 	return 0;
 }
 
@@ -270,32 +279,6 @@ lost:
 	return scratch->call.length;
 }
 
-/* One piece of a call, copied whole. `last`: its record tells of the rest of the call, too. Global:
- * verified once, not per piece. */
-__noinline __u32 sonde_emit_stretch(struct sonde_scratch *scratch, __u32 offset, __u32 last)
-{
-	__u32 left, want;
-	int have;
-
-	if (!scratch)
-		return ~0U;
-	left = scratch->call.length - offset;
-	want = sonde_min(left, SONDE_PIECE_BYTES);
-	have = sonde_gather(scratch, offset, want, 0);
-	if (have < 0) {
-		sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
-		have = 0;
-	}
-	if (have > SONDE_PIECE_BYTES) /* never; for the verifier */
-		return ~0U;
-	if (have < (int)want && scratch->more_segments)
-		sonde_drop(SONDE_DROP_SEGMENTS);
-	scratch->record.position += scratch->record.length;
-	scratch->record.length = last ? left : want;
-	sonde_emit_piece(scratch, have, 0);
-	return offset + scratch->record.length;
-}
-
 /* A large call of HTTP/2. More frames than are followed: the rest is copied as far as pieces go. */
 static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
 					     struct sonde_frame_walk *walk)
@@ -312,9 +295,7 @@ static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
 	if (offset >= scratch->call.length)
 		return 0;
 	walk->state = SONDE_FRAMES_SEARCH;
-	for (i = 0; i < SONDE_MAX_PIECES && offset < scratch->call.length; i++)
-		offset = sonde_emit_stretch(scratch, offset, i == SONDE_MAX_PIECES - 1);
-	return 0;
+	return sonde_emit_pieces(scratch, offset, scratch->call.length);
 }
 
 /* A small call of HTTP/2, which is in payload whole: the walk goes over it. */
@@ -358,8 +339,10 @@ __noinline int sonde_emit_http2(struct sonde_scratch *scratch, struct sonde_sock
 	walk = &socket->capture.direction[scratch->call.direction & 1].frames;
 	if (sonde_capture_walks(&socket->capture, &scratch->call))
 		return sonde_emit_frames(scratch, walk);
-	if (scratch->call.length > SONDE_SMALL_RECORD)
-		return sonde_emit_pieces(scratch, scratch->call.captured);
+	if (scratch->call.length > SONDE_SMALL_RECORD) {
+		scratch->record.length = 0;
+		return sonde_emit_pieces(scratch, 0, scratch->call.captured);
+	}
 	if (scratch->call.have != scratch->call.length)
 		walk->state = SONDE_FRAMES_SEARCH;
 	else
@@ -380,7 +363,8 @@ __noinline int sonde_emit(struct sonde_scratch *scratch, struct sonde_socket *so
 	if (scratch->call.captured <= SONDE_PIECE_BYTES)
 		return sonde_emit_one(scratch, walk, scratch->call.captured, scratch->call.tail);
 	sonde_chunk_pass(walk, scratch->call.length);
-	return sonde_emit_pieces(scratch, scratch->call.captured);
+	scratch->record.length = 0;
+	return sonde_emit_pieces(scratch, 0, scratch->call.captured);
 }
 
 /* The bytes exist but were not seen. `counted`: it is a loss, and not the body of a file. */

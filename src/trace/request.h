@@ -68,7 +68,7 @@ struct Request {
 
   uint64_t latest_end_ns =
       UINT64_MAX;         // joined server requests: when the client had the whole answer
-  ExchangeId joined = 0;  // the request at the other end of the connection, 0 = none
+  ExchangeId joined = 0;  // client calls: the server request at the other end, 0 = none
 
   bool indexed = false;  // in the JoinIndex under `key`
   JoinKey key;

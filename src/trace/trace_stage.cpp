@@ -123,7 +123,6 @@ void TraceStage::AskRules(Request& call, const RequestFact& fact) {
 }
 
 void TraceStage::Join(Request& server, Request& client) {
-  server.joined = client.id;
   client.joined = server.id;
   if (client.start_ns > server.start_ns) {
     if (client.span != nullptr) client.span->start_wall_ns -= client.start_ns - server.start_ns;

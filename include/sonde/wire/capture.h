@@ -168,14 +168,13 @@ static inline __u32 sonde_capture_head_end(struct sonde_capture_direction *dir,
 					   const struct sonde_first_bytes *first)
 {
 	__u32 carry = dir->carry;
-	__u32 offset = call->have - 8;
 	__u32 end;
 
 	if (call->have == call->length && call->have >= 8) {
 		__u32 none = SONDE_CARRY_NONE;
+		/* have <= SONDE_HEAD_SCAN; for the verifier */
+		__u32 offset = sonde_min(call->have - 8, SONDE_HEAD_SCAN);
 
-		offset = sonde_min(offset,
-				   SONDE_HEAD_SCAN); /* have <= SONDE_HEAD_SCAN; for the verifier */
 		if (sonde_head_end_step(sonde_load(first, offset), 8, &none) == 8 &&
 		    none == SONDE_CARRY_LF)
 			return call->have;
