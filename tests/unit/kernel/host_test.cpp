@@ -3,6 +3,7 @@
 #include "kernel/host.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -39,7 +40,9 @@ class HostTest : public testing::Test {
   }
   kernel::Host Read() { return kernel::ReadHost(root_.string()); }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / "sonde-host-test";
+  // ctest runs the cases as processes, side by side.
+  const fs::path root_ =
+      fs::path(testing::TempDir()) / ("sonde-host-test-" + std::to_string(getpid()));
 };
 
 TEST_F(HostTest, NothingMissing) {
