@@ -24,7 +24,16 @@ enum sonde_record_type {
 enum sonde_direction { SONDE_RECEIVE = 0, SONDE_SEND = 1, SONDE_BOTH = 2 };
 
 /* Where the bytes were seen. */
-enum sonde_source { SONDE_SOURCE_SOCKET = 0 };
+enum sonde_source {
+	SONDE_SOURCE_SOCKET = 0,
+	/* Plain text at the edge of a TLS library: */
+	SONDE_SOURCE_OPENSSL = 1,
+	SONDE_SOURCE_BORINGSSL = 2,
+	SONDE_SOURCE_GNUTLS = 3,
+	SONDE_SOURCE_GO_TLS = 4,
+	SONDE_SOURCE_RUSTLS = 5,
+	SONDE_SOURCE_COUNT
+};
 
 enum sonde_transport { SONDE_TRANSPORT_TCP = 0, SONDE_TRANSPORT_UNIX = 1 };
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * How a probed instruction of a TLS library is read: where the TLS object, the plain text and its
+ * length are when the instruction is reached, and what of the object names its connection. Found
+ * per binary by probes/tls, read by bpf/tls; offsets are bytes.
+ */
+#ifndef SONDE_ABI_TLS_H
+#define SONDE_ABI_TLS_H
+
+#include <linux/types.h>
+
+/* General registers by the number that DWARF gives them on x86-64 (System V ABI, figure 3.36). */
+enum sonde_register {
+	SONDE_REGISTER_AX = 0,
+	SONDE_REGISTER_DX = 1,
+	SONDE_REGISTER_CX = 2,
+	SONDE_REGISTER_BX = 3,
+	SONDE_REGISTER_SI = 4,
+	SONDE_REGISTER_DI = 5,
+	SONDE_REGISTER_BP = 6,
+	SONDE_REGISTER_SP = 7,
+	SONDE_REGISTER_R8 = 8,
+	SONDE_REGISTER_R15 = 15,
+	SONDE_REGISTER_COUNT = 16,
+};
+
+/* A value: register + offset, or what is in memory there. */
+struct sonde_place {
+	__u8 from;   /* enum sonde_register */
+	__u8 memory; /* 1: the 8 bytes at that address are the value */
+	__u8 narrow; /* 1: of the value only the low 32 bits count (a C int) */
+	__u8 reserved;
+	__s32 offset;
+};
+
+/* An offset that there is not. */
+#define SONDE_NOWHERE (-1)
+
+/* How much of the text was accepted, if that is known only when the call returns. */
+enum sonde_returned {
+	SONDE_RETURNED_ALL = 0,   /* probed where all of it was moved already, or surely will be */
+	SONDE_RETURNED_VALUE = 1, /* the call returns the number of bytes, <= 0 = none */
+	SONDE_RETURNED_COUNT = 2, /* the call returns 1, and the number is at the address `count` */
+};
+
+/* How the file descriptor is found from the object. */
+enum sonde_tls_fd {
+	SONDE_TLS_FD_NONE = 0,
+	SONDE_TLS_FD_BIO = 1, /* OpenSSL: number in the BIO, if its method is one of descriptors */
+	SONDE_TLS_FD_GO = 2,  /* Go: net.Conn -> *net.TCPConn -> *netFD -> Sysfd */
+};
+
+struct sonde_tls_probe {
+	struct sonde_place object;
+	struct sonde_place text;
+	struct sonde_place length;
+	struct sonde_place count; /* SONDE_RETURNED_COUNT */
+	/* Client random, 32 bytes: at `random` in the object, or in what the pointer at
+	 * `random_pointer` in the object leads to. */
+	__s32 random;
+	__s32 random_pointer; /* SONDE_NOWHERE: in the object itself */
+	/* An int in the object that is not 0 while a handshake runs: what is moved then is no text.
+	 */
+	__s32 handshake;
+	/* SONDE_TLS_FD_BIO: pointer to the BIO in the object; to the method in the BIO, which begins
+	 * with its type; number in the BIO. */
+	__s32 bio;
+	__s32 bio_method;
+	__s32 bio_fd;
+	__u32 entire;   /* a text of up to so many bytes needs no look at what the call returned */
+	__u32 at_most;  /* of a longer text only so many bytes are taken by one call; 0 = no limit */
+	__u8 source;    /* enum sonde_source */
+	__u8 direction; /* enum sonde_direction, never SONDE_BOTH */
+	__u8 returned;  /* enum sonde_returned */
+	__u8 fd;	/* enum sonde_tls_fd */
+	__u8 retries;   /* 1: a call that could not finish is made again with the same text */
+	__u8 reserved[3];
+};
+
+#define SONDE_TLS_PROBE_BYTES 72
+
+#endif

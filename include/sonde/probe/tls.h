@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A TLS library as data: how it is recognised in an executable file, and where in it the plain text
+// passes. The manifests are in probes/tls/, one folder per library; src/tls resolves and attaches
+// whatever they say.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sonde/abi/tls.h"
+#include "sonde/base/result.h"
+
+namespace sonde::binary {
+class Elf;
+}
+
+namespace sonde::probe {
+
+// One instruction to be probed.
+struct TlsPoint {
+  uint64_t file_offset = 0;
+  // False: the text is known at the instruction. True: it is the entry of a function that must be
+  // followed to its return (spec.returned says what it returns), which costs twice as much.
+  bool follows_return = false;
+  sonde_tls_probe spec{};
+  std::string where;  // "ssl3_read_bytes+0x842", for doctor and logs
+};
+
+struct TlsPlan {
+  std::vector<TlsPoint> points;
+  std::string version;  // as far as the file tells: "OpenSSL 3.0.19", "go1.22.3", or empty
+  std::string remark;   // what is done at a higher price or not at all, and why; empty = all is well
+};
+
+struct TlsLibrary {
+  std::string_view name;  // as exported: sonde.capture.source
+  // Reads a file that may be hostile, in bounded time and memory. kNotFound: this library is not in
+  // it. Any other error: it is, but its text cannot be seen, and the message says why; it follows
+  // "seen, not decoded, because". The probed instructions are ones the kernel emulates (push, call,
+  // jump, nop), never one it would single-step.
+  Result<TlsPlan> (*resolve)(const binary::Elf& elf);
+};
+
+// Every library sonde knows; the first that is found in a file is the file's. Defined in
+// probes/tls/tls_libraries.cpp.
+std::span<const TlsLibrary* const> TlsLibraries();
+
+}  // namespace sonde::probe

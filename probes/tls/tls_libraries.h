@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every TLS library's manifest, declared; tls_libraries.cpp lists them in the order in which a file
+// is asked for them.
+#pragma once
+
+#include "sonde/probe/tls.h"
+
+namespace sonde::probe {
+
+extern const TlsLibrary kOpenSsl;
+extern const TlsLibrary kBoringSsl;
+extern const TlsLibrary kGnuTls;
+extern const TlsLibrary kGoTls;
+extern const TlsLibrary kRustls;
+
+}  // namespace sonde::probe

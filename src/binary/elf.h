@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads an ELF file (64 bit, little endian) that comes from a container and may be hostile: every
+// offset is checked, nothing is allocated by a size the file claims, work is bounded. The file is
+// mapped, not copied; a file that is cut short while it is mapped is caught by reading through
+// pread, never through the mapping (a mapping would raise SIGBUS). Immutable after Open, any thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sonde/base/result.h"
+
+namespace sonde::binary {
+
+struct Symbol {
+  uint64_t address = 0;
+  uint64_t size = 0;
+};
+
+// [start, end) of a function, in addresses of the file.
+struct Function {
+  uint64_t start = 0;
+  uint64_t end = 0;
+};
+
+class Elf {
+ public:
+  // `fd` stays the caller's and may be closed after. kInvalidArgument: no ELF file of this machine's
+  // architecture.
+  static Result<std::unique_ptr<Elf>> Open(int fd);
+  // The same from memory, for tests and fuzzing.
+  static Result<std::unique_ptr<Elf>> FromBytes(std::string bytes);
+  ~Elf();
+  Elf(const Elf&) = delete;
+  Elf& operator=(const Elf&) = delete;
+
+  // Defined function or object of .dynsym, then of .symtab; empty if there is none of that name.
+  std::optional<Symbol> Find(std::string_view name) const;
+  // In one pass, for several names: results in the order of `names`.
+  std::vector<std::optional<Symbol>> FindAll(const std::vector<std::string_view>& names) const;
+  // All defined functions whose name contains `part` (mangled names), at most `limit`, with names.
+  std::vector<std::pair<std::string, Symbol>> FindContaining(std::string_view part,
+                                                             size_t limit) const;
+  bool has_symtab() const;
+
+  // Content of the named section, empty if there is none; and its address.
+  std::string Section(std::string_view name) const;
+  std::optional<uint64_t> SectionAddress(std::string_view name) const;
+  // At most `size` bytes of the loaded image at `address`; fewer at the end of its segment.
+  std::string Read(uint64_t address, size_t size) const;
+  // Where in the file the byte at `address` is; only for executable segments.
+  std::optional<uint64_t> CodeOffset(uint64_t address) const;
+  // The pointer stored at `address`, relative relocations applied.
+  std::optional<uint64_t> Pointer(uint64_t address) const;
+  // Name of the imported function that the PLT stub at `address` jumps to; empty if it is no stub.
+  std::string ImportAt(uint64_t address) const;
+  // The function that `address` lies in: from .eh_frame_hdr's table (there in stripped files, too)
+  // or, failing that, from the symbols.
+  std::optional<Function> FunctionAt(uint64_t address) const;
+  // All function starts of .eh_frame_hdr, ascending.
+  const std::vector<uint64_t>& FunctionStarts() const;
+  // Address of the first occurrence of `text`, its NUL included, in read-only data; with
+  // `as_suffix`: of the string that ends so.
+  std::optional<uint64_t> FindString(std::string_view text, bool as_suffix) const;
+
+ private:
+  struct File;
+  explicit Elf(std::unique_ptr<File> file);
+  std::unique_ptr<File> file_;
+};
+
+}  // namespace sonde::binary
