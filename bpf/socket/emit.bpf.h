@@ -14,6 +14,7 @@
 #include "socket/open.bpf.h"
 #include "socket/payload.bpf.h"
 #include "socket/socket_state.bpf.h"
+#include "tls/hello.bpf.h"
 
 /* Sends the scratch record with captured + tail bytes of payload. */
 static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32 captured,
@@ -390,6 +391,8 @@ static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch,
 	scratch->call.direction = scratch->record.direction;
 	scratch->call.length = scratch->record.length;
 	sonde_decide(scratch, socket);
+	if (scratch->call.hello)
+		sonde_hello(scratch, socket, (__u64)sk);
 	if (scratch->call.quiet)
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (!socket->opened)
