@@ -25,7 +25,8 @@ __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *s
 
 	if (!scratch || !socket || !sonde_settings.tls || !scratch->call.hello)
 		return 0;
-	if (sonde_gather(scratch, scratch->call.hello, SONDE_HELLO_BYTES, 0) != SONDE_HELLO_BYTES)
+	if (sonde_gather(scratch, scratch->call.hello - 1, SONDE_HELLO_BYTES, 0) !=
+	    SONDE_HELLO_BYTES)
 		return 0; /* cut short: the text finds its socket by other ways */
 	hello = scratch->payload;
 	if (hello[0] != SONDE_CLIENT_HELLO || hello[4] != 3)

@@ -38,6 +38,17 @@ static __always_inline __u32 sonde_bio_type(const struct sonde_tls_probe *probe,
 	return sonde_user_int(sonde_user_pointer(bio + probe->bio_method));
 }
 
+/* Does it write to something that can refuse? Not if that is memory, or is not known. */
+static __always_inline bool sonde_bio_may_wait(const struct sonde_tls_probe *probe, __u64 object)
+{
+	__u32 type;
+
+	if (probe->bio == SONDE_NOWHERE || probe->bio_method == SONDE_NOWHERE)
+		return false;
+	type = sonde_bio_type(probe, object);
+	return type && type != SONDE_BIO_MEMORY;
+}
+
 /* The descriptor the object writes to, -1 if it does not tell. */
 static __always_inline int sonde_tls_fd(const struct sonde_tls_probe *probe, __u64 object)
 {
