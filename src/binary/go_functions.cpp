@@ -27,10 +27,10 @@ class Numbers {
 
   template <typename T>
   std::optional<T> At(uint64_t address) {
-    if (address < start_ || address - start_ + sizeof(T) > bytes_.size()) {
+    if (!Holds(address, sizeof(T))) {
       bytes_ = elf_.Read(address, kPieceBytes);
       start_ = address;
-      if (bytes_.size() < sizeof(T)) return std::nullopt;
+      if (!Holds(address, sizeof(T))) return std::nullopt;
     }
     T number;
     std::memcpy(&number, bytes_.data() + (address - start_), sizeof(T));
@@ -38,6 +38,10 @@ class Numbers {
   }
 
  private:
+  bool Holds(uint64_t address, size_t size) const {
+    return bytes_.size() >= size && address >= start_ && address - start_ <= bytes_.size() - size;
+  }
+
   const Elf& elf_;
   std::string bytes_;
   uint64_t start_ = 0;
