@@ -51,6 +51,9 @@ enum sonde_tls_fd {
 };
 
 struct sonde_tls_probe {
+	/* Since when every process that uses the file is probed, CLOCK_MONOTONIC; 0 = not yet. What began
+	 * before was not seen from its start. */
+	__u64 attached_ns;
 	struct sonde_place object;
 	struct sonde_place text;
 	struct sonde_place length;
@@ -80,6 +83,6 @@ struct sonde_tls_probe {
 	__u8 reserved[7];
 };
 
-#define SONDE_TLS_PROBE_BYTES 80
+#define SONDE_TLS_PROBE_BYTES 88
 
 #endif
