@@ -11,6 +11,7 @@ namespace sonde::probe {
 std::span<const TlsLibrary* const> TlsLibraries() {
   static constexpr std::array kLibraries = {
       &kOpenSsl,
+      &kBoringSsl,
   };
   return kLibraries;
 }
