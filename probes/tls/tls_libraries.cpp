@@ -9,7 +9,8 @@
 namespace sonde::probe {
 
 std::span<const TlsLibrary* const> TlsLibraries() {
-  static constexpr std::array<const TlsLibrary*, 1> kLibraries = {
+  static constexpr std::array kLibraries = {
+      &kOpenSsl,
       &kGoTls,
   };
   return kLibraries;

@@ -47,10 +47,7 @@ bool IsStack(const Operand& operand, int64_t offset) {
 }
 
 bool Writes(const Instruction& instruction, uint8_t number) {
-  const bool reads_only = instruction.operation == Operation::kCompare ||
-                          instruction.operation == Operation::kPush ||
-                          instruction.operation == Operation::kNop;
-  return !reads_only && IsRegister(instruction.destination, number);
+  return (instruction.writes >> number & 1U) != 0;
 }
 
 // Arguments come in registers (ABIInternal: rax, rbx, rcx, rdi ...) and have a place of 8 bytes
@@ -111,6 +108,7 @@ bool CopiesTo(const std::vector<Instruction>& code, size_t call, int64_t buffer)
   constexpr size_t kBack = 12;
   for (size_t i = call; i > 0 && call - i < kBack; --i) {
     const Instruction& before = code[i - 1];
+    if (before.operation == Operation::kCall) return false;
     if (!Writes(before, SONDE_REGISTER_AX)) continue;
     return before.operation == Operation::kMove && IsStack(before.source, buffer);
   }
