@@ -2,6 +2,7 @@
 // rustls, linked into Rust programs. Text is seen where the connection's state takes a decrypted
 // record, and where it takes what the program writes. Both functions are found by their mangled
 // names, so a stripped program is only recognised. NOTES.md has the evidence.
+#include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
 #include <cstddef>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <absl/status/status.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
