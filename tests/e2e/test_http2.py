@@ -87,7 +87,7 @@ def test_curl(work, sonde):
     judge_http(run, [f"/f{i}.bin" for i in range(1, 10)])
 
 
-@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("threads", [1, 4, 50])
 def test_grpcio(work, sonde, threads):
     count = COUNT if threads > 1 else 500
     port = free_port()
