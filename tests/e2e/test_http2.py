@@ -111,4 +111,9 @@ def test_grpcio(work, sonde, threads):
             assert span["rpc.system.name"] == "grpc"
             assert span["rpc.response.status_code"] == ("NOT_FOUND" if failed else "OK"), span.attributes
             assert (span.status == 2) == (failed and kind == CLIENT), span.attributes
+            size = int(span.name.removeprefix("shop.Cart/Fail" if failed else "shop.Cart/Add")) % 3000
+            assert span["sonde.rpc.request.message_count"] == 1 and span["sonde.rpc.request.size"] == size, span.attributes
+            assert span["sonde.rpc.response.message_count"] == (0 if failed else 1), span.attributes
+            assert span["sonde.rpc.response.size"] == (0 if failed else 2 * size), span.attributes
+            assert 0 < span["sonde.rpc.timeout_ms"] <= 31_000, span.attributes  # grpcio rounds up
             assert not span["sonde.capture.truncated"] and not span["sonde.unfinished"], span.attributes
