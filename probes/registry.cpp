@@ -14,6 +14,8 @@ const Family* const kFamilies[] = {
     &kSysExit,     // kernel/sys_exit
     &kTcpState,    // kernel/tcp_state
     &kProcess,     // kernel/process
+    &kTls,         // kernel/tls
+    &kMapped,      // kernel/mapped
 };
 
 }  // namespace

@@ -10,5 +10,7 @@ extern const Family kSockLength;
 extern const Family kSysExit;
 extern const Family kProcess;
 extern const Family kTcpState;
+extern const Family kTls;
+extern const Family kMapped;
 
 }  // namespace sonde::probe

@@ -6,6 +6,7 @@
  */
 #include "core/sonde.bpf.h"
 #include "maps/sockets.bpf.h"
+#include "maps/texts.bpf.h"
 #include "maps/traced.bpf.h"
 #include "process/record.bpf.h"
 #include "socket/emit.bpf.h"
@@ -33,6 +34,26 @@ static __always_inline struct sonde_socket *sonde_known_socket(struct sock *sk)
 	return bpf_sk_storage_get(&sonde_storage, sk, 0, 0);
 }
 
+/* The plain text that this socket carried, if there is any. It is forgotten when the program can read
+ * no more of it: an end that the peer brought about leaves text in the library. */
+static __always_inline void sonde_text_ends(struct sonde_socket *socket, struct sock *sk)
+{
+	struct sonde_text_key key = {.name = {socket->inode, 0}, .kind = SONDE_TEXT_INODE};
+	struct sonde_text *text;
+
+	if (!sonde_settings.tls)
+		return;
+	if (socket->text.kind)
+		key = socket->text;
+	text = bpf_map_lookup_elem(&sonde_texts, &key);
+	if (!text)
+		return;
+	if (text->socket.opened)
+		sonde_emit_shutdown(&text->socket, SONDE_BOTH, 0, false);
+	if (sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DEAD))
+		bpf_map_delete_elem(&sonde_texts, &key);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sonde_tcp_state, struct sock *sk, int old_state, int new_state)
 {
@@ -48,7 +69,11 @@ int BPF_PROG(sonde_tcp_state, struct sock *sk, int old_state, int new_state)
 	    new_state != SONDE_TCP_CLOSE)
 		return 0;
 	socket = sonde_known_socket(sk);
-	if (!socket || !socket->opened)
+	if (!socket)
+		return 0;
+	if (new_state == SONDE_TCP_CLOSE)
+		sonde_text_ends(socket, sk);
+	if (!socket->opened)
 		return 0;
 	if (new_state == SONDE_TCP_CLOSE) {
 		sonde_emit_shutdown(socket, SONDE_BOTH, 0, false);

@@ -6,12 +6,15 @@
 
 #include <sonde/abi/control.h>
 #include <sonde/abi/record.h>
+#include <sonde/abi/tls.h>
 
 _Static_assert(sizeof(struct sonde_record_header) == SONDE_HEADER_BYTES, "header");
 _Static_assert(sizeof(struct sonde_data_record) == SONDE_DATA_RECORD_BYTES, "data");
 _Static_assert(sizeof(struct sonde_open_record) == SONDE_OPEN_RECORD_BYTES, "open");
 _Static_assert(sizeof(struct sonde_shutdown_record) == SONDE_SHUTDOWN_RECORD_BYTES, "shutdown");
 _Static_assert(sizeof(struct sonde_process_record) == SONDE_PROCESS_RECORD_BYTES, "process");
+_Static_assert(sizeof(struct sonde_mapped_record) == SONDE_MAPPED_RECORD_BYTES, "mapped");
+_Static_assert(sizeof(struct sonde_tls_probe) == SONDE_TLS_PROBE_BYTES, "tls probe");
 _Static_assert(sizeof(struct sonde_settings) == SONDE_SETTINGS_BYTES, "settings");
 
 #endif

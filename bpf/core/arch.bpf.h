@@ -12,7 +12,7 @@
 #if defined(__TARGET_ARCH_x86)
 
 struct pt_regs {
-	unsigned long r10, r9, r8, ax, cx, dx, si, di, orig_ax;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, sp;
 } __attribute__((preserve_access_index));
 
 #define SONDE_NR_READ     0
@@ -44,6 +44,34 @@ struct pt_regs {
 
 /* thread_info.status: the call came through the 32-bit entry, with other numbers (TS_COMPAT). */
 #define SONDE_TASK_COMPAT(task) ((task)->thread_info.status & 2)
+
+/* By enum sonde_register. All are copied, because which one is wanted is known at run time only,
+ * and the context may not be read at such an offset. */
+struct sonde_registers {
+	__u64 value[16];
+};
+
+#define SONDE_REG_RETURN(regs) ((regs)->ax)
+
+static __always_inline void sonde_registers_read(struct sonde_registers *to, struct pt_regs *regs)
+{
+	to->value[0] = regs->ax;
+	to->value[1] = regs->dx;
+	to->value[2] = regs->cx;
+	to->value[3] = regs->bx;
+	to->value[4] = regs->si;
+	to->value[5] = regs->di;
+	to->value[6] = regs->bp;
+	to->value[7] = regs->sp;
+	to->value[8] = regs->r8;
+	to->value[9] = regs->r9;
+	to->value[10] = regs->r10;
+	to->value[11] = regs->r11;
+	to->value[12] = regs->r12;
+	to->value[13] = regs->r13;
+	to->value[14] = regs->r14;
+	to->value[15] = regs->r15;
+}
 
 #else
 #error "no system call table for this architecture yet"

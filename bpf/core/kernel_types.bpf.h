@@ -86,9 +86,18 @@ struct unix_sock {
 	struct sock *peer;
 };
 
+struct super_block {
+	__u32 s_dev;
+};
+
 struct inode {
 	unsigned short i_mode;
+	struct super_block *i_sb;
 	unsigned long i_ino;
+};
+
+struct address_space {
+	struct inode *host;
 };
 
 struct file {
@@ -146,6 +155,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	__u64 start_boottime;
+	__u64 self_exec_id;
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;

@@ -27,7 +27,7 @@ static __always_inline int sonde_drop(__u32 reason)
 	__u64 *count = bpf_map_lookup_elem(&sonde_drops, &reason);
 
 	if (count)
-		*count += 1; /* per CPU, and a program is not interrupted by itself */
+		__sync_fetch_and_add(count, 1); /* TLS programs can be preempted */
 	return 0;
 }
 
@@ -36,7 +36,7 @@ static __always_inline int sonde_count(__u32 what)
 	__u64 *count = bpf_map_lookup_elem(&sonde_counts, &what);
 
 	if (count)
-		*count += 1;
+		__sync_fetch_and_add(count, 1);
 	return 0;
 }
 

@@ -11,29 +11,12 @@
 #include "maps/ring.bpf.h"
 #include "maps/scratch.bpf.h"
 #include "maps/verdicts.bpf.h"
+#include "socket/frames.bpf.h"
 #include "socket/open.bpf.h"
 #include "socket/payload.bpf.h"
+#include "socket/pieces.bpf.h"
 #include "socket/socket_state.bpf.h"
-
-/* Sends the scratch record with captured + tail bytes of payload. */
-static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32 captured,
-					    __u32 tail)
-{
-	__u32 bytes = captured + tail;
-
-	/* True by the callers; said again for the verifier: the padding below stays inside payload.
-	 */
-	if (bytes > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
-		return 0;
-	*(__u64 *)(scratch->payload + (bytes & ~7U)) &= sonde_byte_mask(bytes & 7);
-	scratch->record.captured = captured;
-	scratch->record.tail = tail;
-	bytes = sizeof(scratch->record) + ((bytes + 7) & ~7U);
-	scratch->record.header.size = bytes;
-	if (bpf_ringbuf_output(&sonde_ring, &scratch->record, bytes, BPF_RB_NO_WAKEUP))
-		return sonde_drop(SONDE_DROP_RING_FULL);
-	return 0;
-}
+#include "tls/hello.bpf.h"
 
 /* What the bytes are worth: fills scratch->call. Reads the first bytes into payload. Global:
  * verified once. */
@@ -185,174 +168,6 @@ static __always_inline int sonde_emit_one(struct sonde_scratch *scratch,
 	return sonde_emit_piece(scratch, captured, tail);
 }
 
-/*
- * One piece of what is copied of a call: [offset, end). `last`: no further one follows. The record
- * of the last piece tells of the rest of the call, too. Returns the offset behind what the record
- * tells of. Global: verified once, not per piece.
- */
-__noinline __u32 sonde_emit_stretch(struct sonde_scratch *scratch, __u32 offset, __u32 end,
-				    __u32 last)
-{
-	__u32 want;
-	int have;
-
-	if (!scratch)
-		return ~0U;
-	want = sonde_min(end - offset, SONDE_PIECE_BYTES);
-	have = sonde_gather(scratch, offset, want, 0);
-	if (have < 0) {
-		sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
-		have = 0;
-	}
-	if (have > SONDE_PIECE_BYTES) /* never; for the verifier */
-		return ~0U;
-	if (have < (int)want) {
-		last = 1;
-		if (scratch->more_segments)
-			sonde_drop(SONDE_DROP_SEGMENTS);
-	}
-	if (offset + want >= end)
-		last = 1;
-	scratch->record.position += scratch->record.length;
-	scratch->record.length = last ? scratch->call.length - offset : want;
-	sonde_emit_piece(scratch, have, 0);
-	return offset + scratch->record.length;
-}
-
-/* A large capture: as many records as needed, each beginning where the one before ended;
- * record.position + record.length is where the first begins. */
-static __always_inline int sonde_emit_pieces(struct sonde_scratch *scratch, __u32 offset, __u32 end)
-{
-	__u32 i;
-
-	for (i = 0; i < SONDE_MAX_PIECES && offset < scratch->call.length; i++)
-		offset = sonde_emit_stretch(scratch, offset, end, i == SONDE_MAX_PIECES - 1);
-	return 0;
-}
-
-/*
- * HTTP/2: one stretch, from a frame header (or what is left of a frame) up to the next header. Of
- * it, what is wanted is copied; a block that is larger than a piece takes several. Returns the
- * offset behind it. Global: verified once, not per frame.
- */
-__noinline __u32 sonde_emit_frame(struct sonde_scratch *scratch, struct sonde_frame_walk *walk,
-				  __u32 offset)
-{
-	struct sonde_data_record *record;
-	__u32 left, used = 0, take, skip = 0;
-
-	if (!scratch || !walk)
-		return ~0U;
-	record = &scratch->record;
-	left = scratch->call.length - offset;
-	record->position += record->length;
-	if (!walk->until) {
-		__u32 want = sonde_min(left, SONDE_FRAME_HEADER);
-
-		record->length = left;
-		if (sonde_gather(scratch, offset, want, 0) != (int)want)
-			goto lost;
-		used = sonde_frame_header(walk, (struct sonde_frame_bytes *)scratch->payload, want);
-	}
-	take = sonde_min(walk->copy, SONDE_PIECE_BYTES - SONDE_FRAME_HEADER);
-	take = sonde_min(take, left - used);
-	sonde_frame_skip(walk, take);
-	if (!walk->copy) {
-		skip = left - used - take;
-		if (walk->until < skip)
-			skip = walk->until;
-		sonde_frame_skip(walk, skip);
-	}
-	record->length = used + take + skip;
-	take += used;
-	if (take > SONDE_PIECE_BYTES) /* never; for the verifier */
-		return ~0U;
-	if (sonde_gather(scratch, offset, take, 0) != (int)take)
-		goto lost;
-	sonde_emit_piece(scratch, take, 0);
-	return offset + record->length;
-lost:
-	walk->state = SONDE_FRAMES_SEARCH;
-	sonde_drop(scratch->more_segments ? SONDE_DROP_SEGMENTS : SONDE_DROP_PAYLOAD_FAULT);
-	record->length = left;
-	sonde_emit_piece(scratch, 0, 0);
-	return scratch->call.length;
-}
-
-/* A large call of HTTP/2. More frames than are followed: the rest is copied as far as pieces go. */
-static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
-					     struct sonde_frame_walk *walk)
-{
-	__u32 offset = 0;
-	__u32 i;
-
-	scratch->record.length = 0;
-	for (i = 0; i < SONDE_MAX_FRAMES && offset < scratch->call.length; i++) {
-		if (walk->state != SONDE_FRAMES_WALK)
-			break;
-		offset = sonde_emit_frame(scratch, walk, offset);
-	}
-	if (offset >= scratch->call.length)
-		return 0;
-	walk->state = SONDE_FRAMES_SEARCH;
-	return sonde_emit_pieces(scratch, offset, scratch->call.length);
-}
-
-/* A small call of HTTP/2, which is in payload whole: the walk goes over it. */
-__noinline int sonde_walk_frames(struct sonde_scratch *scratch, struct sonde_frame_walk *walk)
-{
-	__u32 offset = 0;
-	__u32 i;
-
-	if (!scratch || !walk)
-		return 0;
-	for (i = 0; i < SONDE_MAX_SMALL_FRAMES && walk->state == SONDE_FRAMES_WALK; i++) {
-		__u32 at = offset;
-		__u32 left = scratch->call.length - offset;
-
-		if (offset >= scratch->call.length)
-			return 0;
-		if (walk->until) {
-			if (walk->until < left)
-				left = walk->until;
-			sonde_frame_skip(walk, left);
-			offset += left;
-			continue;
-		}
-		barrier_var(at);
-		if (at > SONDE_SMALL_RECORD) /* never; for the verifier */
-			break;
-		offset += sonde_frame_header(
-		    walk, (struct sonde_frame_bytes *)(scratch->payload + at), left);
-	}
-	if (offset < scratch->call.length)
-		walk->state = SONDE_FRAMES_SEARCH;
-	return 0;
-}
-
-__noinline int sonde_emit_http2(struct sonde_scratch *scratch, struct sonde_socket *socket)
-{
-	struct sonde_frame_walk *walk;
-
-	if (!scratch || !socket)
-		return 0;
-	walk = &socket->capture.direction[scratch->call.direction & 1].frames;
-	if (sonde_capture_walks(&socket->capture, &scratch->call))
-		return sonde_emit_frames(scratch, walk);
-	if (scratch->call.length > SONDE_SMALL_RECORD) {
-		scratch->record.length = 0;
-		return sonde_emit_pieces(scratch, 0, scratch->call.captured);
-	}
-	if (scratch->call.have != scratch->call.length)
-		walk->state = SONDE_FRAMES_SEARCH;
-	else
-		sonde_walk_frames(scratch, walk);
-	/* The walk only looked: the bytes are still in payload. */
-	if (scratch->call.have > SONDE_SMALL_RECORD) /* never; for the verifier */
-		return 0;
-	return sonde_emit_piece(scratch, scratch->call.have, 0);
-}
-
 __noinline int sonde_emit(struct sonde_scratch *scratch, struct sonde_socket *socket)
 {
 	struct sonde_chunk_walk *walk;
@@ -390,6 +205,8 @@ static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch,
 	scratch->call.direction = scratch->record.direction;
 	scratch->call.length = scratch->record.length;
 	sonde_decide(scratch, socket);
+	if (scratch->call.hello)
+		sonde_hello(scratch, socket, (__u64)sk);
 	if (scratch->call.quiet)
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (!socket->opened)

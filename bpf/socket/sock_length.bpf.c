@@ -26,6 +26,7 @@ static __always_inline struct sonde_socket *sonde_socket_new(struct sock *sk)
 		return 0;
 	}
 	socket->connection = bpf_get_socket_cookie(sk);
+	socket->inode = BPF_CORE_READ(sk, sk_socket, file, f_inode, i_ino);
 	sonde_capture_init(&socket->capture);
 	/* Without a file it is the kernel's own socket (NFS ...), used in a call about something
 	 * else. */

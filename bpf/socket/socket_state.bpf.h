@@ -15,12 +15,28 @@ struct sonde_mmsg {
 	__u32 reserved;
 };
 
+/* Key of map sonde_texts. A TLS connection is named by what both its socket and its TLS object show:
+ * the client random, if the handshake was seen; else by the socket's inode; else by the object. */
+enum sonde_text_kind {
+	SONDE_TEXT_NONE = 0,
+	SONDE_TEXT_RANDOM = 1, /* name: its first 16 bytes */
+	SONDE_TEXT_INODE = 2,  /* name[0], no tgid */
+	SONDE_TEXT_OBJECT = 3, /* name[0]: its address */
+};
+
+struct sonde_text_key {
+	__u64 name[2];
+	__u32 tgid; /* both ends of a connection may be on this host */
+	__u32 kind; /* enum sonde_text_kind */
+};
+
 struct sonde_socket {
 	__u64 connection;
-	__u64 inode;    /* sys_exit family: to see that the kernel's object was reused */
+	__u64 inode;    /* number of the socket's file */
 	__u64 moved[2]; /* unix sockets: bytes per direction */
 	struct sonde_capture_state capture;
 	struct sonde_mmsg mmsg;
+	struct sonde_text_key text; /* where its plain text is, if its hello was seen */
 	__u32 opened; /* an OPEN record was sent */
 	__u32 ended;  /* a SHUTDOWN record for receive was sent */
 };

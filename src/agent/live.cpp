@@ -30,6 +30,7 @@
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/span.h"
+#include "tls/watcher.h"
 
 namespace sonde::agent {
 namespace {
@@ -90,6 +91,12 @@ Status Live::Attach() {
                              metrics_);
   if (!kernel.ok()) return kernel.status();
   kernel_ = *std::move(kernel);
+  if (kernel_->uprobes() != nullptr) {
+    watcher_ = std::make_unique<tls::Watcher>(
+        *kernel_->uprobes(),
+        tls::Watcher::Options{.mappings_are_reported = kernel_->reports_mappings()}, metrics_);
+    pipeline_->SetTlsWatcher(watcher_.get());
+  }
   if (kernel::RecordingWriter* recording = kernel_->recording(); recording != nullptr) {
     pipeline_->SetResourceObserver([recording](uint32_t tgid, const Resource& resource) {
       recording->WriteResource(tgid, resource::ToJson(resource));
@@ -101,6 +108,7 @@ Status Live::Attach() {
 Status Live::SelectProcesses() {
   if (command_ != nullptr) return discovery_->Launch(static_cast<uint32_t>(command_->pid()));
   const discovery::ScanSummary summary = discovery_->Scan();
+  if (watcher_ != nullptr) watcher_->Settle();  // ready means that what runs is seen
   if (summary.missing_pids.empty()) {
     if (summary.traced == 0) spdlog::info("no process matches yet; waiting for one to start");
     return absl::OkStatus();
@@ -114,8 +122,17 @@ Status Live::SelectProcesses() {
   return absl::OkStatus();
 }
 
-Status Live::Trace(uint32_t tgid) { return kernel_->Trace(tgid); }
-void Live::Untrace(uint32_t tgid) { kernel_->Untrace(tgid); }
+Status Live::Trace(uint32_t tgid) {
+  Status status = kernel_->Trace(tgid);
+  if (status.ok() && watcher_ != nullptr) watcher_->Begin(tgid);
+  return status;
+}
+
+void Live::Untrace(uint32_t tgid) {
+  kernel_->Untrace(tgid);
+  if (watcher_ != nullptr) watcher_->End(tgid);
+}
+
 void Live::OnVerdict(ConnectionId connection, Verdict verdict) {
   kernel_->SetVerdict(connection, verdict);
 }
@@ -194,6 +211,8 @@ Result<int> Live::Stop() {
   ready_ = false;
   NotifyServiceManager("STOPPING=1");
   const auto deadline = Clock::now() + config_.shutdown_timeout;
+  if (watcher_ != nullptr) pipeline_->SetTlsWatcher(nullptr);
+  watcher_.reset();
   kernel_->Detach();
   const auto records = kernel_->Poll(*pipeline_, Milliseconds(0));
   if (!records.ok()) return records.status();

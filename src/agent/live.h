@@ -23,6 +23,7 @@
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/trace_control.h"
+#include "tls/watcher.h"
 
 namespace sonde::agent {
 
@@ -59,6 +60,7 @@ class Live final : public TraceControl, public VerdictSink {
   Reload reload_;
   MetricRegistry metrics_;
   std::unique_ptr<kernel::Kernel> kernel_;
+  std::unique_ptr<tls::Watcher> watcher_;  // after the kernel side, which it attaches to
   std::unique_ptr<discovery::Discovery> discovery_;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<admin::AdminServer> admin_;

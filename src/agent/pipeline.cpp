@@ -95,7 +95,10 @@ void Pipeline::OnShutdown(const ShutdownEvent& event) { connections_->OnShutdown
 
 void Pipeline::OnProcess(const ProcessEvent& event) {
   ProcessEvent decided = event;
-  if (discovery_ != nullptr) decided.traced = discovery_->OnProcess(event);
+  const bool mapped = event.change == ProcessChange::kMapped;  // says nothing of the process itself
+  if (discovery_ != nullptr && !mapped) decided.traced = discovery_->OnProcess(event);
+  if (watcher_ != nullptr) watcher_->OnProcess(decided);
+  if (mapped) return;
   resources_->OnProcess(decided);
   if (event.change == ProcessChange::kExit) {
     connections_->OnProcess(decided);

@@ -28,6 +28,7 @@
 #include "sonde/pipeline/span.h"
 #include "sonde/pipeline/span_factory.h"
 #include "span/span_builder.h"
+#include "tls/watcher.h"
 #include "trace/trace_stage.h"
 
 namespace sonde::agent {
@@ -40,6 +41,8 @@ class Pipeline final : public EventHandler, public SpanFactory {
 
   // Live only: decides about processes before the other stages hear of them.
   void SetDiscovery(discovery::Discovery* discovery) { discovery_ = discovery; }
+  // Live only: hears of processes after discovery decided about them.
+  void SetTlsWatcher(tls::Watcher* watcher) { watcher_ = watcher; }
   // Replay only: the wall clock of the recording, which does not move.
   void SetClock(const WallClock& clock);
   // Recording: hears of a process's resource before its first span, and again when it has changed.
@@ -70,6 +73,7 @@ class Pipeline final : public EventHandler, public SpanFactory {
   uint64_t now_mono_ns_ = 0;
   uint64_t clock_read_mono_ns_ = 0;
   discovery::Discovery* discovery_ = nullptr;
+  tls::Watcher* watcher_ = nullptr;
   ResourceObserver observer_;
   absl::flat_hash_map<uint32_t, const Resource*> observed_;
   std::unique_ptr<exporter::ExporterSet> exporters_;

@@ -2,17 +2,30 @@
 // Disassembly, as far as choosing an instruction to probe needs it. x86-64; Capstone does the work.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "binary/elf.h"
-#include "sonde/abi/tls.h"
 
 namespace sonde::binary {
 
-enum class Operation : uint8_t { kOther, kMove, kLoadAddress, kCall, kJump, kBranch, kPush, kPop, kReturn, kNop, kAdd, kSubtract };
+enum class Operation : uint8_t {
+  kOther,  // may write its first operand, or anything else
+  kMove,   // also with extension: compare the operands' widths
+  kLoadAddress,
+  kCall,
+  kJump,
+  kBranch,  // conditional
+  kPush,
+  kPop,
+  kReturn,
+  kNop,
+  kAdd,
+  kSubtract,
+  kCompare,  // writes no operand
+};
 
 // One operand: a register, a number, or memory at base + offset (base kNone: an absolute address,
 // those relative to the instruction pointer included).
@@ -21,7 +34,7 @@ struct Operand {
   static constexpr uint8_t kNoRegister = 0xff;
   Kind kind = Kind::kNone;
   uint8_t base = kNoRegister;  // enum sonde_register, of any width
-  bool indexed = false;        // memory with an index register: offset is not the whole story
+  bool indexed = false;        // memory with an index or segment register: not the whole story
   uint8_t bytes = 0;           // width
   int64_t value = 0;           // number, offset, or absolute address
 };
@@ -44,7 +57,8 @@ struct Instruction {
   uint64_t next() const { return address + size; }
 };
 
-// Linear disassembly from `address` until `end`, `limit` instructions or an undecodable byte.
+// Linear disassembly from `address` until `end`, `limit` instructions, 64 KiB or an undecodable
+// byte.
 std::vector<Instruction> Disassemble(const Elf& elf, uint64_t address, uint64_t end, size_t limit);
 // Of a whole function, as Elf::FunctionAt bounds it; at most 64 KiB of it.
 std::vector<Instruction> DisassembleFunction(const Elf& elf, uint64_t address);

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads an ELF file (64 bit, little endian) that comes from a container and may be hostile: every
-// offset is checked, nothing is allocated by a size the file claims, work is bounded. The file is
-// mapped, not copied; a file that is cut short while it is mapped is caught by reading through
-// pread, never through the mapping (a mapping would raise SIGBUS). Immutable after Open, any thread.
+// offset is checked, nothing is allocated by a size the file claims, work is bounded. What is asked
+// for is read then, with pread (a mapping would raise SIGBUS when the file is cut short); kept are
+// only the tables of sections and segments, and function starts and imports once they were asked
+// for. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sonde/base/result.h"
 
 namespace sonde::binary {
+
+class ByteSource;
 
 struct Symbol {
   uint64_t address = 0;
@@ -29,8 +34,8 @@ struct Function {
 
 class Elf {
  public:
-  // `fd` stays the caller's and may be closed after. kInvalidArgument: no ELF file of this machine's
-  // architecture.
+  // `fd` stays the caller's and may be closed after. kInvalidArgument: no ELF file of this
+  // machine's architecture.
   static Result<std::unique_ptr<Elf>> Open(int fd);
   // The same from memory, for tests and fuzzing.
   static Result<std::unique_ptr<Elf>> FromBytes(std::string bytes);
@@ -47,7 +52,8 @@ class Elf {
                                                              size_t limit) const;
   bool has_symtab() const;
 
-  // Content of the named section, empty if there is none; and its address.
+  // Content of the named section (of a huge one the first 64 MiB), empty if there is none; and its
+  // address.
   std::string Section(std::string_view name) const;
   std::optional<uint64_t> SectionAddress(std::string_view name) const;
   // At most `size` bytes of the loaded image at `address`; fewer at the end of its segment.
@@ -58,6 +64,8 @@ class Elf {
   std::optional<uint64_t> Pointer(uint64_t address) const;
   // Name of the imported function that the PLT stub at `address` jumps to; empty if it is no stub.
   std::string ImportAt(uint64_t address) const;
+  // The same for a call or jump through the pointer at `slot`, as code without a PLT does it.
+  std::string ImportOfSlot(uint64_t slot) const;
   // The function that `address` lies in: from .eh_frame_hdr's table (there in stripped files, too)
   // or, failing that, from the symbols.
   std::optional<Function> FunctionAt(uint64_t address) const;
@@ -70,6 +78,7 @@ class Elf {
  private:
   struct File;
   explicit Elf(std::unique_ptr<File> file);
+  static Result<std::unique_ptr<Elf>> FromSource(ByteSource source);
   std::unique_ptr<File> file_;
 };
 

@@ -49,12 +49,15 @@ void Connection::SetEnds(const OpenEvent& open) {
            .peer = open.peer,
            .netns = open.netns,
            .transport = open.transport,
+           .plain_text = open.plain_text,
            .wire = open.wire,
            .local = open.local,
            .remote = open.remote};
   swapped_ = false;
   for (size_t i = 0; i < next_.size() && !active_; ++i) {
-    if (open.transport == Transport::kUnix) {
+    if (open.plain_text) {
+      if (open.has_begin) next_[i] = Stream::kBias;
+    } else if (open.transport == Transport::kUnix) {
       next_[i] = Stream::kBias;
     } else if (open.has_begin) {
       next_[i] = Stream::kBias + (open.begin[i] & UINT32_MAX);
@@ -96,7 +99,8 @@ Role Connection::ClaimRequestDirection(Direction direction) {
 
 Connection::Active& Connection::Activate() {
   if (active_) return *active_;
-  active_ = std::make_unique<Active>(environment_, info_.transport == Transport::kUnix);
+  active_ = std::make_unique<Active>(
+      environment_, info_.plain_text || info_.transport == Transport::kUnix);
   for (const Direction direction : kBoth) {
     const auto i = static_cast<size_t>(direction);
     if (next_[i] != 0) lane(direction).stream().Begin(next_[i], true);

@@ -4,6 +4,7 @@
 #include "sonde/abi/control.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/recording.h"
+#include "sonde/abi/tls.h"
 #include "sonde/pipeline/event.h"
 
 namespace sonde::kernel {
@@ -13,6 +14,8 @@ static_assert(sizeof(sonde_data_record) == SONDE_DATA_RECORD_BYTES);
 static_assert(sizeof(sonde_open_record) == SONDE_OPEN_RECORD_BYTES);
 static_assert(sizeof(sonde_shutdown_record) == SONDE_SHUTDOWN_RECORD_BYTES);
 static_assert(sizeof(sonde_process_record) == SONDE_PROCESS_RECORD_BYTES);
+static_assert(sizeof(sonde_mapped_record) == SONDE_MAPPED_RECORD_BYTES);
+static_assert(sizeof(sonde_tls_probe) == SONDE_TLS_PROBE_BYTES);
 static_assert(sizeof(sonde_settings) == SONDE_SETTINGS_BYTES);
 static_assert(sizeof(sonde_recording_header) == SONDE_RECORDING_HEADER_BYTES);
 static_assert(sizeof(sonde_resource_record) == SONDE_RESOURCE_RECORD_BYTES);
@@ -21,6 +24,11 @@ static_assert(sizeof(sonde_resource_record) == SONDE_RESOURCE_RECORD_BYTES);
 static_assert(static_cast<int>(Direction::kReceive) == SONDE_RECEIVE);
 static_assert(static_cast<int>(Direction::kSend) == SONDE_SEND);
 static_assert(static_cast<int>(Source::kSocket) == SONDE_SOURCE_SOCKET);
+static_assert(static_cast<int>(Source::kOpenSsl) == SONDE_SOURCE_OPENSSL);
+static_assert(static_cast<int>(Source::kBoringSsl) == SONDE_SOURCE_BORINGSSL);
+static_assert(static_cast<int>(Source::kGnuTls) == SONDE_SOURCE_GNUTLS);
+static_assert(static_cast<int>(Source::kGoTls) == SONDE_SOURCE_GO_TLS);
+static_assert(static_cast<int>(Source::kRustls) == SONDE_SOURCE_RUSTLS);
 static_assert(static_cast<int>(Transport::kTcp) == SONDE_TRANSPORT_TCP);
 static_assert(static_cast<int>(Transport::kUnix) == SONDE_TRANSPORT_UNIX);
 

@@ -33,7 +33,7 @@ DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
   const std::string_view payload = bytes.substr(sizeof(record));
   const uint64_t copied = uint64_t{record.captured} + record.tail;
-  if (record.length == 0 || record.direction > SONDE_SEND || record.source != SONDE_SOURCE_SOCKET ||
+  if (record.length == 0 || record.direction > SONDE_SEND || record.source >= SONDE_SOURCE_COUNT ||
       copied > record.length || copied > payload.size()) {
     return DecodeOutcome::kInvalid;
   }
@@ -77,7 +77,8 @@ Endpoint MakeEndpoint(const sonde_open_record& record, uint16_t port, const __u8
 DecodeOutcome DecodeOpen(std::string_view bytes, EventHandler& handler) {
   sonde_open_record record;
   if (!ReadFixed(bytes, record) || record.transport > SONDE_TRANSPORT_UNIX ||
-      (record.family != 4 && record.family != 6 && record.family != 1)) {
+      (record.family != 4 && record.family != 6 && record.family != 1 &&
+       !(record.family == 0 && record.plain_text != 0))) {
     return DecodeOutcome::kInvalid;
   }
   OpenEvent event;
@@ -87,6 +88,7 @@ DecodeOutcome DecodeOpen(std::string_view bytes, EventHandler& handler) {
   event.netns = record.netns_inode;
   event.who = {record.tgid, record.tid, 0};
   event.transport = static_cast<Transport>(record.transport);
+  event.plain_text = record.plain_text != 0;
   event.local = MakeEndpoint(record, record.local_port, record.local_address);
   event.remote = MakeEndpoint(record, record.remote_port, record.remote_address);
   if (event.transport == Transport::kUnix) {
@@ -111,6 +113,20 @@ DecodeOutcome DecodeShutdown(std::string_view bytes, EventHandler& handler) {
   event.has_position = record.has_position != 0;
   event.position = record.position;
   handler.OnShutdown(event);
+  return DecodeOutcome::kDone;
+}
+
+DecodeOutcome DecodeMapped(std::string_view bytes, EventHandler& handler) {
+  sonde_mapped_record record;
+  if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
+  ProcessEvent event;
+  event.mono_ns = record.header.mono_ns;
+  event.change = ProcessChange::kMapped;
+  event.tgid = record.tgid;
+  event.traced = true;
+  event.inode = record.inode;
+  event.device = record.device;
+  handler.OnProcess(event);
   return DecodeOutcome::kDone;
 }
 
@@ -155,6 +171,8 @@ DecodeOutcome Decode(std::string_view record, EventHandler& handler) {
       return DecodeProcess(record, ProcessChange::kExit, handler);
     case SONDE_RECORD_LISTEN:
       return DecodeProcess(record, ProcessChange::kListen, handler);
+    case SONDE_RECORD_MAPPED:
+      return DecodeMapped(record, handler);
     default:
       return DecodeOutcome::kUnknown;
   }

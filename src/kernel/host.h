@@ -3,6 +3,8 @@
 // that the operator hears of a missing capability instead of "Operation not permitted".
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,5 +36,9 @@ Status CheckHost(const Host& host);
 
 // Does the kernel describe tracepoint `name` in its BTF? False too if there is no BTF.
 bool HasTracepoint(const std::string& name);
+
+// Number that the running kernel gives to a member of enum bpf_attach_type; empty if it has none of
+// that name. Numbers have changed between versions before they settled.
+std::optional<uint32_t> AttachType(const std::string& name);
 
 }  // namespace sonde::kernel

@@ -27,6 +27,7 @@
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/protocol.h"
+#include "sonde/probe/family.h"
 
 namespace sonde::kernel {
 namespace {
@@ -47,6 +48,7 @@ Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelO
   });
   settings.watch_exec = options.watch_exec ? 1 : 0;
   settings.watch_listen = options.watch_listen ? 1 : 0;
+  settings.tls = 1;
   return settings;
 }
 
@@ -64,6 +66,12 @@ Result<std::unique_ptr<Kernel>> Kernel::Create(const CaptureOptions& capture,
   if (!choice.ok()) return choice.status();
   kernel->loaded_ = std::move(choice->loaded);
   kernel->states_ = std::move(choice->states);
+  for (const auto& family : kernel->loaded_) {
+    if (family->family().part != probe::Part::kTlsText) continue;
+    auto uprobes = Uprobes::Create(*family, kernel->maps_);
+    if (!uprobes.ok()) return uprobes.status();
+    kernel->uprobes_ = *std::move(uprobes);
+  }
   auto ring = Ring::Create(kernel->maps_->fd("sonde_ring"));
   if (!ring.ok()) return ring.status();
   kernel->ring_ = *std::move(ring);
@@ -91,6 +99,12 @@ void Kernel::Untrace(uint32_t tgid) { bpf_map_delete_elem(maps_->fd("sonde_trace
 bool Kernel::IsTraced(uint32_t tgid) const {
   uint32_t rule = 0;
   return bpf_map_lookup_elem(maps_->fd("sonde_traced"), &tgid, &rule) == 0;
+}
+
+bool Kernel::reports_mappings() const {
+  return std::ranges::any_of(loaded_, [](const auto& family) {
+    return family->family().part == probe::Part::kMappings;
+  });
 }
 
 void Kernel::SetVerdict(ConnectionId connection, Verdict verdict) {

@@ -18,6 +18,7 @@
 #include "kernel/recording_writer.h"
 #include "kernel/ring.h"
 #include "kernel/shared_maps.h"
+#include "kernel/uprobes.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -56,6 +57,11 @@ class Kernel {
   // No more records come; what is in the ring can still be polled.
   void Detach() { loaded_.clear(); }
 
+  // Probes in TLS libraries; null if family tls is off or failed.
+  Uprobes* uprobes() { return uprobes_.get(); }
+  // False: processes must be looked at from time to time for what they have mapped.
+  bool reports_mappings() const;
+
   const std::vector<FamilyState>& families() const { return states_; }
   RecordingWriter* recording() { return recording_.get(); }
 
@@ -66,6 +72,7 @@ class Kernel {
   std::shared_ptr<SharedMaps> maps_;  // shared with metric callbacks, which may outlive this object
   std::vector<std::unique_ptr<LoadedFamily>> loaded_;
   std::vector<FamilyState> states_;
+  std::unique_ptr<Uprobes> uprobes_;
   std::unique_ptr<RecordingWriter> recording_;
   std::unique_ptr<Ring> ring_;
   EventCounters counters_;

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernel/family_choice.h"
@@ -28,7 +29,15 @@ namespace {
 // By enum sonde_drop_reason.
 constexpr std::array<const char*, SONDE_DROP_REASON_COUNT> kReasons = {
     "ring_full",         "payload_fault",    "payload_unseen", "segments",
-    "socket_state_full", "process_map_full", "fd_lookup"};
+    "socket_state_full", "process_map_full", "fd_lookup",      "busy",
+    "text_state_full",   "text_unreadable"};
+
+constexpr std::array<std::pair<uint32_t, const char*>, 4> kTlsConnections = {{
+    {SONDE_COUNT_TLS_HELLO, "hello"},
+    {SONDE_COUNT_TLS_BY_RANDOM, "text_by_random"},
+    {SONDE_COUNT_TLS_BY_FD, "text_by_descriptor"},
+    {SONDE_COUNT_TLS_NO_SOCKET, "text_without_socket"},
+}};
 
 double SumOverCpus(int map_fd, uint32_t key) {
   const int cpus = libbpf_num_possible_cpus();
@@ -111,6 +120,23 @@ void ExportKernelMetrics(const std::shared_ptr<SharedMaps>& maps,
                         return std::vector<MetricSample>{
                             {{}, SumOverCpus(maps->fd("sonde_counts"), SONDE_COUNT_QUIET)}};
                       });
+  metrics.AddCallback(
+      "sonde_tls_connections_total",
+      "TLS connections: client hellos seen, and streams of plain text by how their socket was found.",
+      MetricType::kCounter, [maps] {
+        std::vector<MetricSample> samples;
+        for (const auto& [what, name] : kTlsConnections) {
+          samples.push_back({{{"seen", name}}, SumOverCpus(maps->fd("sonde_counts"), what)});
+        }
+        return samples;
+      });
+  metrics.AddCallback(
+      "sonde_tls_retries_total",
+      "Writes of plain text that were made again because the socket had no room: counted once.",
+      MetricType::kCounter, [maps] {
+        return std::vector<MetricSample>{
+            {{}, SumOverCpus(maps->fd("sonde_counts"), SONDE_COUNT_TLS_RETRY)}};
+      });
   metrics.AddCallback(
       "sonde_ring_bytes_used", "Bytes in the ring buffer that were not read yet.",
       MetricType::kGauge,

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "kernel/host.h"
 #include "kernel/libbpf_log.h"
 #include "kernel/objects.h"
 #include "kernel/shared_maps.h"
@@ -74,6 +75,29 @@ Status WriteSettings(bpf_object* object, const sonde_settings& settings) {
   return absl::InternalError("settings do not fit the object");
 }
 
+// Programs that are attached later must say before they are loaded how. A program that the kernel
+// has no way for is left out if the family can do without.
+Status PrepareUprobes(bpf_object* object, const probe::Family& family) {
+  for (const probe::Program& program : family.programs) {
+    if (program.attach == probe::Attach::kAtLoad) continue;
+    const bool session = program.attach == probe::Attach::kUprobeSession;
+    const auto type = AttachType(session ? "BPF_TRACE_UPROBE_SESSION" : "BPF_TRACE_UPROBE_MULTI");
+    const std::string name(program.name);
+    bpf_program* found = bpf_object__find_program_by_name(object, name.c_str());
+    if (found == nullptr) return absl::InternalError(absl::StrCat("object has no ", name));
+    if (type) {
+      bpf_program__set_expected_attach_type(found, static_cast<bpf_attach_type>(*type));
+    } else if (program.on_failure == probe::OnFailure::kFatal) {
+      return absl::UnimplementedError(absl::StrCat("the kernel cannot attach many uprobes at once "
+                                                   "(needs Linux ",
+                                                   std::string(family.kernel), " or newer)"));
+    } else {
+      bpf_program__set_autoload(found, false);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void LoadedFamily::ObjectCloser::operator()(bpf_object* object) const { bpf_object__close(object); }
@@ -99,6 +123,7 @@ Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& fa
   if (Status status = WriteSettings(object.get(), settings); !status.ok()) return status;
   if (Status status = maps.Prepare(object.get(), settings.socket_table != 0); !status.ok())
     return status;
+  if (Status status = PrepareUprobes(object.get(), family); !status.ok()) return status;
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return Failure(family, "cannot load", error, log);
   }
@@ -111,6 +136,7 @@ Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& fa
 Status LoadedFamily::Attach() {
   const LibbpfLog log;
   for (const probe::Program& program : family_.programs) {
+    if (program.attach != probe::Attach::kAtLoad) continue;
     const std::string name(program.name);
     bpf_program* found = bpf_object__find_program_by_name(object_.get(), name.c_str());
     bpf_link* link = found == nullptr ? nullptr : bpf_program__attach(found);

@@ -6,10 +6,12 @@
 
 // clang-format off: the skeletons name the types of control.h
 #include "sonde/abi/control.h"  // IWYU pragma: keep
+#include "mapped.skel.h"
 #include "process.skel.h"
 #include "sock_length.skel.h"
 #include "sys_exit.skel.h"
 #include "tcp_state.skel.h"
+#include "tls.skel.h"
 // clang-format on
 
 namespace sonde::kernel {
@@ -28,6 +30,8 @@ std::string_view ObjectBytes(std::string_view name) {
   if (name == "sys_exit") return Bytes(sys_exit_bpf__elf_bytes);
   if (name == "process") return Bytes(process_bpf__elf_bytes);
   if (name == "tcp_state") return Bytes(tcp_state_bpf__elf_bytes);
+  if (name == "tls") return Bytes(tls_bpf__elf_bytes);
+  if (name == "mapped") return Bytes(mapped_bpf__elf_bytes);
   return {};
 }
 

@@ -33,6 +33,16 @@ std::string_view SourceName(Source source) {
   switch (source) {
     case Source::kSocket:
       return "socket";
+    case Source::kOpenSsl:
+      return "openssl";
+    case Source::kBoringSsl:
+      return "boringssl";
+    case Source::kGnuTls:
+      return "gnutls";
+    case Source::kGoTls:
+      return "go_tls";
+    case Source::kRustls:
+      return "rustls";
   }
   return "unknown";
 }

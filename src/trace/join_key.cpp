@@ -39,6 +39,14 @@ JoinKey MakeJoinKey(const RequestStart& start) {
   const ConnectionInfo& connection = *start.connection;
   if (connection.wire) return key;
   key.fingerprint = Fingerprint(start.http);
+  if (connection.plain_text) {
+    // Both ends name it by the client random and count its bytes from the first.
+    if (connection.peer == 0) return key;
+    key.kind = JoinKey::Kind::kPlainText;
+    key.position = start.request.first_position;
+    key.client = {connection.peer, 0};
+    return key;
+  }
   if (connection.transport == Transport::kUnix) {
     const ConnectionId client = start.role == Role::kServer ? connection.peer : connection.id;
     if (client == 0) return key;

@@ -13,8 +13,9 @@ namespace sonde::trace {
 // TCP: both addresses, client first, and the sequence number of the request's first byte. Unix: the
 // id of the client's socket, which the accepting end always knows (not so the other way round:
 // before accept(2) the server's end has no inode), and the bytes before the request.
+// Plain text of TLS: the client random and the text before the request.
 struct JoinKey {
-  enum class Kind : uint8_t { kNone, kTcp, kUnix };
+  enum class Kind : uint8_t { kNone, kTcp, kUnix, kPlainText };
   Kind kind = Kind::kNone;
   uint64_t netns = 0;  // loopback only: every namespace has its own 127.0.0.1. Other addresses may
                        // cross namespaces

@@ -18,6 +18,7 @@ enum sonde_record_type {
 	SONDE_RECORD_EXEC = 5,     /* a process began a new program */
 	SONDE_RECORD_EXIT = 6,     /* the last thread of a traced process ended */
 	SONDE_RECORD_LISTEN = 7,   /* a process began to listen on a TCP port */
+	SONDE_RECORD_MAPPED = 8,   /* a traced process touched a file in its memory for the first time */
 };
 
 /* Direction of bytes, seen from the process that made the call. */
@@ -73,7 +74,8 @@ struct sonde_data_record {
 struct sonde_open_record {
 	struct sonde_record_header header;
 	__u64 connection;
-	__u64 peer_connection; /* unix sockets: id of the other end, 0 if not known; else 0 */
+	__u64 peer_connection; /* unix sockets: id of the other end; plain text of TLS: a name that
+				  both ends give the connection (client random); 0 if not known */
 	__u64 netns_inode;
 	__u32 tgid;
 	__u32 tid;
@@ -86,8 +88,10 @@ struct sonde_open_record {
 	__u8 remote_address[16]; /* v4-mapped IPv6 is given as family 4 */
 	__u8 path[108];          /* unix: bound path of either end; abstract names start with NUL */
 	__u8 has_begin;
-	__u8 reserved[3];
-	__u32 begin[2]; /* TCP, by direction: position of the first byte that can be seen from now
+	__u8 plain_text; /* of TLS: positions count its bytes, from 0 if has_begin; the addresses
+			    are the socket's, family 0 if that is not known */
+	__u8 reserved[2];
+	__u32 begin[2]; /* by direction: position of the first byte that can be seen from now
 			   on; if has_begin */
 };
 
@@ -99,6 +103,14 @@ struct sonde_shutdown_record {
 	__u8 direction; /* enum sonde_direction */
 	__u8 has_position;
 	__u8 reserved[6];
+};
+
+/* Names a file by what the kernel calls it: beneath an overlay, the file that is really mapped. */
+struct sonde_mapped_record {
+	struct sonde_record_header header;
+	__u64 inode;
+	__u32 device; /* as the kernel encodes it: major << 20 | minor */
+	__u32 tgid;
 };
 
 #define SONDE_COMM_BYTES    16
@@ -124,6 +136,7 @@ struct sonde_process_record {
 #define SONDE_DATA_RECORD_BYTES     64
 #define SONDE_OPEN_RECORD_BYTES     208
 #define SONDE_SHUTDOWN_RECORD_BYTES 40
+#define SONDE_MAPPED_RECORD_BYTES   32
 #define SONDE_PROCESS_RECORD_BYTES  320
 
 #endif

@@ -21,7 +21,7 @@ constexpr Direction Opposite(Direction d) {
 }
 
 // Where bytes were seen; exported as sonde.capture.source. Same values as abi enum sonde_source.
-enum class Source : uint8_t { kSocket = 0 };
+enum class Source : uint8_t { kSocket = 0, kOpenSsl, kBoringSsl, kGnuTls, kGoTls, kRustls };
 
 enum class Transport : uint8_t { kTcp = 0, kUnix = 1 };
 
@@ -50,16 +50,21 @@ struct Endpoint {
 struct OpenEvent {
   uint64_t mono_ns = 0;
   ConnectionId connection = 0;
-  ConnectionId peer = 0;  // the other end on this host, unix sockets only; 0 = not known
+  // The other end on this host (unix sockets), or what both ends call the connection (plain text of
+  // TLS); 0 = not known.
+  ConnectionId peer = 0;
   uint64_t netns = 0;
   Execution who;
   Transport transport = Transport::kTcp;
+  // Plain text at the edge of a TLS library: positions count its bytes. The ends are those of the
+  // socket beneath, or empty if that is not known.
+  bool plain_text = false;
   bool wire = false;  // from packets: no process; `local` is the side taken for the server's
   Endpoint local;
   Endpoint remote;
   // Positions at which the bytes of this connection begin to be seen, by Direction: the first
   // DataEvent of a direction then shows a loss before it. Unix sockets are counted from 0 and need
-  // none.
+  // none; plain text is counted from 0 and has it if it was seen from its beginning.
   bool has_begin = false;
   std::array<uint64_t, 2> begin{};
 };
@@ -90,7 +95,7 @@ struct ShutdownEvent {
   uint64_t position = 0;
 };
 
-enum class ProcessChange : uint8_t { kFork, kExec, kExit, kListen };
+enum class ProcessChange : uint8_t { kFork, kExec, kExit, kListen, kMapped };
 
 struct ProcessEvent {
   uint64_t mono_ns = 0;
@@ -101,6 +106,8 @@ struct ProcessEvent {
   uint64_t cgroup_id = 0;
   bool traced = false;
   uint16_t listen_port = 0;  // kListen
+  uint64_t inode = 0;        // kMapped: the file, as the kernel names it; of the rest only tgid
+  uint32_t device = 0;       // kMapped: major << 20 | minor
   std::string_view comm;
   std::string_view program;  // kExec: file name as given to execve
 };

@@ -25,6 +25,7 @@ struct ConnectionInfo {
   ConnectionId peer = 0;
   uint64_t netns = 0;
   Transport transport = Transport::kTcp;
+  bool plain_text = false;
   bool wire = false;
   Endpoint local;
   Endpoint remote;

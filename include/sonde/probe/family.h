@@ -10,7 +10,7 @@ namespace sonde::probe {
 
 // What a family is for. Of one part exactly one family is used; the manifests' order in the
 // registry is the order of preference.
-enum class Part { kSockets, kProcesses, kConnections };
+enum class Part { kSockets, kProcesses, kConnections, kTlsText, kMappings };
 
 enum class OnFailure {
   kFatal,   // sonde cannot work without this part: try the fallback, then give up
@@ -18,9 +18,17 @@ enum class OnFailure {
   kIgnore,  // go on without it
 };
 
+// When a program is attached, and to what.
+enum class Attach {
+  kAtLoad,         // to what its section names
+  kUprobes,        // later, to instructions of files (Linux 6.6)
+  kUprobeSession,  // the same, with the return if the program asks for it (Linux 6.13)
+};
+
 struct Program {
   std::string_view name;  // in the object; its section says what it is attached to
   OnFailure on_failure = OnFailure::kFatal;  // of this program within the family
+  Attach attach = Attach::kAtLoad;
 };
 
 struct Family {

@@ -5,7 +5,7 @@
  * fuzzed natively, run in the kernel.
  *
  *            HTTP start          TLS hello         budget used up, nobody knows it
- *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start--> HTTP1
+ *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start, hello--> as UNKNOWN
  *   UNKNOWN, OTHER --preface--> HTTP2 <--frames that lead to each other, verdict-- UNKNOWN
  *   any --verdict refused, port not wanted--> REFUSED (for good)
  */
@@ -65,6 +65,7 @@ struct sonde_capture_call {
 	__u32 quiet;    /* no record */
 	__u32 captured; /* bytes from the start, <= length; may be more than `have` */
 	__u32 tail;     /* bytes from the end, <= length - captured */
+	__u32 hello;    /* where in the call a TLS handshake message begins, 0 = none */
 };
 
 static inline void sonde_capture_init(struct sonde_capture_state *state)
@@ -280,16 +281,21 @@ static inline __u32 sonde_capture_walks(const struct sonde_capture_state *state,
 	       state->direction[call->direction & 1].frames.state == SONDE_FRAMES_WALK;
 }
 
+/* `kept`: bytes of the record's header that came with an earlier call (OpenSSL reads it alone). */
+static inline void sonde_capture_tls(struct sonde_capture_state *state,
+				     struct sonde_capture_call *call, __u32 kept)
+{
+	state->socket_class = SONDE_CLASS_TLS;
+	call->quiet = 1;
+	if (kept < SONDE_TLS_RECORD_HEADER)
+		call->hello = SONDE_TLS_RECORD_HEADER - kept;
+}
+
 static inline void sonde_capture_unknown(struct sonde_capture_state *state,
-					 struct sonde_capture_call *call, __u32 kind)
+					 struct sonde_capture_call *call)
 {
 	struct sonde_capture_direction *dir = &state->direction[call->direction & 1];
 
-	if (kind == SONDE_SNIFF_TLS) {
-		state->socket_class = SONDE_CLASS_TLS;
-		call->quiet = 1;
-		return;
-	}
 	call->captured = sonde_min(call->length, dir->budget);
 	dir->budget -= call->captured;
 }
@@ -301,11 +307,13 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 					struct sonde_capture_call *call,
 					const struct sonde_first_bytes *first)
 {
+	__u32 kept = state->direction[call->direction & 1].partial_bytes;
 	__u32 kind;
 
 	call->quiet = 0;
 	call->captured = 0;
 	call->tail = 0;
+	call->hello = 0;
 	if (state->socket_class >= SONDE_CLASS_TLS) {
 		call->quiet = 1;
 		return;
@@ -319,12 +327,15 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	     state->socket_class == SONDE_CLASS_OTHER) &&
 	    (kind == SONDE_SNIFF_HTTP2 || sonde_frames_begin(first, call->have, call->length)))
 		state->socket_class = SONDE_CLASS_HTTP2;
-	if (state->socket_class == SONDE_CLASS_HTTP1)
+	if (kind == SONDE_SNIFF_TLS && (state->socket_class == SONDE_CLASS_UNKNOWN ||
+					state->socket_class == SONDE_CLASS_OTHER))
+		sonde_capture_tls(state, call, kept);
+	else if (state->socket_class == SONDE_CLASS_HTTP1)
 		sonde_capture_http1(state, call, first, kind);
 	else if (state->socket_class == SONDE_CLASS_HTTP2)
 		sonde_capture_http2(state, call, first, kind);
 	else if (state->socket_class == SONDE_CLASS_UNKNOWN)
-		sonde_capture_unknown(state, call, kind);
+		sonde_capture_unknown(state, call);
 	else
 		call->quiet = 1;
 	state->last_direction = (__u8)((call->direction & 1) + 1);

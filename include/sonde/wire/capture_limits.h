@@ -60,6 +60,9 @@
  * CONNECT). */
 #define SONDE_ASK_EVERY 32
 
+/* Type, version, length: RFC 8446 section 5.1. */
+#define SONDE_TLS_RECORD_HEADER 5
+
 /* iovec segments followed: gRPC and Node write a header and a body each. */
 #define SONDE_MAX_SEGMENTS 64
 

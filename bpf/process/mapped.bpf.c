@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Family mapped: which files a traced process has in its memory, from the first touch of each. So a
+ * library is known some milliseconds before it is used, however it came there: at exec, by dlopen,
+ * from another mount namespace. Nothing is polled and no system call is slowed.
+ */
+#include "core/sonde.bpf.h"
+#include "maps/drops.bpf.h"
+#include "maps/ring.bpf.h"
+#include "maps/traced.bpf.h"
+
+struct sonde_mapped_key {
+	__u64 start_ns; /* with exec_id: a program for good, though numbers of processes come again */
+	__u64 exec_id;
+	__u64 inode;
+	__u64 device;
+};
+
+/* Told already. LRU: what falls out is told again, which is harmless. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sonde_mapped_key);
+	__type(value, __u8);
+} sonde_mapped_seen SEC(".maps");
+
+/* Files that userspace has looked at and that hold nothing to probe: not told again, of any
+ * process. Key: inode, device << 32 ... written by userspace. */
+struct sonde_file_key {
+	__u64 inode;
+	__u64 device;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct sonde_file_key);
+	__type(value, __u8);
+} sonde_files_plain SEC(".maps");
+
+SEC("tp_btf/mm_filemap_map_pages")
+int BPF_PROG(sonde_mapped, struct address_space *mapping, unsigned long start, unsigned long end)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct sonde_mapped_record *record;
+	struct sonde_mapped_key key = {};
+	struct sonde_file_key file;
+	__u8 one = 1;
+
+	if (!sonde_is_traced(task->tgid))
+		return 0;
+	file.inode = mapping->host->i_ino;
+	file.device = mapping->host->i_sb->s_dev;
+	if (bpf_map_lookup_elem(&sonde_files_plain, &file))
+		return 0;
+	key.start_ns = task->group_leader->start_boottime;
+	key.exec_id = task->self_exec_id;
+	key.inode = file.inode;
+	key.device = file.device;
+	if (bpf_map_lookup_elem(&sonde_mapped_seen, &key))
+		return 0;
+	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
+	if (!record)
+		return sonde_drop(SONDE_DROP_RING_FULL); /* tried again at the next touch */
+	bpf_map_update_elem(&sonde_mapped_seen, &key, &one, BPF_ANY);
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.type = SONDE_RECORD_MAPPED;
+	record->header.size = sizeof(*record);
+	record->header.mono_ns = bpf_ktime_get_ns();
+	record->inode = file.inode;
+	record->device = file.device;
+	record->tgid = task->tgid;
+	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}

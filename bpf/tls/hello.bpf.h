@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The client's hello, seen on a socket: its random names the connection from here on. The TLS
+ * object of the same process keeps the same bytes, which is how plain text finds its socket.
+ */
+#ifndef SONDE_BPF_HELLO_H
+#define SONDE_BPF_HELLO_H
+
+#include "core/sonde.bpf.h"
+#include "maps/texts.bpf.h"
+#include "socket/open.bpf.h"
+#include "socket/payload.bpf.h"
+
+/* RFC 8446 section 4 and 4.1.2: type, 3 bytes of length, legacy version, random. */
+#define SONDE_HELLO_RANDOM 6
+#define SONDE_HELLO_BYTES  (SONDE_HELLO_RANDOM + 16)
+#define SONDE_CLIENT_HELLO 1
+
+/* `sk` is trusted in one hook family and a plain number in the other. Global: verified once. */
+__noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *socket, __u64 sk)
+{
+	struct sonde_text_key *key;
+	struct sonde_text *text;
+	const __u8 *hello;
+
+	if (!scratch || !socket || !sonde_settings.tls || !scratch->call.hello)
+		return 0;
+	if (sonde_gather(scratch, scratch->call.hello, SONDE_HELLO_BYTES, 0) != SONDE_HELLO_BYTES)
+		return 0; /* cut short: the text finds its socket by other ways */
+	hello = scratch->payload;
+	if (hello[0] != SONDE_CLIENT_HELLO || hello[4] != 3)
+		return 0;
+	key = &socket->text;
+	__builtin_memcpy(key->name, hello + SONDE_HELLO_RANDOM, sizeof(key->name));
+	key->tgid = bpf_get_current_pid_tgid() >> 32;
+	key->kind = SONDE_TEXT_RANDOM;
+	text = sonde_text_create(key, sonde_inode_id(socket->inode), socket->inode, sk);
+	if (text) {
+		text->name = key->name[0];
+		text->from_start = 1;
+	}
+	return sonde_count(SONDE_COUNT_TLS_HELLO);
+}
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From a TLS object to its connection, by the strongest evidence there is: the client random; the
+ * file descriptor that the object holds; else the object names a stream of its own, whose socket is
+ * not known and is said not to be.
+ */
+#ifndef SONDE_BPF_TLS_OBJECT_H
+#define SONDE_BPF_TLS_OBJECT_H
+
+#include "core/sonde.bpf.h"
+#include "maps/texts.bpf.h"
+#include "socket/fd.bpf.h"
+
+/* Bit of a BIO's type: it is one of a descriptor (BIO_TYPE_DESCRIPTOR, openssl/bio.h). */
+#define SONDE_BIO_DESCRIPTOR 0x100
+#define SONDE_BIO_MEMORY     0x401
+
+static __always_inline __u64 sonde_user_pointer(__u64 address)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+static __always_inline __u32 sonde_user_int(__u64 address)
+{
+	__u32 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+static __always_inline __u32 sonde_bio_type(const struct sonde_tls_probe *probe, __u64 object)
+{
+	__u64 bio = sonde_user_pointer(object + probe->bio);
+
+	return sonde_user_int(sonde_user_pointer(bio + probe->bio_method));
+}
+
+/* The descriptor the object writes to, -1 if it does not tell. */
+static __always_inline int sonde_tls_fd(const struct sonde_tls_probe *probe, __u64 object)
+{
+	__u64 bio;
+
+	if (probe->fd == SONDE_TLS_FD_BIO) {
+		if (!(sonde_bio_type(probe, object) & SONDE_BIO_DESCRIPTOR))
+			return -1;
+		bio = sonde_user_pointer(object + probe->bio);
+		return (int)sonde_user_int(bio + probe->bio_fd);
+	}
+	if (probe->fd == SONDE_TLS_FD_GO) {
+		/* Conn.conn, an interface: its data is *net.TCPConn, which is conn{fd *netFD}; that
+		 * begins with poll.FD{fdmu 16 bytes, Sysfd int}. */
+		__u64 tcp = sonde_user_pointer(object + 8);
+		__u64 descriptor = sonde_user_pointer(tcp);
+
+		return descriptor ? (int)sonde_user_int(descriptor + 16) : -1;
+	}
+	return -1;
+}
+
+static __always_inline struct sonde_text *sonde_text_by_random(const struct sonde_tls_probe *probe,
+							       __u64 object, __u32 tgid)
+{
+	struct sonde_text_key key = {.tgid = tgid, .kind = SONDE_TEXT_RANDOM};
+
+	if (probe->random == SONDE_NOWHERE)
+		return 0;
+	if (probe->random_pointer != SONDE_NOWHERE)
+		object = sonde_user_pointer(object + probe->random_pointer);
+	if (bpf_probe_read_user(key.name, sizeof(key.name), (void *)(object + probe->random)))
+		return 0;
+	return bpf_map_lookup_elem(&sonde_texts, &key);
+}
+
+static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tls_probe *probe,
+							   __u64 object)
+{
+	struct sonde_text_key key = {.kind = SONDE_TEXT_INODE};
+	struct sonde_fd_call found = {};
+	struct sonde_text *text;
+	int fd = sonde_tls_fd(probe, object);
+
+	if (fd < 0)
+		return 0;
+	found.fd = fd;
+	if (!sonde_fd_socket(&found))
+		return 0;
+	key.name[0] = found.inode;
+	text = bpf_map_lookup_elem(&sonde_texts, &key);
+	if (text)
+		return text;
+	text = sonde_text_create(&key, sonde_inode_id(found.inode), found.inode, (__u64)found.sk);
+	if (text &&
+	    !sonde_wants_ports(found.family, BPF_CORE_READ(found.sk, __sk_common.skc_num),
+			       __builtin_bswap16(BPF_CORE_READ(found.sk, __sk_common.skc_dport))))
+		text->socket.capture.socket_class = SONDE_CLASS_REFUSED;
+	if (text)
+		sonde_count(SONDE_COUNT_TLS_BY_FD);
+	return text;
+}
+
+/* Addresses of objects are used again: a number made of address and process, not a name for good. */
+static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u32 tgid)
+{
+	struct sonde_text_key key = {.name = {object, 0}, .tgid = tgid, .kind = SONDE_TEXT_OBJECT};
+	struct sonde_text *text = bpf_map_lookup_elem(&sonde_texts, &key);
+
+	if (text)
+		return text;
+	text = sonde_text_create(&key, (object ^ (__u64)tgid << 40) | 1ULL << 61, 0, 0);
+	/* A port was asked for, and this one's is not known. */
+	if (text && sonde_settings.port_range_count)
+		text->socket.capture.socket_class = SONDE_CLASS_REFUSED;
+	if (text)
+		sonde_count(SONDE_COUNT_TLS_NO_SOCKET);
+	return text;
+}
+
+static __always_inline struct sonde_text *sonde_text_find(const struct sonde_tls_probe *probe,
+							  __u64 object, __u32 tgid)
+{
+	struct sonde_text *text = sonde_text_by_random(probe, object, tgid);
+
+	if (!text)
+		text = sonde_text_by_fd(probe, object);
+	if (!text)
+		text = sonde_text_by_object(object, tgid);
+	return text;
+}
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Plain text that a TLS library took or gave: made into the same records as bytes on a socket, by
+ * the same policy, on a connection of its own that has the socket's ends.
+ */
+#ifndef SONDE_BPF_TLS_TEXT_H
+#define SONDE_BPF_TLS_TEXT_H
+
+#include "core/sonde.bpf.h"
+#include "maps/ring.bpf.h"
+#include "maps/texts.bpf.h"
+#include "socket/emit.bpf.h"
+#include "tls/object.bpf.h"
+
+/* More at once is no length. */
+#define SONDE_TLS_MAX_TEXT (1U << 30)
+
+/*
+ * Room to build a record. A uprobe's program can be preempted, so a processor has two, each used by
+ * one program at a time; more at once is a loss, counted.
+ */
+struct sonde_tls_room {
+	struct sonde_scratch scratch;
+	__u32 busy;
+	__u32 reserved;
+};
+
+#define SONDE_TLS_ROOMS 2
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SONDE_TLS_ROOMS);
+	__type(key, __u32);
+	__type(value, struct sonde_tls_room);
+} sonde_tls_rooms SEC(".maps");
+
+static __always_inline struct sonde_tls_room *sonde_tls_room_take(void)
+{
+	__u32 i;
+
+	for (i = 0; i < SONDE_TLS_ROOMS; i++) {
+		__u32 key = i;
+		struct sonde_tls_room *room = bpf_map_lookup_elem(&sonde_tls_rooms, &key);
+
+		if (room && !__sync_lock_test_and_set(&room->busy, 1))
+			return room;
+	}
+	sonde_drop(SONDE_DROP_BUSY);
+	return 0;
+}
+
+/* Is this still the socket that it was when its address was noted? */
+static __always_inline bool sonde_text_socket_lives(const struct sonde_text *text)
+{
+	struct sock *sk = (struct sock *)text->sk;
+	struct socket *socket;
+
+	if (!sk)
+		return false;
+	socket = BPF_CORE_READ(sk, sk_socket);
+	if (!socket)
+		return false;
+	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) ==
+	       text->socket.inode;
+}
+
+static __noinline int sonde_text_open(struct sonde_text *text)
+{
+	struct sonde_open_record *record;
+	struct sock *sk = (struct sock *)text->sk;
+	__u64 task = bpf_get_current_pid_tgid();
+
+	if (__sync_lock_test_and_set(&text->socket.opened, 1))
+		return 0;
+	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
+	if (!record) {
+		text->socket.opened = 0; /* tried again with the next record */
+		return sonde_drop(SONDE_DROP_RING_FULL);
+	}
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.type = SONDE_RECORD_OPEN;
+	record->header.size = sizeof(*record);
+	record->header.mono_ns = bpf_ktime_get_ns();
+	record->connection = text->socket.connection;
+	record->tgid = task >> 32;
+	record->tid = (__u32)task;
+	record->plain_text = 1;
+	record->has_begin = text->from_start;
+	record->peer_connection = text->name;
+	if (text->name)
+		sonde_count(SONDE_COUNT_TLS_BY_RANDOM);
+	if (sonde_text_socket_lives(text)) {
+		record->netns_inode = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+		if (BPF_CORE_READ(sk, __sk_common.skc_family) == SONDE_AF_UNIX) {
+			record->transport = SONDE_TRANSPORT_UNIX;
+			sonde_open_unix(record, sk);
+		} else {
+			sonde_open_inet(record, sk);
+		}
+	}
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/*
+ * A write that could not finish is made again with the same text. One that has the address and the
+ * length of the last is such a retry if the socket has not taken that one since, whole: then at
+ * least its length and the least that a record adds to it. A library that writes to memory is never
+ * refused.
+ */
+#define SONDE_TLS_RECORD_ADDS 21 /* header 5, tag 16 */
+
+static __always_inline bool sonde_text_is_retry(const struct sonde_tls_probe *probe,
+						struct sonde_text *text, __u64 object,
+						__u64 address, __u32 length)
+{
+	struct tcp_sock *tcp = (struct tcp_sock *)text->sk;
+	__u32 sequence;
+	bool same;
+
+	if (!probe->retries || !tcp ||
+	    BPF_CORE_READ((struct sock *)tcp, sk_protocol) != SONDE_IPPROTO_TCP)
+		return false;
+	sequence = BPF_CORE_READ(tcp, write_seq);
+	same = text->last_text == address && text->last_length == length &&
+	       sequence - text->last_sequence < length + SONDE_TLS_RECORD_ADDS;
+	if (same && probe->bio != SONDE_NOWHERE && probe->bio_method != SONDE_NOWHERE &&
+	    sonde_bio_type(probe, object) != SONDE_BIO_MEMORY)
+		return true;
+	text->last_text = address;
+	text->last_length = length;
+	text->last_sequence = sequence;
+	return false;
+}
+
+static __always_inline int sonde_text_emit(struct sonde_scratch *scratch, struct sonde_text *text)
+{
+	sonde_decide(scratch, &text->socket);
+	if (scratch->call.quiet)
+		return sonde_count(SONDE_COUNT_QUIET);
+	if (!text->socket.opened)
+		sonde_text_open(text);
+	if (text->socket.capture.socket_class == SONDE_CLASS_HTTP2)
+		return sonde_emit_http2(scratch, &text->socket);
+	return sonde_emit(scratch, &text->socket);
+}
+
+/* `length` bytes at `address` were moved by `object`. */
+static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe, __u64 object,
+				       __u64 address, __u64 length)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct sonde_tls_room *room;
+	struct sonde_text *text;
+	__u32 direction = probe->direction & 1;
+	__u64 position;
+
+	if (!length)
+		return 0;
+	if (!object || length > SONDE_TLS_MAX_TEXT)
+		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
+	if (probe->handshake != SONDE_NOWHERE && sonde_user_int(object + probe->handshake))
+		return 0;
+	text = sonde_text_find(probe, object, tgid);
+	if (!text)
+		return 0;
+	if (direction == SONDE_SEND && sonde_text_is_retry(probe, text, object, address, length))
+		return sonde_count(SONDE_COUNT_TLS_RETRY);
+	position = __sync_fetch_and_add(&text->socket.moved[direction], length);
+	if (text->socket.capture.socket_class >= SONDE_CLASS_TLS)
+		return sonde_count(SONDE_COUNT_QUIET);
+	room = sonde_tls_room_take();
+	if (!room)
+		return 0;
+	sonde_record_begin(&room->scratch, &text->socket, direction, length, position);
+	room->scratch.record.source = probe->source;
+	room->scratch.call.direction = direction;
+	room->scratch.call.length = length;
+	room->scratch.base = address;
+	sonde_text_emit(&room->scratch, text);
+	__sync_lock_test_and_set(&room->busy, 0);
+	return 0;
+}
+
+#endif

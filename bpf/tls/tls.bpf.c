@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Family tls: uprobes at the edge of TLS libraries, where plain text passes. Which instructions, and
+ * how they are read, userspace finds per binary (probes/tls) and names by the probe's cookie, an
+ * index of sonde_tls_probes. The breakpoints are in every process that uses the file; those that
+ * are not traced leave at the first lookup.
+ */
+#include "core/sonde.bpf.h"
+#include "maps/traced.bpf.h"
+#include "tls/text.bpf.h"
+
+/* Written by userspace before the probe is attached, never changed while it is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct sonde_tls_probe);
+} sonde_tls_probes SEC(".maps");
+
+/*
+ * A call that is followed to its return. Key: thread; written at entry, deleted at return. LRU,
+ * because a thread may die inside a call.
+ */
+struct sonde_tls_call {
+	__u64 object;
+	__u64 text;
+	__u64 length;
+	__u64 count; /* address of the number of bytes */
+	__u32 probe;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct sonde_tls_call);
+} sonde_tls_calls SEC(".maps");
+
+static __always_inline __u64 sonde_place(const struct sonde_place *place,
+					 const struct sonde_registers *registers)
+{
+	__u64 value = registers->value[place->from & 15] + (__s64)place->offset;
+
+	if (place->memory)
+		value = sonde_user_pointer(value);
+	return place->narrow ? (__u32)value : value;
+}
+
+static __always_inline const struct sonde_tls_probe *sonde_tls_probe_of(__u32 index)
+{
+	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	return bpf_map_lookup_elem(&sonde_tls_probes, &index);
+}
+
+/* The text is moved at this instruction. */
+SEC("uprobe")
+int sonde_tls_text(struct pt_regs *ctx)
+{
+	struct sonde_registers registers;
+	const struct sonde_tls_probe *probe = sonde_tls_probe_of(bpf_get_attach_cookie(ctx));
+	__u64 length;
+
+	if (!probe)
+		return 0;
+	sonde_registers_read(&registers, ctx);
+	length = sonde_place(&probe->length, &registers);
+	if (probe->at_most && length > probe->at_most)
+		length = probe->at_most;
+	return sonde_text_moved(probe, sonde_place(&probe->object, &registers),
+				sonde_place(&probe->text, &registers), length);
+}
+
+/* Entry of a call: true if it must be followed to its return. */
+static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
+{
+	struct sonde_tls_call call = {};
+	struct sonde_registers registers;
+	const struct sonde_tls_probe *probe;
+	__u64 thread = bpf_get_current_pid_tgid();
+
+	call.probe = bpf_get_attach_cookie(ctx);
+	probe = sonde_tls_probe_of(call.probe);
+	if (!probe)
+		return false;
+	sonde_registers_read(&registers, ctx);
+	call.object = sonde_place(&probe->object, &registers);
+	call.text = sonde_place(&probe->text, &registers);
+	call.length = sonde_place(&probe->length, &registers);
+	if (call.length <= probe->entire) {
+		sonde_text_moved(probe, call.object, call.text, call.length);
+		return false;
+	}
+	if (probe->returned == SONDE_RETURNED_COUNT)
+		call.count = sonde_place(&probe->count, &registers);
+	return !bpf_map_update_elem(&sonde_tls_calls, &thread, &call, BPF_ANY);
+}
+
+static __always_inline int sonde_tls_left(struct pt_regs *ctx)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct sonde_tls_call *saved = bpf_map_lookup_elem(&sonde_tls_calls, &thread);
+	const struct sonde_tls_probe *probe;
+	struct sonde_tls_call call;
+	long moved = SONDE_REG_RETURN(ctx);
+
+	if (!saved)
+		return 0;
+	call = *saved;
+	bpf_map_delete_elem(&sonde_tls_calls, &thread);
+	probe = sonde_tls_probe_of(call.probe);
+	if (!probe)
+		return 0;
+	if (probe->returned == SONDE_RETURNED_COUNT)
+		moved = (int)moved > 0 ? (long)sonde_user_pointer(call.count) : 0;
+	else if (probe->length.narrow)
+		moved = (int)moved;
+	if (moved <= 0)
+		return 0;
+	if ((__u64)moved > call.length)
+		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
+	return sonde_text_moved(probe, call.object, call.text, moved);
+}
+
+/* Session (Linux 6.13): runs at entry, and at the return only of calls for which it says so. */
+extern bool bpf_session_is_return(void) __ksym __weak;
+
+SEC("uprobe")
+int sonde_tls_call(struct pt_regs *ctx)
+{
+	if (bpf_session_is_return())
+		return sonde_tls_left(ctx);
+	return !sonde_tls_entered(ctx);
+}
+
+/* Without sessions: two probes, and the return costs even when it is not needed. */
+SEC("uprobe")
+int sonde_tls_enter(struct pt_regs *ctx)
+{
+	sonde_tls_entered(ctx);
+	return 0;
+}
+
+SEC("uretprobe")
+int sonde_tls_leave(struct pt_regs *ctx)
+{
+	return sonde_tls_left(ctx);
+}

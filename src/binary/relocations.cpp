@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the dynamic linker would write: pointers in data, and the imports behind PLT stubs.
+#include <elf.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "binary/byte_source.h"
+#include "binary/elf.h"
+#include "binary/elf_file.h"
+
+namespace sonde::binary {
+namespace {
+
+constexpr uint64_t kMaxRelocationsBytes = 96U << 20;
+constexpr size_t kMaxImports = 1U << 16;
+
+#if defined(__x86_64__)
+constexpr uint32_t kRelative = R_X86_64_RELATIVE;
+constexpr uint32_t kAbsolute = R_X86_64_64;
+constexpr uint32_t kGotEntry = R_X86_64_GLOB_DAT;
+constexpr uint32_t kPltSlot = R_X86_64_JUMP_SLOT;
+#elif defined(__aarch64__)
+constexpr uint32_t kRelative = R_AARCH64_RELATIVE;
+constexpr uint32_t kAbsolute = R_AARCH64_ABS64;
+constexpr uint32_t kGotEntry = R_AARCH64_GLOB_DAT;
+constexpr uint32_t kPltSlot = R_AARCH64_JUMP_SLOT;
+#endif
+
+// visit(const Elf64_Rela&) returns false to stop.
+template <typename Visit>
+void ForEachRelocation(const ByteSource& bytes, Extent table, Visit visit) {
+  const uint64_t size = std::min(table.size, kMaxRelocationsBytes);
+  // Of what is left over at the end of a piece, the next begins with more than enough.
+  uint64_t next = 0;
+  bytes.ForEachPiece(
+      table.offset, size, sizeof(Elf64_Rela), [&](std::string_view piece, uint64_t position) {
+        Elf64_Rela relocation{};
+        while (next + sizeof(relocation) <= position + piece.size()) {
+          std::memcpy(&relocation, piece.data() + (next - position), sizeof(relocation));
+          if (!visit(relocation)) return false;
+          next += sizeof(relocation);
+        }
+        return true;
+      });
+}
+
+// The GOT slot of `[endbr64] [mov r11d, number] [bnd] jmp [rip + slot]`, as binutils, lld and mold
+// write it.
+std::optional<uint64_t> SlotOfStub(std::string_view code, uint64_t address) {
+  constexpr std::string_view kEndBranch("\xf3\x0f\x1e\xfa", 4);
+  constexpr std::string_view kNumber("\x41\xbb", 2);
+  constexpr std::string_view kJumpThrough("\xff\x25", 2);
+  size_t at = code.starts_with(kEndBranch) ? kEndBranch.size() : 0;
+  if (code.substr(at).starts_with(kNumber)) at += kNumber.size() + sizeof(uint32_t);
+  if (at >= code.size()) return std::nullopt;
+  if (code.substr(at).starts_with('\xf2')) ++at;
+  int32_t distance = 0;
+  if (!code.substr(at).starts_with(kJumpThrough)) return std::nullopt;
+  at += kJumpThrough.size();
+  if (code.size() < at + sizeof(distance)) return std::nullopt;
+  std::memcpy(&distance, code.data() + at, sizeof(distance));
+  return address + at + sizeof(distance) + static_cast<uint64_t>(int64_t{distance});
+}
+
+}  // namespace
+
+std::optional<uint64_t> Elf::Pointer(uint64_t address) const {
+  std::optional<Elf64_Rela> found;
+  for (const Extent& table : file_->relocations) {
+    ForEachRelocation(file_->bytes, table, [&](const Elf64_Rela& relocation) {
+      if (relocation.r_offset == address) found = relocation;
+      return !found;
+    });
+    if (found) break;
+  }
+  if (!found) {  // of an executable without relocations, or packed ones, which add to what is here
+    const std::string stored = Read(address, sizeof(uint64_t));
+    uint64_t value = 0;
+    if (stored.size() != sizeof(value)) return std::nullopt;
+    std::memcpy(&value, stored.data(), sizeof(value));
+    return value;
+  }
+  const auto type = static_cast<uint32_t>(ELF64_R_TYPE(found->r_info));
+  const auto addend = static_cast<uint64_t>(found->r_addend);
+  if (type == kRelative) return addend;
+  if ((type != kAbsolute && type != kGotEntry && type != kPltSlot) || !file_->dynamic) {
+    return std::nullopt;
+  }
+  const auto symbol = SymbolByIndex(file_->bytes, *file_->dynamic,
+                                    static_cast<uint32_t>(ELF64_R_SYM(found->r_info)));
+  if (!symbol || !IsDefined(*symbol)) return std::nullopt;
+  return symbol->st_value + (type == kAbsolute ? addend : 0);
+}
+
+std::string Elf::ImportAt(uint64_t address) const {
+  constexpr size_t kStubBytes = 16;
+  const auto slot = SlotOfStub(Read(address, kStubBytes), address);
+  return slot ? ImportOfSlot(*slot) : std::string();
+}
+
+std::string Elf::ImportOfSlot(uint64_t slot) const {
+  if (!file_->dynamic) return {};
+  std::call_once(file_->imports_once, [this] {
+    for (const Extent& table : file_->relocations) {
+      ForEachRelocation(file_->bytes, table, [&](const Elf64_Rela& relocation) {
+        const auto type = static_cast<uint32_t>(ELF64_R_TYPE(relocation.r_info));
+        if (type == kGotEntry || type == kPltSlot) {
+          file_->imports.emplace_back(relocation.r_offset,
+                                      static_cast<uint32_t>(ELF64_R_SYM(relocation.r_info)));
+        }
+        return file_->imports.size() < kMaxImports;
+      });
+    }
+    std::sort(file_->imports.begin(), file_->imports.end());
+  });
+  const auto found = std::lower_bound(file_->imports.begin(), file_->imports.end(),
+                                      std::pair<uint64_t, uint32_t>(slot, 0));
+  if (found == file_->imports.end() || found->first != slot) return {};
+  const auto symbol = SymbolByIndex(file_->bytes, *file_->dynamic, found->second);
+  return symbol ? StringAt(file_->bytes, file_->dynamic->strings, symbol->st_name) : std::string();
+}
+
+}  // namespace sonde::binary

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tls/inspect.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "binary/elf.h"
+#include "sonde/probe/tls.h"
+#include "tls/mapped_files.h"
+
+namespace sonde::tls {
+
+Inspection InspectFile(int file) {
+  Inspection inspection;
+  const auto elf = binary::Elf::Open(file);
+  if (!elf.ok()) return inspection;
+  for (const probe::TlsLibrary* library : probe::TlsLibraries()) {
+    auto plan = library->resolve(**elf);
+    if (absl::IsNotFound(plan.status())) continue;
+    inspection.library = library->name;
+    inspection.status = plan.status();
+    if (plan.ok()) inspection.plan = *std::move(plan);
+    break;
+  }
+  return inspection;
+}
+
+std::vector<std::string> DescribeProcess(const std::string& proc, uint32_t tgid) {
+  std::vector<std::string> decoded;
+  std::vector<std::string> undecoded;
+  for (const MappedFile& file : ReadMappedFiles(proc, tgid)) {
+    const auto opened = OpenMapped(proc, tgid, file);
+    if (!opened.valid()) continue;
+    const Inspection found = InspectFile(opened.get());
+    if (found.library.empty()) continue;
+    std::string text(found.library);
+    if (found.status.ok()) {
+      if (!found.plan.version.empty()) absl::StrAppend(&text, " (", found.plan.version, ")");
+      if (!found.plan.remark.empty()) absl::StrAppend(&text, ": ", found.plan.remark);
+    } else {
+      absl::StrAppend(&text, ": seen, not decoded, because ",
+                      std::string(found.status.message()));
+    }
+    std::vector<std::string>& list = found.status.ok() ? decoded : undecoded;
+    if (std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
+  }
+  decoded.insert(decoded.end(), undecoded.begin(), undecoded.end());
+  return decoded;
+}
+
+}  // namespace sonde::tls

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tls/mapped_files.h"
+
+#include <absl/container/flat_hash_set.h>
+#include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_split.h>
+#include <absl/strings/strip.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernel/file_descriptor.h"
+#include "sonde/pipeline/process.h"
+
+namespace sonde::tls {
+namespace {
+
+constexpr size_t kMapsBytes = 16U << 20;
+constexpr std::string_view kDeleted = " (deleted)";
+
+// "start-end perms offset major:minor inode   path"; false: no file, or not understood.
+bool ParseLine(std::string_view line, MappedFile& file) {
+  std::string_view fields[5];
+  for (std::string_view& field : fields) {
+    const size_t end = line.find(' ');
+    if (end == std::string_view::npos) return false;
+    field = line.substr(0, end);
+    line.remove_prefix(end + 1);
+  }
+  const size_t path = line.find_first_not_of(' ');
+  if (path == std::string_view::npos || line[path] != '/') return false;
+  const size_t colon = fields[3].find(':');
+  uint32_t major = 0;
+  uint32_t minor = 0;
+  if (colon == std::string_view::npos || !absl::SimpleHexAtoi(fields[3].substr(0, colon), &major) ||
+      !absl::SimpleHexAtoi(fields[3].substr(colon + 1), &minor) ||
+      !absl::SimpleAtoi(fields[4], &file.id.inode) || file.id.inode == 0) {
+    return false;
+  }
+  file.id.device = major << 20U | minor;
+  file.range = std::string(fields[0]);
+  file.path = std::string(line.substr(path));
+  return true;
+}
+
+// The window between a library's first touch and its first use is some milliseconds.
+int Urgency(const MappedFile& file, std::string_view executable) {
+  const std::string_view name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
+  if (absl::StrContains(name, "ssl") || absl::StrContains(name, "tls")) return 0;
+  return absl::StripSuffix(file.path, kDeleted) == executable ? 1 : 2;
+}
+
+}  // namespace
+
+std::vector<MappedFile> ReadMappedFiles(const std::string& proc, uint32_t tgid) {
+  const ProcessReader reader(proc);
+  std::vector<MappedFile> files;
+  const auto maps = reader.ReadFile(absl::StrCat(tgid, "/maps"), kMapsBytes);
+  if (!maps) return files;
+  std::set<FileId> seen;
+  for (const std::string_view line : absl::StrSplit(*maps, '\n')) {
+    MappedFile file;
+    if (!ParseLine(line, file) || !seen.insert(file.id).second) continue;
+    files.push_back(std::move(file));
+  }
+  const auto facts = reader.Read(tgid, kFieldExe);
+  const std::string executable = facts ? facts->exe : std::string();
+  std::ranges::stable_sort(files, {},
+                           [&](const MappedFile& file) { return Urgency(file, executable); });
+  return files;
+}
+
+kernel::FileDescriptor OpenMapped(const std::string& proc, uint32_t tgid, const MappedFile& file) {
+  const std::string directory = absl::StrCat(proc, "/", tgid, "/");
+  // map_files leads to the very file, whatever happened to its name; it needs CAP_SYS_ADMIN or
+  // CAP_CHECKPOINT_RESTORE. The path is looked up where the process sees it.
+  for (const std::string& path : {absl::StrCat(directory, "map_files/", file.range),
+                                  absl::StrCat(directory, "root", file.path)}) {
+    // First without opening it: a device or a pipe may do something when it is.
+    const kernel::FileDescriptor place(open(path.c_str(), O_PATH | O_CLOEXEC));
+    struct stat status = {};
+    if (!place.valid() || fstat(place.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    kernel::FileDescriptor opened(
+        open(absl::StrCat("/proc/self/fd/", place.get()).c_str(), O_RDONLY | O_CLOEXEC));
+    if (opened.valid()) return opened;
+  }
+  return {};
+}
+
+}  // namespace sonde::tls

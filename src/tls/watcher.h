@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finds the TLS libraries of traced processes and keeps them probed as long as a traced process
+// uses them. Reading files and attaching take milliseconds, so both are done on a thread of its
+// own; the drain thread only tells what happened to processes.
+//
+//   process traced, exec   its mapped files are looked at; again a moment later where the kernel
+//                          does not report mappings
+//   file touched           the same, at once
+//   fork                   the child uses what its parent does
+//   exit, released         its files lose a user; without users for a while they are let go
+//
+// A file is inspected once for all processes, known by inode and time of change.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernel/uprobes.h"
+#include "sonde/base/metrics.h"
+#include "sonde/pipeline/event.h"
+#include "tls/inspect.h"
+#include "tls/mapped_files.h"
+
+namespace sonde::tls {
+
+class Watcher {
+ public:
+  struct Options {
+    std::string proc = "/proc";
+    // The kernel tells when a process touches a file: nothing is looked at by timer.
+    bool mappings_are_reported = true;
+    std::chrono::milliseconds linger{30'000};  // of probes without a user
+  };
+
+  // `uprobes` and `metrics` outlive it.
+  Watcher(kernel::Uprobes& uprobes, Options options, MetricRegistry& metrics);
+  // Takes all probes out.
+  ~Watcher();
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
+
+  // A process became traced, or is no longer.
+  void Begin(uint32_t tgid);
+  void End(uint32_t tgid);
+  // After discovery decided: `event.traced` is its answer.
+  void OnProcess(const ProcessEvent& event);
+  // Until everything told so far is done; for tests and for the start of sonde.
+  void Settle();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Task {
+    enum class Kind : uint8_t { kLook, kShare, kEnd } kind = Kind::kLook;
+    uint32_t tgid = 0;
+    uint32_t parent = 0;  // kShare
+    Clock::time_point due;
+  };
+  struct File {
+    int64_t changed_ns = 0;  // st_ctim: the same number with another content is another file
+    Inspection found;
+    std::unique_ptr<kernel::Uprobes::Attachment> attachment;
+    absl::flat_hash_set<uint32_t> users;
+    Clock::time_point idle_since;
+  };
+
+  void Tell(Task task);
+  void Run();
+  void Do(const Task& task);
+  void Look(uint32_t tgid);
+  void Use(uint32_t tgid, const MappedFile& mapped);
+  File* Know(uint32_t tgid, const MappedFile& mapped);
+  void Attach(File& file, int opened, uint32_t tgid, const std::string& path);
+  void LoseUser(uint32_t tgid);
+  void LetGo(Clock::time_point now);
+  void Count(const char* state, const File& file, int change);
+
+  kernel::Uprobes& uprobes_;
+  const Options options_;
+  MetricRegistry& metrics_;
+
+  // Worker thread only.
+  std::map<FileId, File> files_;
+  absl::flat_hash_map<uint32_t, std::vector<FileId>> processes_;  // traced ones, what they use
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::condition_variable settled_;
+  std::vector<Task> tasks_;
+  bool busy_ = false;
+  bool stop_ = false;
+  std::thread thread_;  // last: starts when all else is there
+};
+
+}  // namespace sonde::tls
