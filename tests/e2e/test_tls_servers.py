@@ -10,7 +10,7 @@ import pytest
 from harness import build, https, judge, load, servers, tls
 from harness.process import wait_until
 from harness.sonde import BARE
-from harness.spans import SERVER
+from harness.spans import CLIENT, SERVER
 
 COUNT = 400
 
@@ -57,6 +57,7 @@ def trace(sonde, server, drive):
     run = sonde(command=server.command, env=server.env)
     server.wait()
     drive(server)
+    server.finish_log()
     code = run.process.stop(signal.SIGTERM, 15)
     assert BARE or code in (0, 128 + signal.SIGTERM), f"exit code {code}: {run.process.stderr()[-2000:]}"
     return run
@@ -202,6 +203,29 @@ def test_prefork_first_requests(name, work, sonde):
     run = trace(sonde, server, lambda s: load.run(s.address, requests, connections=20, keep_alive=False, tls=tls.context()))
     judge.judge_load(requests, server.entries())
     judge.judge(server.entries(), run.spans(SERVER), source="openssl", ports=True)
+
+
+@pytest.mark.parametrize("upstream", ["http", "https"])
+def test_nginx_proxy(upstream, work, sonde, started):
+    """Two spans for each request, as a server and as the client of the application: on two connections of one process, which
+    both may be TLS."""
+    backend = started((https.go if upstream == "https" else servers.go)(work).start())
+    files = tls.files()
+    server = servers.nginx(
+        work, f"""location / {{ proxy_pass {upstream}://127.0.0.1:{backend.address[1]}; proxy_http_version 1.1;
+        proxy_set_header Connection ""; }}""", options=" ssl", workers=2, log_bytes='"$upstream_bytes_received"',
+        top=f"ssl_certificate {files.certificate}; ssl_certificate_key {files.key};")
+    requests = [r for r in load.mixed_requests(COUNT) if "chunked" not in r.target]
+    run = trace(sonde, server, lambda s: load.run(s.address, requests, tls=tls.context()))
+    entries = server.entries()
+    for entry in entries:
+        entry.response_bytes = None
+    judge.judge_load(requests, entries)
+    judge.judge(entries, run.spans(SERVER), source="openssl", ports=True)
+    asked = backend.entries()
+    for entry in asked:
+        entry.duration_ms = None
+    judge.judge(asked, run.spans(CLIENT), CLIENT, source="openssl" if upstream == "https" else "socket", ports=True)
 
 
 @pytest.mark.parametrize("name", ["nginx", "node", "go"])

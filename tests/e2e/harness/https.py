@@ -27,6 +27,8 @@ def apache(directory, http2=False):
     files = tls.files()
     modules = "/usr/lib/apache2/modules"
     return servers.apache(directory, f"""
+ThreadsPerChild 64
+MaxRequestWorkers 128
 LoadModule ssl_module {modules}/mod_ssl.so
 {f"LoadModule http2_module {modules}/mod_http2.so" if http2 else ""}
 {"Protocols h2 http/1.1" if http2 else ""}
@@ -77,7 +79,7 @@ def puma(directory):
     port = free_port()
     certificate, key = secrets()
     bind = f"ssl://127.0.0.1:{port}?cert={certificate}&key={key}"
-    return Server([build.program("puma"), "-q", "-e", "production", "-t", "8:8", "-b", bind, os.path.join(APPS, "puma_app.ru")],
+    return Server([build.program("puma"), "-q", "-e", "production", "-t", "48:48", "-b", bind, os.path.join(APPS, "puma_app.ru")],
                   directory, "puma", ("127.0.0.1", port), f"{directory}/puma.log")
 
 

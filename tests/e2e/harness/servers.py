@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+import time
 
 from .judge import read_log
 from .process import Process, accepts, children, free_port, wait_until
@@ -56,9 +57,23 @@ class Server:
     def entries(self):
         return read_log(self.log)
 
+    def finish_log(self):
+        """Waits until nothing more is written: some log a request only after its answer."""
+        def size():
+            return os.path.getsize(self.log) if os.path.exists(self.log) else 0
+
+        before = -1
+        while before != size():
+            before = size()
+            time.sleep(0.1)
+
     def stop(self):
         if self.process is not None:
             self.process.stop(signal.SIGTERM, 5)
+
+
+def alive(pid):
+    return os.path.exists(f"/proc/{pid}")
 
 
 def selectors(server):

@@ -64,7 +64,8 @@ def trust():
                           "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"), authority)
 
 
-def context(alpn="http/1.1"):
+def context(alpn="http/1.1", newest=ssl.TLSVersion.MAXIMUM_SUPPORTED):
     made = ssl.create_default_context(cafile=files().authority)
+    made.maximum_version = newest
     made.set_alpn_protocols([alpn])
     return made
