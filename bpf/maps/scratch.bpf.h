@@ -23,6 +23,7 @@ struct sonde_scratch {
 	 * segments. */
 	struct sonde_segment segments[SONDE_MAX_SEGMENTS];
 	__u64 base;
+	__u64 sk; /* address of the socket, where it is wanted as a number */
 	__u32 segment_count;
 	__u32 more_segments; /* the call had more than are followed */
 	struct sonde_capture_call call;

@@ -205,8 +205,10 @@ static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch,
 	scratch->call.direction = scratch->record.direction;
 	scratch->call.length = scratch->record.length;
 	sonde_decide(scratch, socket);
-	if (scratch->call.hello)
-		sonde_hello(scratch, socket, (__u64)sk);
+	if (scratch->call.hello) {
+		scratch->sk = (__u64)sk;
+		sonde_hello(scratch, socket);
+	}
 	if (scratch->call.quiet)
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (!socket->opened)

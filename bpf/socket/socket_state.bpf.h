@@ -19,9 +19,10 @@ struct sonde_mmsg {
  * the client random, if the handshake was seen; else by the socket's inode; else by the object. */
 enum sonde_text_kind {
 	SONDE_TEXT_NONE = 0,
-	SONDE_TEXT_RANDOM = 1, /* name: its first 16 bytes */
-	SONDE_TEXT_INODE = 2,  /* name[0], no tgid */
-	SONDE_TEXT_OBJECT = 3, /* name[0]: its address */
+	SONDE_TEXT_INODE = 1,  /* name[0], no tgid */
+	SONDE_TEXT_OBJECT = 2, /* name[0]: its address */
+	SONDE_TEXT_CLIENT = 3, /* name: first 16 bytes of the client random ... */
+	SONDE_TEXT_SERVER = 4, /* ... at either end */
 };
 
 struct sonde_text_key {

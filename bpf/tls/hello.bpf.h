@@ -16,8 +16,8 @@
 #define SONDE_HELLO_BYTES  (SONDE_HELLO_RANDOM + 16)
 #define SONDE_CLIENT_HELLO 1
 
-/* `sk` is trusted in one hook family and a plain number in the other. Global: verified once. */
-__noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *socket, __u64 sk)
+/* Global: verified once. */
+__noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *socket)
 {
 	struct sonde_text_key *key;
 	struct sonde_text *text;
@@ -25,7 +25,8 @@ __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *s
 
 	if (!scratch || !socket || !sonde_settings.tls || !scratch->call.hello)
 		return 0;
-	if (sonde_gather(scratch, scratch->call.hello, SONDE_HELLO_BYTES, 0) != SONDE_HELLO_BYTES)
+	if (sonde_gather(scratch, scratch->call.hello - 1, SONDE_HELLO_BYTES, 0) !=
+	    SONDE_HELLO_BYTES)
 		return 0; /* cut short: the text finds its socket by other ways */
 	hello = scratch->payload;
 	if (hello[0] != SONDE_CLIENT_HELLO || hello[4] != 3)
@@ -33,8 +34,9 @@ __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *s
 	key = &socket->text;
 	__builtin_memcpy(key->name, hello + SONDE_HELLO_RANDOM, sizeof(key->name));
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
-	key->kind = SONDE_TEXT_RANDOM;
-	text = sonde_text_create(key, sonde_inode_id(socket->inode), socket->inode, sk);
+	key->kind = scratch->call.direction == SONDE_SEND ? SONDE_TEXT_CLIENT : SONDE_TEXT_SERVER;
+	text = sonde_text_create(key, sonde_inode_id(socket->inode), socket->inode,
+				 scratch->sk);
 	if (text) {
 		text->name = key->name[0];
 		text->from_start = 1;

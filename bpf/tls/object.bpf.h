@@ -38,6 +38,17 @@ static __always_inline __u32 sonde_bio_type(const struct sonde_tls_probe *probe,
 	return sonde_user_int(sonde_user_pointer(bio + probe->bio_method));
 }
 
+/* Does it write to something that can refuse? Not if that is memory, or is not known. */
+static __always_inline bool sonde_bio_may_wait(const struct sonde_tls_probe *probe, __u64 object)
+{
+	__u32 type;
+
+	if (probe->bio == SONDE_NOWHERE || probe->bio_method == SONDE_NOWHERE)
+		return false;
+	type = sonde_bio_type(probe, object);
+	return type && type != SONDE_BIO_MEMORY;
+}
+
 /* The descriptor the object writes to, -1 if it does not tell. */
 static __always_inline int sonde_tls_fd(const struct sonde_tls_probe *probe, __u64 object)
 {
@@ -63,15 +74,27 @@ static __always_inline int sonde_tls_fd(const struct sonde_tls_probe *probe, __u
 static __always_inline struct sonde_text *sonde_text_by_random(const struct sonde_tls_probe *probe,
 							       __u64 object, __u32 tgid)
 {
-	struct sonde_text_key key = {.tgid = tgid, .kind = SONDE_TEXT_RANDOM};
+	struct sonde_text_key key = {.tgid = tgid, .kind = SONDE_TEXT_SERVER};
+	struct sonde_text *client, *server;
+	__u64 holder = object;
 
 	if (probe->random == SONDE_NOWHERE)
 		return 0;
 	if (probe->random_pointer != SONDE_NOWHERE)
-		object = sonde_user_pointer(object + probe->random_pointer);
-	if (bpf_probe_read_user(key.name, sizeof(key.name), (void *)(object + probe->random)))
+		holder = sonde_user_pointer(object + probe->random_pointer);
+	if (bpf_probe_read_user(key.name, sizeof(key.name), (void *)(holder + probe->random)))
 		return 0;
-	return bpf_map_lookup_elem(&sonde_texts, &key);
+	if (probe->server != SONDE_NOWHERE) {
+		if (!sonde_user_int(object + probe->server))
+			key.kind = SONDE_TEXT_CLIENT;
+		return bpf_map_lookup_elem(&sonde_texts, &key);
+	}
+	server = bpf_map_lookup_elem(&sonde_texts, &key);
+	key.kind = SONDE_TEXT_CLIENT;
+	client = bpf_map_lookup_elem(&sonde_texts, &key);
+	if (client && server)
+		return 0; /* both ends in one process, and no telling which this is */
+	return client ? client : server;
 }
 
 static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tls_probe *probe,
@@ -80,6 +103,7 @@ static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tl
 	struct sonde_text_key key = {.kind = SONDE_TEXT_INODE};
 	struct sonde_fd_call found = {};
 	struct sonde_text *text;
+	struct sock *sk;
 	int fd = sonde_tls_fd(probe, object);
 
 	if (fd < 0)
@@ -91,13 +115,14 @@ static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tl
 	text = bpf_map_lookup_elem(&sonde_texts, &key);
 	if (text)
 		return text;
-	text = sonde_text_create(&key, sonde_inode_id(found.inode), found.inode, (__u64)found.sk);
-	if (text &&
-	    !sonde_wants_ports(found.family, BPF_CORE_READ(found.sk, __sk_common.skc_num),
-			       __builtin_bswap16(BPF_CORE_READ(found.sk, __sk_common.skc_dport))))
+	sk = found.sk;
+	text = sonde_text_create(&key, sonde_inode_id(found.inode), found.inode, (__u64)sk);
+	if (!text)
+		return 0;
+	if (!sonde_wants_ports(found.family, BPF_CORE_READ(sk, __sk_common.skc_num),
+			       __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport))))
 		text->socket.capture.socket_class = SONDE_CLASS_REFUSED;
-	if (text)
-		sonde_count(SONDE_COUNT_TLS_BY_FD);
+	sonde_count(SONDE_COUNT_TLS_BY_FD);
 	return text;
 }
 

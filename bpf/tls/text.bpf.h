@@ -105,8 +105,7 @@ static __noinline int sonde_text_open(struct sonde_text *text)
 /*
  * A write that could not finish is made again with the same text. One that has the address and the
  * length of the last is such a retry if the socket has not taken that one since, whole: then at
- * least its length and the least that a record adds to it. A library that writes to memory is never
- * refused.
+ * least its length and the least that a record adds to it.
  */
 #define SONDE_TLS_RECORD_ADDS 21 /* header 5, tag 16 */
 
@@ -124,8 +123,7 @@ static __always_inline bool sonde_text_is_retry(const struct sonde_tls_probe *pr
 	sequence = BPF_CORE_READ(tcp, write_seq);
 	same = text->last_text == address && text->last_length == length &&
 	       sequence - text->last_sequence < length + SONDE_TLS_RECORD_ADDS;
-	if (same && probe->bio != SONDE_NOWHERE && probe->bio_method != SONDE_NOWHERE &&
-	    sonde_bio_type(probe, object) != SONDE_BIO_MEMORY)
+	if (same && sonde_bio_may_wait(probe, object))
 		return true;
 	text->last_text = address;
 	text->last_length = length;

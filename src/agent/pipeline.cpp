@@ -95,15 +95,17 @@ void Pipeline::OnShutdown(const ShutdownEvent& event) { connections_->OnShutdown
 
 void Pipeline::OnProcess(const ProcessEvent& event) {
   ProcessEvent decided = event;
-  const bool mapped = event.change == ProcessChange::kMapped;  // says nothing of the process itself
-  if (discovery_ != nullptr && !mapped) decided.traced = discovery_->OnProcess(event);
+  if (discovery_ != nullptr) decided.traced = discovery_->OnProcess(event);
   if (watcher_ != nullptr) watcher_->OnProcess(decided);
-  if (mapped) return;
   resources_->OnProcess(decided);
   if (event.change == ProcessChange::kExit) {
     connections_->OnProcess(decided);
     traces_->OnProcessExit(event.tgid);
   }
+}
+
+void Pipeline::OnMapped(const MappedEvent& event) {
+  if (watcher_ != nullptr) watcher_->Begin(event.tgid);
 }
 
 void Pipeline::OnTick(uint64_t mono_ns) {

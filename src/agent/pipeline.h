@@ -56,6 +56,7 @@ class Pipeline final : public EventHandler, public SpanFactory {
   void OnData(const DataEvent& event) override;
   void OnShutdown(const ShutdownEvent& event) override;
   void OnProcess(const ProcessEvent& event) override;
+  void OnMapped(const MappedEvent& event) override;
   void OnTick(uint64_t mono_ns) override;
 
   // Closes what is open as unfinished, releases what is held and delivers until `deadline`. Returns

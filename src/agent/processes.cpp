@@ -16,6 +16,7 @@
 #include "resource/resource_stage.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/process.h"
+#include "tls/inspect.h"
 
 namespace sonde::agent {
 namespace {
@@ -36,9 +37,10 @@ int Processes(const config::Invocation& invocation) {
   if (!selection.ok()) return Fail(selection.status());
   auto resources = resource::ResourceStage::Create(invocation.config.resource, reader, metrics);
   if (!resources.ok()) return Fail(resources.status());
-  const auto candidates = discovery::ListCandidates(reader, *selection, [&](uint32_t pid) {
-    return (*resources)->ForProcess(pid)->service_name;
-  });
+  const auto candidates = discovery::ListCandidates(
+      reader, *selection,
+      [&](uint32_t pid) { return (*resources)->ForProcess(pid)->service_name; },
+      [](uint32_t pid) { return tls::DescribeProcess("/proc", pid); });
   const std::string text = invocation.output == config::OutputFormat::kJson
                                ? discovery::ToJson(candidates)
                                : discovery::ToTable(candidates, TerminalWidth());

@@ -112,8 +112,28 @@ Operation OperationOf(unsigned id) {
     case X86_INS_SUB:
       return Operation::kSubtract;
     case X86_INS_CMP:
-    case X86_INS_TEST:
       return Operation::kCompare;
+    case X86_INS_TEST:
+      return Operation::kTest;
+    case X86_INS_XOR:
+      return Operation::kXor;
+    case X86_INS_CMOVA:
+    case X86_INS_CMOVAE:
+    case X86_INS_CMOVB:
+    case X86_INS_CMOVBE:
+    case X86_INS_CMOVE:
+    case X86_INS_CMOVG:
+    case X86_INS_CMOVGE:
+    case X86_INS_CMOVL:
+    case X86_INS_CMOVLE:
+    case X86_INS_CMOVNE:
+    case X86_INS_CMOVNO:
+    case X86_INS_CMOVNP:
+    case X86_INS_CMOVNS:
+    case X86_INS_CMOVO:
+    case X86_INS_CMOVP:
+    case X86_INS_CMOVS:
+      return Operation::kConditionalMove;
     default:
       return Operation::kOther;
   }
@@ -132,7 +152,21 @@ bool IsEmulated(const cs_insn& raw) {
   return first == 0x41 && raw.size == 2 && (second & 0xf8U) == 0x50;  // push r8 to r15
 }
 
-Instruction FromCapstone(const cs_insn& raw) {
+uint16_t WrittenRegisters(csh handle, const cs_insn& raw) {
+  cs_regs read{};
+  cs_regs written{};
+  uint8_t reads = 0;
+  uint8_t writes = 0;
+  uint16_t set = 0;
+  if (cs_regs_access(handle, &raw, read, &reads, written, &writes) != CS_ERR_OK) return 0xffff;
+  for (uint8_t i = 0; i < writes; ++i) {
+    const uint8_t number = RegisterNumber(static_cast<x86_reg>(written[i]));
+    if (number != Operand::kNoRegister) set = static_cast<uint16_t>(set | 1U << number);
+  }
+  return set;
+}
+
+Instruction FromCapstone(csh handle, const cs_insn& raw) {
   Instruction instruction;
   instruction.address = raw.address;
   instruction.size = static_cast<uint8_t>(raw.size);
@@ -141,10 +175,13 @@ Instruction FromCapstone(const cs_insn& raw) {
   const cs_x86& detail = raw.detail->x86;
   if (detail.op_count > 0) instruction.destination = FromCapstone(raw, detail.operands[0]);
   if (detail.op_count > 1) instruction.source = FromCapstone(raw, detail.operands[1]);
+  instruction.writes = WrittenRegisters(handle, raw);
   const bool goes = std::any_of(raw.detail->groups, raw.detail->groups + raw.detail->groups_count,
                                 [](uint8_t group) { return group == CS_GRP_JUMP; });
   if (goes && instruction.operation == Operation::kOther) {
     instruction.operation = Operation::kBranch;
+    // The opcode's last byte: 7x, or 0f 8x.
+    instruction.condition = (raw.bytes[0] == 0x0f ? raw.bytes[1] : raw.bytes[0]) & 0x0fU;
   }
   return instruction;
 }
@@ -168,7 +205,7 @@ class Disassembler {
   bool Next(const uint8_t*& code, size_t& size, uint64_t& address, Instruction& instruction) {
     if (instruction_ == nullptr) return false;
     if (!cs_disasm_iter(handle_, &code, &size, &address, instruction_)) return false;
-    instruction = FromCapstone(*instruction_);
+    instruction = FromCapstone(handle_, *instruction_);
     return true;
   }
 

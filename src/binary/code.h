@@ -24,7 +24,10 @@ enum class Operation : uint8_t {
   kNop,
   kAdd,
   kSubtract,
-  kCompare,  // writes no operand
+  kCompare,  // cmp; writes no operand
+  kTest,     // the same
+  kXor,
+  kConditionalMove,
 };
 
 // One operand: a register, a number, or memory at base + offset (base kNone: an absolute address,
@@ -45,6 +48,8 @@ struct Instruction {
   Operation operation = Operation::kOther;
   bool emulated = false;  // the kernel emulates it under a uprobe (arch/x86/kernel/uprobes.c): push
                           // reg, call and jmp relative, jcc, nop
+  uint8_t condition = 0;  // kBranch: the condition code of its encoding (4 equal, 5 not equal)
+  uint16_t writes = 0;    // general registers it writes, by number; a call: none but its own push's
   Operand destination;    // first operand
   Operand source;         // second operand
   // Direct call, jump or branch: where to.

@@ -74,6 +74,9 @@ class Elf {
   // Address of the first occurrence of `text`, its NUL included, in read-only data; with
   // `as_suffix`: of the string that ends so.
   std::optional<uint64_t> FindString(std::string_view text, bool as_suffix) const;
+  // The first text in read-only data that is `prefix` and a number of three parts:
+  // "OpenSSL 3.0.19"; that much of it. Empty if there is none.
+  std::string FindVersion(std::string_view prefix) const;
 
  private:
   struct File;

@@ -25,6 +25,12 @@ struct Extent {
   uint64_t size = 0;
 };
 
+// The same, and where it is loaded.
+struct Place {
+  Extent extent;
+  uint64_t address = 0;
+};
+
 // Symbols and the strings that name them.
 struct SymbolTable {
   Extent symbols;
@@ -46,6 +52,9 @@ struct Elf::File {
   Extent ExtentOf(const Elf64_Shdr& header) const;
   // Where `address` is in the file and how many bytes follow in its segment.
   std::optional<Extent> Loaded(uint64_t address) const;
+
+  // Sections of constants, or if there are no sections, segments that are not written to.
+  std::vector<Place> ReadOnlyData() const;
 
   ByteSource bytes;
   std::vector<Section> sections;

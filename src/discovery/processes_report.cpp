@@ -74,6 +74,12 @@ std::string Shorten(const std::string& text, size_t width, bool keep_end) {
 
 std::string OrDash(std::string_view text) { return text.empty() ? "-" : Printable(text); }
 
+std::string Joined(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text;
+}
+
 Row MakeRow(const Candidate& candidate) {
   constexpr size_t kMaxPortsShown = 4;
   std::string ports;
@@ -90,7 +96,7 @@ Row MakeRow(const Candidate& candidate) {
           OrDash(candidate.language),
           OrDash(candidate.service_name),
           OrDash(ports),
-          OrDash(candidate.tls_library),
+          OrDash(Joined(candidate.tls)),
           candidate.selected ? "yes" : "no",
           OrDash(candidate.rule)};
 }
@@ -104,7 +110,7 @@ std::array<size_t, kColumns> ColumnWidths(const std::vector<Row>& rows, size_t l
   }
   if (limit == 0) return widths;
   // What can be cut without losing the sense, the least needed first.
-  for (const Column column : {kExecutable, kRule, kService}) {
+  for (const Column column : {kExecutable, kTls, kRule, kService}) {
     if (total <= limit) break;
     const size_t spare = widths[column] > kMinFlexible ? widths[column] - kMinFlexible : 0;
     const size_t cut = std::min(spare, total - limit);
@@ -117,7 +123,7 @@ std::array<size_t, kColumns> ColumnWidths(const std::vector<Row>& rows, size_t l
 }  // namespace
 
 std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selection& selection,
-                                      const ServiceNameOf& service_name) {
+                                      const ServiceNameOf& service_name, const TlsOf& tls) {
   std::vector<Candidate> candidates;
   const auto self = static_cast<uint32_t>(getpid());
   for (const CensusEntry& entry :
@@ -132,7 +138,7 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
     candidate.language = LanguageName(runtime.language);
     candidate.service_name = service_name(facts.pid);
     candidate.ports = facts.listen_ports;
-    candidate.tls_library = reader.TlsLibrary(facts.pid);
+    candidate.tls = tls(facts.pid);
     candidate.selected = entry.verdict.selected;
     candidate.rule = entry.verdict.rule;
   }
@@ -167,7 +173,7 @@ std::string ToJson(const std::vector<Candidate>& candidates) {
                     {"language", candidate.language},
                     {"service.name", candidate.service_name},
                     {"listen_ports", candidate.ports},
-                    {"tls_library", candidate.tls_library},
+                    {"tls_library", Joined(candidate.tls)},
                     {"selected", candidate.selected},
                     {"rule", candidate.rule}});
   }

@@ -19,18 +19,20 @@ struct Candidate {
   std::string language;
   std::string service_name;
   std::vector<uint16_t> ports;
-  std::string tls_library;
+  std::vector<std::string> tls;  // libraries it uses, and whether their text can be seen
   bool selected = false;
   std::string rule;
 };
 
 // service.name of a process; the resource stage knows it.
 using ServiceNameOf = std::function<std::string(uint32_t pid)>;
+// Its TLS libraries in words; src/tls knows them.
+using TlsOf = std::function<std::vector<std::string>(uint32_t pid)>;
 
 // Processes that could have requests: selected ones, holders of a TCP socket, and programs of a
 // known language that hold any socket. Ascending by pid.
 std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selection& selection,
-                                      const ServiceNameOf& service_name);
+                                      const ServiceNameOf& service_name, const TlsOf& tls);
 
 // Aligned columns, at most `width` terminal columns per line (0 = no limit): the executable's path
 // is shortened from the left, the rule from the right. Control characters are shown as '?'.

@@ -14,8 +14,6 @@
 namespace sonde {
 namespace {
 
-constexpr size_t kMapsBytes = 2U << 20;
-
 struct KnownRuntime {
   std::string_view prefix;  // of the executable's name; what follows may only be a version
   Language language;
@@ -43,10 +41,6 @@ bool IsVersion(std::string_view text) {
   return std::ranges::all_of(text,
                              [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == '-'; });
 }
-
-constexpr std::array<std::string_view, 7> kTlsLibraries = {
-    "libssl.so",     "libssl-",       "libgnutls.so",   "libssl3.so",
-    "libmbedtls.so", "libwolfssl.so", "libboringssl.so"};
 
 }  // namespace
 
@@ -91,20 +85,6 @@ RuntimeFacts ProcessReader::Runtime(const ProcessFacts& facts) const {
   if (elf.python) return {.language = Language::kPython, .name = "cpython", .version = {}};
   if (elf.rust) return {.language = Language::kRust, .name = {}, .version = {}};
   if (elf.cpp) return {.language = Language::kCpp, .name = {}, .version = {}};
-  return {};
-}
-
-std::string ProcessReader::TlsLibrary(uint32_t pid) const {
-  const auto maps = ReadFile(std::to_string(pid) + "/maps", kMapsBytes);
-  if (!maps) return {};
-  for (const std::string_view library : kTlsLibraries) {
-    std::string word = "/";
-    word.append(library);
-    const size_t at = maps->find(word);
-    if (at == std::string::npos) continue;
-    const std::string_view line = std::string_view(*maps).substr(at + 1);
-    return std::string(line.substr(0, line.find_first_of(" \n/")));
-  }
   return {};
 }
 

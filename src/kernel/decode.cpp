@@ -119,14 +119,7 @@ DecodeOutcome DecodeShutdown(std::string_view bytes, EventHandler& handler) {
 DecodeOutcome DecodeMapped(std::string_view bytes, EventHandler& handler) {
   sonde_mapped_record record;
   if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
-  ProcessEvent event;
-  event.mono_ns = record.header.mono_ns;
-  event.change = ProcessChange::kMapped;
-  event.tgid = record.tgid;
-  event.traced = true;
-  event.inode = record.inode;
-  event.device = record.device;
-  handler.OnProcess(event);
+  handler.OnMapped({.mono_ns = record.header.mono_ns, .tgid = record.tgid});
   return DecodeOutcome::kDone;
 }
 

@@ -123,7 +123,7 @@ std::optional<uint32_t> AttachType(const std::string& name) {
   const int id = btf__find_by_name_kind(types.get(), "bpf_attach_type", BTF_KIND_ENUM);
   if (id <= 0) return std::nullopt;
   const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
-  const btf_enum* members = btf_enum(type);
+  const auto* members = btf_enum(type);
   for (int i = 0; i < btf_vlen(type); ++i) {
     if (name == btf__name_by_offset(types.get(), members[i].name_off)) {
       return static_cast<uint32_t>(members[i].val);

@@ -24,8 +24,8 @@
 namespace sonde::span {
 namespace {
 
-// Plain text on the socket. TLS sources will say "https" once there are any.
-constexpr std::string_view kSchemeOfSource = "http";
+// Where the bytes were seen tells what a request did not say.
+std::string_view SchemeOf(Source source) { return source == Source::kSocket ? "http" : "https"; }
 
 // Longer method names are no methods; a span name must not carry them (they become "HTTP" anyway),
 // nor the attribute.
@@ -118,7 +118,7 @@ void HttpSpan::DescribeServer(const Exchange& exchange, const HttpExchange& http
   const RequestHeaders headers = CollectHeaders(http.request.headers);
   const Origin origin = ParseOrigin(headers.forwarding);
   std::string_view scheme = origin.scheme;
-  if (scheme.empty()) scheme = target.scheme.empty() ? kSchemeOfSource : target.scheme;
+  if (scheme.empty()) scheme = target.scheme.empty() ? SchemeOf(exchange.source) : target.scheme;
   // Not known: an HTTP/2 header that was sent before sonde came.
   if (!target.path.empty()) writer.Text("url.path", target.path);
   writer.Text("url.scheme", scheme);
@@ -151,7 +151,7 @@ void HttpSpan::DescribeClient(const Exchange& exchange, const HttpExchange& http
   if (!exchange.request.seen) return;
   const Target target = ParseTarget(http.request.method, http.request.target);
   const RequestHeaders headers = CollectHeaders(http.request.headers);
-  const std::string_view scheme = target.scheme.empty() ? kSchemeOfSource : target.scheme;
+  const std::string_view scheme = target.scheme.empty() ? SchemeOf(exchange.source) : target.scheme;
   const std::string_view authority = target.authority.empty() ? headers.host : target.authority;
   const Endpoint& peer = exchange.connection->remote;
   std::string url;

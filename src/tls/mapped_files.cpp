@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/mapped_files.h"
 
-#include <absl/container/flat_hash_set.h>
-#include <absl/strings/match.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_split.h>
-#include <absl/strings/strip.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -28,6 +25,13 @@ namespace {
 
 constexpr size_t kMapsBytes = 16U << 20;
 constexpr std::string_view kDeleted = " (deleted)";
+
+template <typename Number>
+bool ParseNumber(std::string_view text, int base, Number& number) {
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, number, base);
+  return result.ec == std::errc() && result.ptr == end;
+}
 
 // "start-end perms offset major:minor inode   path"; false: no file, or not understood.
 bool ParseLine(std::string_view line, MappedFile& file) {
@@ -43,9 +47,9 @@ bool ParseLine(std::string_view line, MappedFile& file) {
   const size_t colon = fields[3].find(':');
   uint32_t major = 0;
   uint32_t minor = 0;
-  if (colon == std::string_view::npos || !absl::SimpleHexAtoi(fields[3].substr(0, colon), &major) ||
-      !absl::SimpleHexAtoi(fields[3].substr(colon + 1), &minor) ||
-      !absl::SimpleAtoi(fields[4], &file.id.inode) || file.id.inode == 0) {
+  if (colon == std::string_view::npos || !ParseNumber(fields[3].substr(0, colon), 16, major) ||
+      !ParseNumber(fields[3].substr(colon + 1), 16, minor) ||
+      !ParseNumber(fields[4], 10, file.id.inode) || file.id.inode == 0) {
     return false;
   }
   file.id.device = major << 20U | minor;
@@ -57,8 +61,10 @@ bool ParseLine(std::string_view line, MappedFile& file) {
 // The window between a library's first touch and its first use is some milliseconds.
 int Urgency(const MappedFile& file, std::string_view executable) {
   const std::string_view name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
-  if (absl::StrContains(name, "ssl") || absl::StrContains(name, "tls")) return 0;
-  return absl::StripSuffix(file.path, kDeleted) == executable ? 1 : 2;
+  if (name.find("ssl") != name.npos || name.find("tls") != name.npos) return 0;
+  std::string_view path = file.path;
+  if (path.ends_with(kDeleted)) path.remove_suffix(kDeleted.size());
+  return path == executable ? 1 : 2;
 }
 
 }  // namespace
@@ -69,7 +75,9 @@ std::vector<MappedFile> ReadMappedFiles(const std::string& proc, uint32_t tgid) 
   const auto maps = reader.ReadFile(absl::StrCat(tgid, "/maps"), kMapsBytes);
   if (!maps) return files;
   std::set<FileId> seen;
-  for (const std::string_view line : absl::StrSplit(*maps, '\n')) {
+  for (std::string_view rest = *maps; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     MappedFile file;
     if (!ParseLine(line, file) || !seen.insert(file.id).second) continue;
     files.push_back(std::move(file));

@@ -59,6 +59,9 @@ struct sonde_tls_probe {
 	 * `random_pointer` in the object leads to. */
 	__s32 random;
 	__s32 random_pointer; /* SONDE_NOWHERE: in the object itself */
+	/* An int in the object that is not 0 at the server's end: tells the ends apart if one process
+	 * has both. */
+	__s32 server;
 	/* An int in the object that is not 0 while a handshake runs: what is moved then is no text.
 	 */
 	__s32 handshake;
@@ -74,9 +77,9 @@ struct sonde_tls_probe {
 	__u8 returned;  /* enum sonde_returned */
 	__u8 fd;	/* enum sonde_tls_fd */
 	__u8 retries;   /* 1: a call that could not finish is made again with the same text */
-	__u8 reserved[3];
+	__u8 reserved[7];
 };
 
-#define SONDE_TLS_PROBE_BYTES 72
+#define SONDE_TLS_PROBE_BYTES 80
 
 #endif

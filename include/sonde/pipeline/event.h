@@ -95,7 +95,7 @@ struct ShutdownEvent {
   uint64_t position = 0;
 };
 
-enum class ProcessChange : uint8_t { kFork, kExec, kExit, kListen, kMapped };
+enum class ProcessChange : uint8_t { kFork, kExec, kExit, kListen };
 
 struct ProcessEvent {
   uint64_t mono_ns = 0;
@@ -106,10 +106,14 @@ struct ProcessEvent {
   uint64_t cgroup_id = 0;
   bool traced = false;
   uint16_t listen_port = 0;  // kListen
-  uint64_t inode = 0;        // kMapped: the file, as the kernel names it; of the rest only tgid
-  uint32_t device = 0;       // kMapped: major << 20 | minor
   std::string_view comm;
   std::string_view program;  // kExec: file name as given to execve
+};
+
+// A traced process touched a file in its memory that it had not touched before.
+struct MappedEvent {
+  uint64_t mono_ns = 0;
+  uint32_t tgid = 0;
 };
 
 // Receives everything in ring order from one drain thread.
@@ -120,6 +124,8 @@ class EventHandler {
   virtual void OnData(const DataEvent& event) = 0;
   virtual void OnShutdown(const ShutdownEvent& event) = 0;
   virtual void OnProcess(const ProcessEvent& event) = 0;
+  // Says nothing about requests; only who looks for libraries listens.
+  virtual void OnMapped(const MappedEvent& /*event*/) {}
   // Called after each batch of records and at least every 100 ms, with the time up to which records
   // have been read: timers run on this, never on the real clock, so that a replay behaves as the
   // live run did.

@@ -91,9 +91,6 @@ class ProcessReader {
   // From the executable's name and ELF sections; needs kFieldExe. Valid from the exec on, before
   // libraries are mapped.
   RuntimeFacts Runtime(const ProcessFacts& facts) const;
-  // File name of the TLS library that is mapped ("libssl.so.3"), or "". Reads maps: not for hot
-  // paths.
-  std::string TlsLibrary(uint32_t pid) const;
 
   // First `limit` bytes of root/`name`, or nothing. Fewer bytes than the file has: `*truncated` is
   // set.

@@ -65,7 +65,7 @@ struct sonde_capture_call {
 	__u32 quiet;    /* no record */
 	__u32 captured; /* bytes from the start, <= length; may be more than `have` */
 	__u32 tail;     /* bytes from the end, <= length - captured */
-	__u32 hello;    /* where in the call a TLS handshake message begins, 0 = none */
+	__u32 hello;    /* 1 + where in the call a TLS handshake message begins, 0 = none */
 };
 
 static inline void sonde_capture_init(struct sonde_capture_state *state)
@@ -287,8 +287,8 @@ static inline void sonde_capture_tls(struct sonde_capture_state *state,
 {
 	state->socket_class = SONDE_CLASS_TLS;
 	call->quiet = 1;
-	if (kept < SONDE_TLS_RECORD_HEADER)
-		call->hello = SONDE_TLS_RECORD_HEADER - kept;
+	if (kept <= SONDE_TLS_RECORD_HEADER)
+		call->hello = 1 + SONDE_TLS_RECORD_HEADER - kept;
 }
 
 static inline void sonde_capture_unknown(struct sonde_capture_state *state,

@@ -16,42 +16,15 @@
 
 #include "binary/elf.h"
 #include "sonde/abi/tls.h"
+#include "unit/binary/code_file.h"
 
 namespace sonde::binary {
 namespace {
 
-constexpr uint64_t kBase = 0x1000;
-
-// A file that is one executable segment with `code` at kBase.
-std::unique_ptr<Elf> WithCode(std::string_view code) {
-  Elf64_Ehdr header{};
-  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-  header.e_ident[EI_CLASS] = ELFCLASS64;
-  header.e_ident[EI_DATA] = ELFDATA2LSB;
-  header.e_type = ET_DYN;
-  header.e_machine = EM_X86_64;
-  header.e_phoff = sizeof(header);
-  header.e_phentsize = sizeof(Elf64_Phdr);
-  header.e_phnum = 1;
-  Elf64_Phdr segment{};
-  segment.p_type = PT_LOAD;
-  segment.p_flags = PF_R | PF_X;
-  segment.p_offset = sizeof(header) + sizeof(segment);
-  segment.p_vaddr = kBase;
-  segment.p_filesz = segment.p_memsz = code.size();
-  std::string bytes(sizeof(header) + sizeof(segment), '\0');
-  std::memcpy(bytes.data(), &header, sizeof(header));
-  std::memcpy(bytes.data() + sizeof(header), &segment, sizeof(segment));
-  bytes += code;
-  auto elf = Elf::FromBytes(std::move(bytes));
-  EXPECT_TRUE(elf.ok());
-  return elf.ok() ? *std::move(elf) : nullptr;
-}
-
 template <size_t N>
 Instruction One(const char (&code)[N]) {
   const auto elf = WithCode(std::string_view(code, N - 1));
-  const auto all = Disassemble(*elf, kBase, kBase + N - 1, 10);
+  const auto all = Disassemble(*elf, kCodeBase, kCodeBase + N - 1, 10);
   EXPECT_EQ(all.size(), 1U);
   return all.empty() ? Instruction{} : all.front();
 }
@@ -101,26 +74,26 @@ TEST(Code, AddressesRelativeToTheInstructionPointerAreAbsolute) {
   const Instruction lea = One("\x48\x8d\x05\x10\x00\x00\x00");  // lea rax, [rip+0x10]
   EXPECT_EQ(lea.operation, Operation::kLoadAddress);
   EXPECT_EQ(lea.source.base, Operand::kNoRegister);
-  EXPECT_EQ(lea.source.value, static_cast<int64_t>(kBase + 7 + 0x10));
+  EXPECT_EQ(lea.source.value, static_cast<int64_t>(kCodeBase + 7 + 0x10));
 }
 
 TEST(Code, TargetsOfCallsAndBranches) {
-  EXPECT_EQ(One("\xe8\x10\x00\x00\x00").target(), kBase + 0x15);
+  EXPECT_EQ(One("\xe8\x10\x00\x00\x00").target(), kCodeBase + 0x15);
   const Instruction branch = One("\x74\xfe");
   EXPECT_EQ(branch.operation, Operation::kBranch);
-  EXPECT_EQ(branch.target(), kBase);
+  EXPECT_EQ(branch.target(), kCodeBase);
   EXPECT_FALSE(One("\xff\xe0").target().has_value());
   EXPECT_FALSE(One("\x55").target().has_value());
 }
 
 TEST(Code, StopsAtTheEndTheLimitAndWhatIsNoInstruction) {
   const auto elf = WithCode("\x55\x90\x90\x06\x90");
-  EXPECT_EQ(Disassemble(*elf, kBase, kBase + 100, 10).size(), 3U);
-  EXPECT_EQ(Disassemble(*elf, kBase, kBase + 2, 10).size(), 2U);
-  EXPECT_EQ(Disassemble(*elf, kBase, kBase + 100, 1).size(), 1U);
-  EXPECT_TRUE(Disassemble(*elf, kBase + 1, kBase, 10).empty());
-  EXPECT_TRUE(Disassemble(*elf, kBase + 100, kBase + 200, 10).empty());
-  EXPECT_TRUE(DisassembleFunction(*elf, kBase).empty());  // no bounds
+  EXPECT_EQ(Disassemble(*elf, kCodeBase, kCodeBase + 100, 10).size(), 3U);
+  EXPECT_EQ(Disassemble(*elf, kCodeBase, kCodeBase + 2, 10).size(), 2U);
+  EXPECT_EQ(Disassemble(*elf, kCodeBase, kCodeBase + 100, 1).size(), 1U);
+  EXPECT_TRUE(Disassemble(*elf, kCodeBase + 1, kCodeBase, 10).empty());
+  EXPECT_TRUE(Disassemble(*elf, kCodeBase + 100, kCodeBase + 200, 10).empty());
+  EXPECT_TRUE(DisassembleFunction(*elf, kCodeBase).empty());  // no bounds
 }
 
 }  // namespace

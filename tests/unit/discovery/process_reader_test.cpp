@@ -180,18 +180,5 @@ TEST(RuntimeTest, KnownByName) {
   }
 }
 
-TEST(TlsLibraryTest, NamesTheMappedFile) {
-  FakeProc proc;
-  proc.Write("8/maps",
-             "7f00-7f01 r-xp 0 08:01 1 /usr/lib/x86_64-linux-gnu/libc.so.6\n"
-             "7f02-7f03 r-xp 0 08:01 2 /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)\n");
-  proc.Write("9/maps", "7f00-7f01 r-xp 0 08:01 1 /usr/lib/libgnutls.so.30.34.3");
-  proc.Write("10/maps", "7f00-7f01 r-xp 0 08:01 1 /opt/notlibssl.so/x\n");
-  EXPECT_EQ(proc.reader().TlsLibrary(8), "libssl.so.3");
-  EXPECT_EQ(proc.reader().TlsLibrary(9), "libgnutls.so.30.34.3");
-  EXPECT_EQ(proc.reader().TlsLibrary(10), "");
-  EXPECT_EQ(proc.reader().TlsLibrary(11), "");
-}
-
 }  // namespace
 }  // namespace sonde

@@ -28,10 +28,12 @@ std::vector<Candidate> Listed() {
   proc.Add({.pid = 20, .exe = "/usr/bin/python3", .socket_inodes = {6}});
   proc.Add({.pid = 21, .exe = "/usr/bin/python3"});
   proc.Add({.pid = 30, .exe = "/bin/cat", .socket_inodes = {7}});
-  proc.Write("20/maps", "1-2 r-xp 0 0:0 1 /usr/lib/libssl.so.3\n");
   auto selection = Selection::Create({.include = {{SelectorKind::kExe, "*/nginx"}}, .exclude = {}});
-  return ListCandidates(proc.reader(), *selection,
-                        [](uint32_t pid) { return "service-" + std::to_string(pid); });
+  return ListCandidates(
+      proc.reader(), *selection, [](uint32_t pid) { return "service-" + std::to_string(pid); },
+      [](uint32_t pid) {
+        return pid == 20 ? std::vector<std::string>{"openssl", "x"} : std::vector<std::string>();
+      });
 }
 
 TEST(ProcessesReportTest, ListsWhatCouldHaveRequests) {
@@ -43,7 +45,7 @@ TEST(ProcessesReportTest, ListsWhatCouldHaveRequests) {
   EXPECT_EQ(candidates[1].pid, 11U);
   EXPECT_EQ(candidates[2].pid, 20U);
   EXPECT_EQ(candidates[2].language, "python");
-  EXPECT_EQ(candidates[2].tls_library, "libssl.so.3");
+  EXPECT_THAT(candidates[2].tls, testing::ElementsAre("openssl", "x"));
   EXPECT_EQ(candidates[2].service_name, "service-20");
   EXPECT_EQ(candidates[2].rule, "no rule matches");
 }
@@ -52,10 +54,10 @@ TEST(ProcessesReportTest, TableIsAligned) {
   const std::string table = ToTable(Listed(), 0);
   EXPECT_EQ(
       table,
-      "PID  EXECUTABLE        LANGUAGE  SERVICE     PORTS  TLS          TRACED  RULE\n"
-      " 10  /usr/sbin/nginx   generic   service-10  8080   -            yes     --exe */nginx\n"
-      " 11  /usr/sbin/nginx   generic   service-11  -      -            yes     --exe */nginx\n"
-      " 20  /usr/bin/python3  python    service-20  -      libssl.so.3  no      no rule matches\n");
+      "PID  EXECUTABLE        LANGUAGE  SERVICE     PORTS  TLS         TRACED  RULE\n"
+      " 10  /usr/sbin/nginx   generic   service-10  8080   -           yes     --exe */nginx\n"
+      " 11  /usr/sbin/nginx   generic   service-11  -      -           yes     --exe */nginx\n"
+      " 20  /usr/bin/python3  python    service-20  -      openssl, x  no      no rule matches\n");
 }
 
 TEST(ProcessesReportTest, NarrowTerminalsShortenTheLongColumns) {

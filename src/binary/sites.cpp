@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "binary/sites.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "binary/code.h"
+#include "binary/elf.h"
+#include "binary/flow.h"
+#include "binary/machine.h"
+#include "sonde/abi/tls.h"
+
+namespace sonde::binary {
+namespace {
+
+using Kind = Value::Kind;
+
+// An object is none of these small offsets away from null, and a field none further from it.
+constexpr int64_t kMaxField = 1 << 20;
+
+bool IsField(int64_t offset) { return offset >= 0 && offset < kMaxField; }
+
+Machine AtEntry() {
+  Machine machine;
+  for (uint8_t i = 0; i < machine.registers.size(); ++i) machine.registers[i] = Value::Input(i);
+  return machine;
+}
+
+// Where calls and tail calls lead to that pass on the first two arguments.
+std::vector<Callee> PassedOn(const Elf& elf, uint64_t caller) {
+  std::vector<Callee> callees;
+  Follow(elf, caller, {}, [&](const Instruction& instruction, const Machine& machine) {
+    const auto target = instruction.target();
+    const auto& at = machine.registers;
+    const bool leaves = instruction.operation == Operation::kCall ||
+                        (instruction.operation == Operation::kJump &&
+                         at[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP));
+    if (!leaves || !target || at[SONDE_REGISTER_DI] != Value::Input(SONDE_REGISTER_DI) ||
+        at[SONDE_REGISTER_SI] != Value::Input(SONDE_REGISTER_SI)) {
+      return;
+    }
+    Callee callee{*target, std::nullopt};
+    for (const uint8_t reg : {uint8_t{SONDE_REGISTER_CX}, uint8_t{SONDE_REGISTER_R8}}) {
+      if (!callee.count && at[reg].kind == Kind::kInput && at[reg].input == SONDE_REGISTER_SP) {
+        callee.count = reg;
+      }
+    }
+    callees.push_back(callee);
+  });
+  return callees;
+}
+
+}  // namespace
+
+std::optional<uint64_t> CheapEntry(const Elf& elf, uint64_t function,
+                                   std::initializer_list<uint8_t> inputs, bool at_entry) {
+  constexpr size_t kLookAt = 24;
+  Machine machine = AtEntry();
+  uint64_t next = function;
+  for (const Instruction& each : Disassemble(elf, function, function + 16 * kLookAt, kLookAt)) {
+    if (each.address != next) return std::nullopt;
+    next = each.next();
+    const bool intact = std::all_of(inputs.begin(), inputs.end(), [&](uint8_t input) {
+      return machine.registers[input] == Value::Input(input);
+    });
+    const bool stack = machine.registers[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP);
+    if (!intact || (at_entry && !stack)) return std::nullopt;
+    if (each.emulated) return each.address;
+    if (each.operation == Operation::kReturn || each.operation == Operation::kJump ||
+        each.operation == Operation::kBranch) {
+      return std::nullopt;
+    }
+    Execute(each, false, machine);
+  }
+  return std::nullopt;
+}
+
+std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search) {
+  std::vector<CopySite> sites;
+  bool certain = true;
+  const auto visit = [&](const Instruction& instruction, const Machine& machine) {
+    if (!CallsCopy(elf, instruction)) return;
+    const Value& to = machine.registers[SONDE_REGISTER_DI];
+    const Value& from = machine.registers[SONDE_REGISTER_SI];
+    if (to.kind == Kind::kUnknown) certain = false;
+    if (!to.FromInput(search.to) || from.FromInput(search.object)) return;
+    const auto object = machine.Find(Value::Input(search.object));
+    if (!object || !instruction.emulated) {
+      certain = false;
+      return;
+    }
+    sites.push_back({instruction.address, *object});
+  };
+  Follow(elf, search.function, search.assumptions, visit);
+  if (!certain) sites.clear();
+  return sites;
+}
+
+std::optional<Callee> SharedCallee(const Elf& elf, uint64_t caller, uint64_t other) {
+  const std::vector<Callee> one = PassedOn(elf, caller);
+  const std::vector<Callee> two = PassedOn(elf, other);
+  std::set<uint64_t> reached;
+  for (const Callee& each : two) {
+    reached.insert(each.address);
+    // SSL_write_ex may only call SSL_write_ex2, which calls what is looked for.
+    if (one.empty() || two.size() > 1) continue;
+    for (const Callee& further : PassedOn(elf, each.address)) reached.insert(further.address);
+  }
+  const auto shared = std::find_if(one.begin(), one.end(), [&](const Callee& callee) {
+    return callee.count && reached.contains(callee.address);
+  });
+  return shared == one.end() ? std::nullopt : std::optional<Callee>(*shared);
+}
+
+std::optional<int32_t> ReturnedField(const Elf& elf, uint64_t accessor,
+                                     const Assumptions& assumptions) {
+  std::optional<int32_t> field;
+  Follow(elf, accessor, assumptions, [&](const Instruction& instruction, const Machine& machine) {
+    const Value& result = machine.registers[SONDE_REGISTER_AX];
+    if (field || instruction.operation != Operation::kReturn || result.kind != Kind::kLoaded)
+      return;
+    if (result.input == SONDE_REGISTER_DI && result.offset == 0 && IsField(result.pointer)) {
+      field = static_cast<int32_t>(result.pointer);
+    }
+  });
+  return field;
+}
+
+std::optional<int32_t> FirstField(const Elf& elf, uint64_t accessor, uint8_t bytes, int32_t beyond,
+                                  const Assumptions& assumptions) {
+  std::optional<int32_t> field;
+  Follow(elf, accessor, assumptions, [&](const Instruction& instruction, const Machine& machine) {
+    const Operand& from = instruction.source;
+    if (field || instruction.operation != Operation::kMove || from.kind != Operand::Kind::kMemory ||
+        from.bytes != bytes) {
+      return;
+    }
+    const Value address = machine.Address(from);
+    if (address.kind == Kind::kInput && address.input == SONDE_REGISTER_DI &&
+        IsField(address.offset) && address.offset >= beyond) {
+      field = static_cast<int32_t>(address.offset);
+    }
+  });
+  return field;
+}
+
+std::optional<FieldPath> CopiedField(const Elf& elf, uint64_t accessor,
+                                     const Assumptions& assumptions) {
+  std::optional<FieldPath> field;
+  // Lower than the random lies nothing that is copied, and it lies aligned.
+  constexpr int64_t kLowest = 8;
+  const auto take = [&](const Value& address) {
+    if (field || address.offset < kLowest || !IsField(address.offset)) return;
+    if (address.kind == Kind::kInput && address.input == SONDE_REGISTER_DI) {
+      field = FieldPath{SONDE_NOWHERE, static_cast<int32_t>(address.offset)};
+    } else if (address.kind == Kind::kLoaded && address.input == SONDE_REGISTER_DI &&
+               IsField(address.pointer)) {
+      field =
+          FieldPath{static_cast<int32_t>(address.pointer), static_cast<int32_t>(address.offset)};
+    }
+  };
+  // Called, in a tail call, or inlined: either way its address is in the register of the source.
+  Follow(elf, accessor, assumptions, [&](const Instruction& instruction, const Machine& machine) {
+    if (instruction.operation == Operation::kCall || instruction.operation == Operation::kJump) {
+      take(machine.registers[SONDE_REGISTER_SI]);
+    } else if (instruction.operation == Operation::kLoadAddress) {
+      take(machine.Address(instruction.source));
+    }
+  });
+  return field;
+}
+
+std::optional<uint64_t> ReturnedNumber(const Elf& elf, uint64_t function) {
+  std::optional<uint64_t> number;
+  Follow(elf, function, {}, [&](const Instruction& instruction, const Machine& machine) {
+    const Value& result = machine.registers[SONDE_REGISTER_AX];
+    if (instruction.operation != Operation::kReturn || result.kind != Kind::kNumber) return;
+    number = static_cast<uint64_t>(result.offset);
+  });
+  return number;
+}
+
+}  // namespace sonde::binary
