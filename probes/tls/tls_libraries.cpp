@@ -10,6 +10,7 @@ namespace sonde::probe {
 
 std::span<const TlsLibrary* const> TlsLibraries() {
   static constexpr std::array kLibraries = {
+      &kGoTls,
       &kOpenSsl,
   };
   return kLibraries;

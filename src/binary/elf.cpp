@@ -170,6 +170,17 @@ std::string Elf::Read(uint64_t address, size_t size) const {
   return file_->bytes.Read(extent->offset, std::min<uint64_t>(size, extent->size));
 }
 
+std::vector<Segment> Elf::Segments() const {
+  std::vector<Segment> segments;
+  for (const Elf64_Phdr& segment : file_->segments) {
+    const auto extent = file_->Loaded(segment.p_vaddr);
+    if (!extent) continue;
+    segments.push_back({segment.p_vaddr, extent->size, (segment.p_flags & PF_W) != 0,
+                        (segment.p_flags & PF_X) != 0});
+  }
+  return segments;
+}
+
 std::optional<uint64_t> Elf::CodeOffset(uint64_t address) const {
   const auto extent = file_->Loaded(address);
   if (!extent) return std::nullopt;

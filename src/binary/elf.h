@@ -32,6 +32,14 @@ struct Function {
   uint64_t end = 0;
 };
 
+// A part of the file that is loaded at `address`.
+struct Segment {
+  uint64_t address = 0;
+  uint64_t size = 0;
+  bool writable = false;
+  bool executable = false;
+};
+
 class Elf {
  public:
   // `fd` stays the caller's and may be closed after. kInvalidArgument: no ELF file of this
@@ -58,6 +66,8 @@ class Elf {
   std::optional<uint64_t> SectionAddress(std::string_view name) const;
   // At most `size` bytes of the loaded image at `address`; fewer at the end of its segment.
   std::string Read(uint64_t address, size_t size) const;
+  // What is loaded from the file, as it lists it.
+  std::vector<Segment> Segments() const;
   // Where in the file the byte at `address` is; only for executable segments.
   std::optional<uint64_t> CodeOffset(uint64_t address) const;
   // The pointer stored at `address`, relative relocations applied.

@@ -49,7 +49,7 @@ constexpr uint64_t kReadBytesSlot32 = 0x80;  // 3.2 and later
 
 struct Symbols {
   std::optional<Symbol> read, write, read_ex, write_ex, ctx_new, tls_method, in_init, client_random,
-      get_rbio, get_wbio, bio_type, bio_data, read_bytes;
+      get_rbio, get_wbio, bio_type, bio_data, read_bytes, is_server;
   bool openssl = false;
   bool since_3_0 = false;
   bool since_3_2 = false;
@@ -63,7 +63,8 @@ Symbols FindSymbols(const Elf& elf) {
        // In OpenSSL, but neither in BoringSSL nor in LibreSSL: exported, and inner.
        "SSL_CONF_cmd", "ossl_statem_accept",
        // Since 3.0, since 3.2: exported, and inner.
-       "SSL_get1_peer_certificate", "SSL_new_stream", "ossl_quic_obj_get0_handshake_layer"});
+       "SSL_get1_peer_certificate", "SSL_new_stream", "ossl_quic_obj_get0_handshake_layer",
+       "SSL_is_server"});
   Symbols symbols;
   symbols.read = found[0];
   symbols.write = found[1];
@@ -79,6 +80,7 @@ Symbols FindSymbols(const Elf& elf) {
   symbols.bio_data = found[11];
   symbols.read_bytes = found[12];
   symbols.openssl = found[13] || found[14];
+  symbols.is_server = found[18];
   symbols.since_3_2 = found[16] || found[17];
   symbols.since_3_0 = found[15] || symbols.since_3_2;
   return symbols;
@@ -99,7 +101,12 @@ sonde_place In(uint8_t reg) {
 
 // What leads from the object to its connection, the same at every point of a direction.
 void DescribeObject(const Elf& elf, const Symbols& symbols, sonde_tls_probe& spec) {
-  spec.random = spec.random_pointer = spec.handshake = SONDE_NOWHERE;
+  spec.random = spec.random_pointer = spec.handshake = spec.server = SONDE_NOWHERE;
+  if (symbols.is_server) {
+    spec.server = binary::FirstField(elf, symbols.is_server->address, sizeof(uint32_t),
+                                     sizeof(uint64_t), Plain(symbols))
+                      .value_or(SONDE_NOWHERE);
+  }
   spec.bio = spec.bio_method = spec.bio_fd = SONDE_NOWHERE;
   if (symbols.client_random) {
     const auto random = binary::CopiedField(elf, symbols.client_random->address, Plain(symbols));
