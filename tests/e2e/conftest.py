@@ -5,12 +5,18 @@ import shutil
 import tempfile
 
 import pytest
-from harness.sonde import BINARY, Sonde
+from harness.sonde import BARE, BINARY, Bare, Sonde
 
 SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: thousands of requests, or programs built from a registry; script/test --long")
+
+
 def obstacle():
+    if BARE:
+        return None
     if not BINARY or not os.path.exists(BINARY):
         return "SONDE_BINARY does not name a built sonde"
     if os.getuid() != 0:
@@ -28,7 +34,8 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_sessionfinish(session, exitstatus):
-    if exitstatus == 0 and obstacle():
+    results = session.config.pluginmanager.get_plugin("terminalreporter").stats
+    if exitstatus == 0 and "skipped" in results and "passed" not in results:
         session.exitstatus = SKIPPED
 
 
@@ -72,7 +79,7 @@ def sonde(work, request):
     runs = []
 
     def run(*args, ready=True, **options):
-        one = Sonde(work, *args, name=f"sonde{len(runs)}", **options)
+        one = (Bare if BARE else Sonde)(work, *args, name=f"sonde{len(runs)}", **options)
         runs.append(one)
         return one.ready() if ready else one
 

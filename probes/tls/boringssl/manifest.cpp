@@ -185,16 +185,13 @@ Result<Library> Find(const Elf& elf) {
   return library;
 }
 
-sonde_tls_probe Spec(const Library& library, uint8_t direction) {
-  sonde_tls_probe spec{};
-  spec.source = SONDE_SOURCE_BORINGSSL;
-  spec.direction = direction;
+sonde_tls_probe Spec(const Library& library, sonde_direction direction) {
+  sonde_tls_probe spec = UndescribedTlsProbe(SONDE_SOURCE_BORINGSSL, direction);
   spec.object.from = kObject;
   spec.text.from = kText;
   spec.length.from = kLength;
   spec.random = library.random.offset;
   spec.random_pointer = library.random.pointer;
-  spec.handshake = spec.bio = spec.bio_method = spec.bio_fd = SONDE_NOWHERE;
   // Its users bring BIOs of their own, which have no descriptor.
   spec.fd = SONDE_TLS_FD_NONE;
   return spec;

@@ -101,13 +101,11 @@ sonde_place In(uint8_t reg) {
 
 // What leads from the object to its connection, the same at every point of a direction.
 void DescribeObject(const Elf& elf, const Symbols& symbols, sonde_tls_probe& spec) {
-  spec.random = spec.random_pointer = spec.handshake = spec.server = SONDE_NOWHERE;
   if (symbols.is_server) {
     spec.server = binary::FirstField(elf, symbols.is_server->address, sizeof(uint32_t),
                                      sizeof(uint64_t), Plain(symbols))
                       .value_or(SONDE_NOWHERE);
   }
-  spec.bio = spec.bio_method = spec.bio_fd = SONDE_NOWHERE;
   if (symbols.client_random) {
     const auto random = binary::CopiedField(elf, symbols.client_random->address, Plain(symbols));
     if (random) {
@@ -141,10 +139,8 @@ void DescribeObject(const Elf& elf, const Symbols& symbols, sonde_tls_probe& spe
   spec.fd = known ? SONDE_TLS_FD_BIO : SONDE_TLS_FD_NONE;
 }
 
-sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, uint8_t direction) {
-  sonde_tls_probe spec{};
-  spec.source = SONDE_SOURCE_OPENSSL;
-  spec.direction = direction;
+sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, sonde_direction direction) {
+  sonde_tls_probe spec = UndescribedTlsProbe(SONDE_SOURCE_OPENSSL, direction);
   spec.object = In(kObject);
   spec.text = In(kText);
   spec.length = In(kLength);

@@ -27,9 +27,9 @@ class Answer:
         return [self.body[i:i + third] for i in range(0, self.size, third)]
 
 
-def log(method, target, answer, request_bytes, seconds):
-    """One line per request, written at once: several processes may share the file."""
+def log(method, target, answer, request_bytes, seconds, port=None):
+    """`port`: the client's. One line per request, written at once: several processes may share the file."""
     line = json.dumps({"method": method, "target": target, "status": answer.status, "response_bytes": answer.size,
-                       "request_bytes": request_bytes, "duration_ms": seconds * 1000})
+                       "request_bytes": request_bytes, "duration_ms": seconds * 1000, "port": port})
     with _LOCK, open(_LOG, "a", encoding="utf-8") as file:
         file.write(line + "\n")

@@ -31,4 +31,4 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body", "body": b""})
     else:
         await send({"type": "http.response.body", "body": answer.body})
-    log(scope["method"], target, answer, received, time.monotonic() - begin)
+    log(scope["method"], target, answer, received, time.monotonic() - begin, scope["client"][1])

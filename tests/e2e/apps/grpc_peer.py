@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gRPC without generated code: `serve PORT`, or `call PORT COUNT THREADS`. Method Add/N answers; Fail/N fails with NOT_FOUND."""
+"""gRPC without generated code: `serve PORT [CERTIFICATE KEY]`, or `call PORT COUNT THREADS [AUTHORITY]`. Method AddN answers,
+FailN fails with NOT_FOUND. With an authority it speaks TLS, on a connection per thread. ACCESS_LOG: method and client port."""
+import json
+import os
 import sys
+import threading
 from concurrent import futures
 
 import grpc
 
 
+LOG = open(os.environ.get("ACCESS_LOG", os.devnull), "a", buffering=1, encoding="utf-8")
+
+
 class Anything(grpc.GenericRpcHandler):
     def service(self, details):
         def answer(request, context):
+            LOG.write(json.dumps({"method": details.method, "port": int(context.peer().rsplit(":", 1)[1])}) + "\n")
             if "/Fail" in details.method:
                 context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
             return request * 2
@@ -16,27 +24,47 @@ class Anything(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(answer)
 
 
-def serve(port):
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def serve(port, certificate=None, key=None):
     server = grpc.server(futures.ThreadPoolExecutor(8), handlers=[Anything()])
-    server.add_insecure_port(f"127.0.0.1:{port}")
+    if certificate:
+        secrets = grpc.ssl_server_credentials([(read(key), read(certificate))])
+        server.add_secure_port(f"127.0.0.1:{port}", secrets)
+    else:
+        server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     server.wait_for_termination()
 
 
-def call(port, count, threads):
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, futures.ThreadPoolExecutor(threads) as pool:
-        def one(i):
-            method = f"/shop.Cart/Fail{i}" if i % 10 == 0 else f"/shop.Cart/Add{i}"
-            try:
-                return channel.unary_unary(method)(b"x" * (i % 3000), timeout=30) is not None
-            except grpc.RpcError as error:
-                assert error.code() == grpc.StatusCode.NOT_FOUND, error
-                return True
+def call(port, count, threads, authority=None):
+    own = threading.local()
+    shared = None if authority else grpc.insecure_channel(f"127.0.0.1:{port}")
 
+    def channel():
+        if shared:
+            return shared
+        if not hasattr(own, "channel"):
+            secrets = grpc.ssl_channel_credentials(read(authority))
+            own.channel = grpc.secure_channel(f"127.0.0.1:{port}", secrets, [("grpc.use_local_subchannel_pool", 1)])
+        return own.channel
+
+    def one(i):
+        method = f"/shop.Cart/Fail{i}" if i % 10 == 0 else f"/shop.Cart/Add{i}"
+        try:
+            return channel().unary_unary(method)(b"x" * (i % 3000), timeout=30) is not None
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.NOT_FOUND, error
+            return True
+
+    with futures.ThreadPoolExecutor(threads) as pool:
         assert all(pool.map(one, range(count)))
 
 
 if sys.argv[1] == "serve":
-    serve(sys.argv[2])
+    serve(*sys.argv[2:])
 else:
-    call(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    call(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

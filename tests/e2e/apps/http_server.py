@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Python's own http.server: http_server.py PORT."""
+"""Python's own http.server: http_server.py PORT [CERTIFICATE KEY]."""
 import http.server
+import ssl
 import sys
 import time
 
 from answer import Answer, log
+
+
+http.server.ThreadingHTTPServer.request_queue_size = 128
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(answer.size))
             self.end_headers()
             self.wfile.write(answer.body)
-        log(self.command, self.path, answer, received, time.monotonic() - begin)
+        log(self.command, self.path, answer, received, time.monotonic() - begin, self.client_address[1])
 
     do_GET = do_POST = do_PUT = do_DELETE = answer
 
@@ -37,4 +41,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+    if len(sys.argv) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[2], sys.argv[3])
+        # The handshake is made by the connection's own thread, with its first read.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.serve_forever()

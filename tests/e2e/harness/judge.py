@@ -3,6 +3,7 @@
 import json
 import re
 
+from .sonde import BARE
 from .spans import CLIENT, SERVER
 
 # A span may not be longer than the server's own figure by more than this: scheduling on a busy two-core machine.
@@ -14,7 +15,7 @@ class Entry:
     """One line of an access log. None: the log does not tell."""
 
     def __init__(self, method, target, status, response_bytes=None, request_bytes=None, duration_ms=None,
-                 traceparent=None):
+                 traceparent=None, port=None):
         self.method = method
         self.target = target
         self.status = int(status)
@@ -22,6 +23,7 @@ class Entry:
         self.request_bytes = None if request_bytes is None else int(request_bytes)
         self.duration_ms = duration_ms
         self.traceparent = traceparent
+        self.port = None if port is None else int(port)  # the client's
 
     @property
     def key(self):
@@ -48,7 +50,11 @@ def span_key(span):
     return f"{span['http.request.method']} {span.target}"
 
 
-def _facts(entry, span):
+def client_port(span):
+    return span["network.local.port" if span.kind == CLIENT else "network.peer.port"]
+
+
+def _facts(entry, span, source):
     """What is wrong with this span, in words."""
     if span["http.response.status_code"] != entry.status:
         yield f"status {span['http.response.status_code']}, log says {entry.status}"
@@ -66,8 +72,11 @@ def _facts(entry, span):
         yield f"took {span.duration_ms:.1f} ms, but the application slept for 60"
     if span["sonde.unfinished"] or span["sonde.capture.truncated"]:
         yield f"unfinished {span['sonde.unfinished']}, truncated {span['sonde.capture.truncated']}"
-    if span["sonde.capture.source"] != "socket":
+    if span["sonde.capture.source"] != source:
         yield f"sonde.capture.source is {span['sonde.capture.source']}"
+    scheme = span["url.scheme"] or (span["url.full"] or "").split(":")[0]
+    if scheme != ("http" if source == "socket" else "https"):
+        yield f"scheme {scheme!r}"
     error = entry.status >= (400 if span.kind == CLIENT else 500)
     if error != (span.status == 2) or error != (span["error.type"] is not None):
         yield f"status {span.status} and error.type {span['error.type']} for {entry.status}"
@@ -75,30 +84,37 @@ def _facts(entry, span):
         yield f"name {span.name!r}"
 
 
-def judge(entries, spans, kind=SERVER, max_names=200):
-    """Raises AssertionError with the first differences unless spans and log agree one to one."""
+def judge(entries, spans, kind=SERVER, max_names=200, source="socket", ports=False):
+    """Raises AssertionError with the first differences unless spans and log agree one to one. With `ports`, requests are
+    told apart by the client's port too, as the log has it: proves that a span stands on the right connection."""
+    assert len(entries) > 0, "the log is empty: nothing was judged"
+    if BARE:
+        return
     spans = [s for s in spans if s.kind == kind]
     by_key = {}
     for span in spans:
-        by_key.setdefault(span_key(span), []).append(span)
+        by_key.setdefault(f"{span_key(span)} {client_port(span) if ports else ''}", []).append(span)
     problems = []
+    absent = repeated = 0
     for entry in entries:
-        found = by_key.pop(entry.key, [])
+        found = by_key.pop(f"{entry.key} {entry.port if ports else ''}", [])
         if len(found) != 1:
-            problems.append(f"{entry.key}: {len(found)} spans {found[:3]}")
+            absent += not found
+            repeated += bool(found)
+            problems.append(f"{entry.key} from {entry.port}: {len(found)} spans {found[:3]}")
             continue
-        problems += [f"{entry.key}: {fact}" for fact in _facts(entry, found[0])]
+        problems += [f"{entry.key}: {fact}" for fact in _facts(entry, found[0], source)]
     for key, found in by_key.items():
         problems.append(f"{key}: {len(found)} spans, not in the log: {found[:2]}")
-    assert not problems, (f"{len(problems)} differences over {len(entries)} log lines and {len(spans)} spans:\n  "
-                          + "\n  ".join(problems[:12]))
+    assert not problems, (f"{len(problems)} differences over {len(entries)} log lines and {len(spans)} spans "
+                          f"({absent} without a span, {repeated} with several, {sum(map(len, by_key.values()))} spans that no "
+                          f"line claims):\n  " + "\n  ".join(problems[:12]))
     names = {s.name for s in spans}
     assert len(names) <= max_names, f"{len(names)} span names, e.g. {sorted(names)[:10]}"
     assert len({s.span_id for s in spans}) == len(spans), "span ids repeat"
     for span in spans[:1]:
         assert span.service, span.resource
         assert span.scope.get("name") == "sonde", span.scope
-    assert len(entries) > 0, "the log is empty: nothing was judged"
 
 
 def judge_load(requests, entries):
@@ -106,3 +122,10 @@ def judge_load(requests, entries):
     sent = {f"{r.method} {r.target}" for r in requests}
     logged = {e.key for e in entries}
     assert sent <= logged, f"{len(sent - logged)} requests are not in the server's log, e.g. {sorted(sent - logged)[:3]}"
+
+
+def judge_ports(requests, entries):
+    """That the log has the ports from which the load was made: they are the truth about connections."""
+    ports = {e.key: e.port for e in entries}
+    wrong = [(r, ports.get(f"{r.method} {r.target}")) for r in requests if ports.get(f"{r.method} {r.target}") != r.port]
+    assert not wrong, f"{len(wrong)} requests are logged with another port: {wrong[:3]}"

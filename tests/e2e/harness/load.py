@@ -15,13 +15,15 @@ class Request:
         self.headers = headers or {}
         self.status = None
         self.received = None  # bytes of the response body
+        self.port = None  # the client's own
         self.error = None
 
     def __repr__(self):
         return f"{self.method} {self.target} -> {self.status} {self.received} {self.error or ''}"
 
 
-def mixed_requests(count, seed=1, slow_every=0, methods=("GET", "GET", "GET", "POST", "PUT", "DELETE"), max_size=20_000):
+def mixed_requests(count, seed=1, slow_every=0, methods=("GET", "GET", "GET", "POST", "PUT", "DELETE"), max_size=20_000,
+                   sizes=(1, 100, 3000, 40_000)):
     """For the applications of tests/e2e/apps: path, query, body, status, size and pace all vary; targets are unique."""
     rng = random.Random(seed)
     requests = []
@@ -41,7 +43,7 @@ def mixed_requests(count, seed=1, slow_every=0, methods=("GET", "GET", "GET", "P
             query.append("ms=60")
         query.append(f"n={seed}.{i}") if rng.random() < 0.5 or "/assets" in path else None
         target = path + ("?" + "&".join(query) if query else "")
-        body = rng.randbytes(rng.choice((1, 100, 3000, 40_000))) if method in ("POST", "PUT") else b""
+        body = rng.randbytes(rng.choice(sizes)) if method in ("POST", "PUT") else b""
         requests.append(Request(method, target, body))
     return requests
 
@@ -57,25 +59,30 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
-def connect(address):
+def connect(address, tls=None):
+    """`tls`: an ssl.SSLContext, for HTTPS."""
     if isinstance(address, str):
         return UnixConnection(address)
+    if tls:
+        return http.client.HTTPSConnection(*address[:2], timeout=20, context=tls)
     return http.client.HTTPConnection(*address[:2], timeout=20)
 
 
-def _worker(address, requests, rng, keep_alive):
+def _worker(address, requests, rng, keep_alive, tls):
     connection = None
     left = 0
     for request in requests:
         try:
             if connection is None:
-                connection = connect(address)
+                connection = connect(address, tls)
                 left = rng.choice((1, 3, 20, 200)) if keep_alive else 1
             left -= 1
             headers = dict(request.headers)
             if left == 0:
                 headers.setdefault("Connection", "close")
             connection.request(request.method, request.target, body=request.body or None, headers=headers)
+            if not isinstance(address, str):
+                request.port = connection.sock.getsockname()[1]
             answer = connection.getresponse()
             request.received = len(answer.read())
             request.status = answer.status
@@ -91,12 +98,12 @@ def _worker(address, requests, rng, keep_alive):
         connection.close()
 
 
-def run(address, requests, connections=8, keep_alive=True, seed=7, check=True):
+def run(address, requests, connections=8, keep_alive=True, seed=7, check=True, tls=None):
     """Sends every request once, over `connections` threads; returns the requests with their results."""
     threads = []
     for i in range(connections):
         part = requests[i::connections]
-        threads.append(threading.Thread(target=_worker, args=(address, part, random.Random(seed + i), keep_alive)))
+        threads.append(threading.Thread(target=_worker, args=(address, part, random.Random(seed + i), keep_alive, tls)))
     for thread in threads:
         thread.start()
     for thread in threads:

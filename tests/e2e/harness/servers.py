@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+import time
 
 from .judge import read_log
 from .process import Process, accepts, children, free_port, wait_until
@@ -56,9 +57,23 @@ class Server:
     def entries(self):
         return read_log(self.log)
 
+    def finish_log(self):
+        """Waits until nothing more is written: some log a request only after its answer."""
+        def size():
+            return os.path.getsize(self.log) if os.path.exists(self.log) else 0
+
+        before = -1
+        while before != size():
+            before = size()
+            time.sleep(0.1)
+
     def stop(self):
         if self.process is not None:
             self.process.stop(signal.SIGTERM, 5)
+
+
+def alive(pid):
+    return os.path.exists(f"/proc/{pid}")
 
 
 def selectors(server):
@@ -68,11 +83,12 @@ def selectors(server):
 
 NGINX_LOG = ("log_format judge escape=json '{\"method\":\"$request_method\",\"target\":\"$request_uri\","
              "\"status\":\"$status\",\"response_bytes\":%s,\"request_bytes\":\"$content_length\","
-             "\"duration_s\":\"$request_time\"}';")
+             "\"duration_s\":\"$request_time\",\"port\":\"$remote_port\"}';")
 
 
-def nginx(directory, locations, workers=1, listen=None, log_bytes='"$body_bytes_sent"', top="", name="nginx"):
-    """nginx with its own configuration. `locations` is the inside of the server block."""
+def nginx(directory, locations, workers=1, listen=None, log_bytes='"$body_bytes_sent"', top="", name="nginx",
+          options=""):
+    """nginx with its own configuration. `locations` is the inside of the server block, `options` belong to `listen`."""
     directory = str(directory)
     port = free_port()
     address = ("127.0.0.1", port)
@@ -91,7 +107,7 @@ http {{
   fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
   client_max_body_size 10m; keepalive_requests 100000; default_type text/plain;
   {top}
-  server {{ listen {'[::1]' if listen == 'ipv6' else '127.0.0.1'}:{port}; {locations} }}
+  server {{ listen {'[::1]' if listen == 'ipv6' else '127.0.0.1'}:{port}{options}; {locations} }}
 }}
 """
     if os.getuid() == 0:
@@ -115,7 +131,7 @@ def static_files(directory, count=60, seed=3):
     return root, sizes
 
 
-def apache(directory):
+def apache(directory, top=""):
     directory = str(directory)
     port = free_port()
     log = f"{directory}/apache.log"
@@ -142,8 +158,9 @@ KeepAlive On
 MaxKeepAliveRequests 0
 DocumentRoot {root}
 Redirect 301 /old /f1.bin
-LogFormat "{{\\"method\\":\\"%m\\",\\"target\\":\\"%U%q\\",\\"status\\":\\"%>s\\",\\"response_bytes\\":\\"%B\\",\\"duration_us\\":\\"%D\\"}}" judge
+LogFormat "{{\\"method\\":\\"%m\\",\\"target\\":\\"%U%q\\",\\"status\\":\\"%>s\\",\\"response_bytes\\":\\"%B\\",\\"duration_us\\":\\"%D\\",\\"port\\":\\"%{{remote}}p\\"}}" judge
 CustomLog {log} judge
+{top}
 """
     path = f"{directory}/apache.conf"
     with open(path, "w", encoding="utf-8") as file:
@@ -153,59 +170,63 @@ CustomLog {log} judge
 
 
 GUNICORN_LOG = ('{"method":"%(m)s","target":"%({raw_uri}e)s","status":"%(s)s","response_bytes":"%(B)s",'
-                '"request_bytes":"%({content-length}i)s","duration_us":"%(D)s"}')
+                '"request_bytes":"%({content-length}i)s","duration_us":"%(D)s",'
+                '"port":"%({remote_port}e)s"}')
 
 
-def gunicorn(directory, kind="sync", workers=1, unix=False, app="wsgi_app:app", name="gunicorn", env=None):
+def gunicorn(directory, kind="sync", workers=1, unix=False, app="wsgi_app:app", name="gunicorn", env=None,
+             arguments=()):
     directory = str(directory)
     log = f"{directory}/{name}.log"
     address = f"{directory}/{name}.sock" if unix else ("127.0.0.1", free_port())
     bind = f"unix:{address}" if unix else f"127.0.0.1:{address[1]}"
     command = [PYTHON, "-m", "gunicorn", "--chdir", APPS, "-b", bind, "-w", str(workers), "-k", kind,
-               "--access-logfile", log, "--access-logformat", GUNICORN_LOG, "--keep-alive", "5", "--timeout", "60", app]
+               "--access-logfile", log, "--access-logformat", GUNICORN_LOG, "--keep-alive", "5", "--timeout", "60", *arguments, app]
     if kind == "gthread":
         command[-1:-1] = ["--threads", "8"]
     return Server(command, directory, name, address, log, workers=workers, env={"PYTHONUNBUFFERED": "1", **(env or {})})
 
 
-def uvicorn(directory):
+def uvicorn(directory, *arguments, python=PYTHON):
     port = free_port()
     log = f"{directory}/uvicorn.log"
-    command = [PYTHON, "-m", "uvicorn", "--app-dir", APPS, "--host", "127.0.0.1", "--port", str(port), "--no-access-log",
-               "asgi_app:app"]
+    command = [python, "-m", "uvicorn", "--app-dir", APPS, "--host", "127.0.0.1", "--port", str(port), "--no-access-log",
+               *arguments, "asgi_app:app"]
     return Server(command, directory, "uvicorn", ("127.0.0.1", port), log)
 
 
-def python_app(directory, script, name):
-    """flask_app.py, http_server.py: started with the port as their argument."""
+def python_app(directory, script, name, *arguments, python=PYTHON):
+    """flask_app.py, http_server.py: started with the port as their first argument."""
     port = free_port()
-    return Server([PYTHON, os.path.join(APPS, script), str(port)], directory, name, ("127.0.0.1", port),
+    return Server([python, os.path.join(APPS, script), str(port), *arguments], directory, name, ("127.0.0.1", port),
                   f"{directory}/{name}.log")
 
 
-def node(directory):
+def node(directory, *arguments):
     port = free_port()
-    return Server([tool("node"), os.path.join(APPS, "node_server.js"), str(port)], directory, "node",
+    return Server([tool("node"), os.path.join(APPS, "node_server.js"), str(port), *arguments], directory, "node",
                   ("127.0.0.1", port), f"{directory}/node.log")
 
 
-def go_binary():
+def go_binary(stripped=False):
     """Compiled once per build directory; `go build` needs nothing but the standard library."""
-    target = os.path.join(os.environ.get("SONDE_E2E_CACHE", "/tmp"), "go_peer")
+    target = os.path.join(os.environ.get("SONDE_E2E_CACHE", "/tmp"), "go_peer_stripped" if stripped else "go_peer")
     source = os.path.join(APPS, "go_peer", "main.go")
     if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(source):
         partial = f"{target}.{os.getpid()}"
         env = {**os.environ, "GO111MODULE": "off", "CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local"}
-        done = subprocess.run([tool("go"), "build", "-o", partial, source], env=env, capture_output=True, text=True,
+        flags = ["-ldflags", "-s -w"] if stripped else []
+        done = subprocess.run([tool("go"), "build", *flags, "-o", partial, source], env=env, capture_output=True, text=True,
                               check=False)
         assert done.returncode == 0, done.stderr
         os.replace(partial, target)
     return target
 
 
-def go(directory):
+def go(directory, *arguments, stripped=False):
     port = free_port()
-    return Server([go_binary(), "serve", str(port)], directory, "go", ("127.0.0.1", port), f"{directory}/go.log")
+    return Server([go_binary(stripped), "serve", str(port), *arguments], directory, "go", ("127.0.0.1", port),
+                  f"{directory}/go.log")
 
 
 def java_command(*args):

@@ -11,6 +11,8 @@ from .process import Process, free_port, wait_until
 from .spans import read_spans
 
 BINARY = os.environ.get("SONDE_BINARY", "")
+# Runs the programs without sonde and judges nothing but their own logs: tells whether a failure is theirs.
+BARE = bool(os.environ.get("SONDE_E2E_BARE"))
 PROBES = os.environ.get("SONDE_E2E_PROBES", "")
 SAMPLE = re.compile(r"^([a-z_:A-Z0-9]+)(?:\{(.*)\})? (\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
@@ -84,3 +86,23 @@ class Sonde:
     def settle(self, seconds=0.3):
         """Time for the kernel's records to be drained, where a test kills something next."""
         time.sleep(seconds)
+
+
+class Bare(Sonde):
+    """SONDE_E2E_BARE: only the command, or nothing that sleeps in its place; has no spans."""
+
+    def __init__(self, directory, *_, command=(), name="bare", env=None, **__):
+        self.directory = str(directory)
+        self.file = "/dev/null"
+        self.line = list(command) or ["sleep", "1000"]
+        self.process = Process(self.line, self.directory, name, env=env)
+
+    def ready(self, seconds=0):
+        return self
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.stop(number)
+        return self
+
+    def metrics(self):
+        return {}

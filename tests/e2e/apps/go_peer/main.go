@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Go's net/http as a server (serve PORT) and as a client (call BASE FILE); answers and logs like answer.py.
+// Go's net/http as a server (serve PORT [CERTIFICATE KEY]) and as a client (call BASE FILE); answers and logs like answer.py.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -22,6 +23,7 @@ type entry struct {
 	ResponseBytes int     `json:"response_bytes"`
 	RequestBytes  int     `json:"request_bytes"`
 	DurationMs    float64 `json:"duration_ms"`
+	Port          int     `json:"port,omitempty"`
 }
 
 type request struct {
@@ -74,14 +76,21 @@ func handle(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		w.Write(body)
 	}
-	logLine(entry{r.Method, r.RequestURI, status, len(body), int(received), float64(time.Since(begin).Microseconds()) / 1000})
+	_, port, _ := net.SplitHostPort(r.RemoteAddr)
+	logLine(entry{r.Method, r.RequestURI, status, len(body), int(received), float64(time.Since(begin).Microseconds()) / 1000,
+		number(port, 0)})
 }
 
-func serve(port string) {
+func serve(port string, secrets []string) {
 	openLog("ACCESS_LOG")
-	if err := http.ListenAndServe("127.0.0.1:"+port, http.HandlerFunc(handle)); err != nil {
-		panic(err)
+	server := http.Server{Addr: "127.0.0.1:" + port, Handler: http.HandlerFunc(handle)}
+	var err error
+	if len(secrets) == 2 {
+		err = server.ListenAndServeTLS(secrets[0], secrets[1])
+	} else {
+		err = server.ListenAndServe()
 	}
+	panic(err)
 }
 
 func call(base, path string) {
@@ -133,7 +142,7 @@ func one(client *http.Client, base string, r request) {
 
 func main() {
 	if os.Args[1] == "serve" {
-		serve(os.Args[2])
+		serve(os.Args[2], os.Args[3:])
 	} else {
 		call(os.Args[2], os.Args[3])
 	}
