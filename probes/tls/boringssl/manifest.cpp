@@ -208,7 +208,7 @@ bool Add(const Elf& elf, uint64_t function, std::string_view name, uint64_t addr
 }
 
 // SSL_read returns how much of the text's room it used, SSL_write how much of it was taken.
-bool AddEntry(const Elf& elf, const Library& library, uint8_t direction, TlsPlan& plan) {
+bool AddEntry(const Elf& elf, const Library& library, sonde_direction direction, TlsPlan& plan) {
   const bool sends = direction == SONDE_SEND;
   const uint64_t function = sends ? *library.write : *library.read;
   const auto address = binary::CheapEntry(elf, function, {kObject, kText, kLength}, true);

@@ -200,7 +200,7 @@ struct Entry {
   uint8_t count = kCount;
 };
 
-bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, uint8_t direction,
+bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, sonde_direction direction,
               TlsPlan& plan) {
   const bool counts = entry.returned == SONDE_RETURNED_COUNT;
   const auto address =
@@ -225,7 +225,7 @@ bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, uint8_
 
 // Below SSL_write and SSL_write_ex, or SSL_read and SSL_read_ex, is one function if the compiler
 // left it one; else both are probed.
-bool AddEntries(const Elf& elf, const Symbols& symbols, uint8_t direction, TlsPlan& plan) {
+bool AddEntries(const Elf& elf, const Symbols& symbols, sonde_direction direction, TlsPlan& plan) {
   const bool sends = direction == SONDE_SEND;
   const auto& plain = sends ? symbols.write : symbols.read;
   const auto& counting = sends ? symbols.write_ex : symbols.read_ex;
