@@ -12,6 +12,7 @@ std::span<const TlsLibrary* const> TlsLibraries() {
   static constexpr std::array kLibraries = {
       &kOpenSsl,
       &kBoringSsl,
+      &kGnuTls,
   };
   return kLibraries;
 }
