@@ -2,6 +2,7 @@
 // Chooses instructions to probe, and reads offsets of fields out of the accessors that return them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -36,6 +37,21 @@ struct CopySearch {
 // Empty if there are none, or it is not certain: a copy of unknown destination, one that the kernel
 // would single-step, one at which the object is in no known place.
 std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search);
+
+// The same in what the function passes both arguments on to, a few calls down: in the first
+// function met in which there are any.
+struct CopyBelow {
+  uint64_t function = 0;
+  std::vector<CopySite> sites;
+};
+CopyBelow CopySitesBelow(const Elf& elf, const CopySearch& search);
+
+// Functions that call or jump to `target` directly, ascending; at most `limit`. Code of up to
+// 256 MiB is looked at.
+std::vector<uint64_t> FunctionsThatCall(const Elf& elf, uint64_t target, size_t limit);
+// Functions in whose code the address of something (a text, as a rule) is taken, ascending; at most
+// `limit`. Code of up to 256 MiB is looked at.
+std::vector<uint64_t> FunctionsThatName(const Elf& elf, uint64_t address, size_t limit);
 
 // The same function that a call or tail call in each of `callers` leads to with its first two
 // arguments untouched. `count`: the register in which the first caller passes the address of a
