@@ -68,7 +68,8 @@ struct Machine {
   Value Read(const Operand& operand) const;
   // The address that a memory operand stands for.
   Value Address(const Operand& operand) const;
-  // Where to find a value: a register if there is one, else a stack slot.
+  // Where to find a value: a register if there is one, else a stack slot, else a register that is a
+  // known distance from it.
   std::optional<sonde_place> Find(const Value& value) const;
 };
 

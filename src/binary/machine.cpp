@@ -199,6 +199,17 @@ std::optional<sonde_place> Machine::Find(const Value& value) const {
       return place;
     }
   }
+  // A pointer to something in it leads to it, too.
+  for (uint8_t i = 0; i < registers.size(); ++i) {
+    const Value& held = registers[i];
+    const int64_t distance = value.offset - held.offset;
+    const bool same = held.kind == Kind::kInput && value.kind == Kind::kInput &&
+                      held.input == value.input && i != SONDE_REGISTER_SP;
+    if (!same || distance != static_cast<int32_t>(distance)) continue;
+    place.from = i;
+    place.offset = static_cast<int32_t>(distance);
+    return place;
+  }
   return std::nullopt;
 }
 
