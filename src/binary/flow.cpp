@@ -26,7 +26,8 @@ namespace {
 constexpr size_t kMaxParts = 12;
 constexpr uint64_t kUnboundedBytes = 16U << 10;
 constexpr size_t kMaxInstructions = 16384;
-constexpr size_t kMaxSteps = 2'000'000;  // instructions evaluated; tens of thousands are usual
+// Instructions evaluated, and slots joined: functions of TLS libraries take less than 20,000.
+constexpr size_t kMaxSteps = 60'000;
 
 class Follower {
  public:
@@ -50,7 +51,7 @@ class Follower {
         const uint64_t leader = *waiting_.begin();
         waiting_.erase(waiting_.begin());
         Walk(leader, nullptr);
-        if (steps_ > kMaxSteps) return false;
+        if (steps_ > kMaxSteps) return Abandon();
       }
       waiting_.clear();
     } while (again_);
@@ -63,6 +64,12 @@ class Follower {
   }
 
  private:
+  // Half-way states say too much: none.
+  bool Abandon() {
+    states_.clear();
+    return false;
+  }
+
   // Reads the function that `address` lies in. False if it has no bounds, or it is too much.
   bool AddPart(uint64_t address) {
     if (parts_ == kMaxParts) return false;
@@ -82,6 +89,7 @@ class Follower {
   }
 
   void Reach(uint64_t address, const Machine& machine) {
+    steps_ += 1 + machine.slots.size();
     const auto [at, is_new] = states_.emplace(address, machine);
     if (is_new || Join(at->second, machine)) waiting_.insert(address);
   }
