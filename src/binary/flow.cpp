@@ -3,11 +3,9 @@
 // what two paths disagree on becomes kNear or kUnknown, so every state changes a few times at most.
 #include "binary/flow.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -33,7 +31,8 @@ class Follower {
  public:
   Follower(const Elf& elf, uint64_t entry, const Assumptions& assumptions)
       : elf_(elf), entry_(entry) {
-    for (uint8_t i = 0; i < start_.registers.size(); ++i) start_.registers[i] = Value::Input(i);
+    for (size_t i = 0; i < start_.registers.size(); ++i)
+      start_.registers[i] = Value::Input(static_cast<uint8_t>(i));
     start_.leads_to_zero = assumptions.leads_to_zero;
     for (const Assumption& each : assumptions.numbers) {
       start_.registers[each.input] = Value::Number(each.number);
