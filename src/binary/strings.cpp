@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>  // IWYU pragma: keep (memmem)
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +27,7 @@ std::optional<uint64_t> FindIn(const ByteSource& bytes, Extent extent, std::stri
   const size_t overlap = text.size() + kMaxStringBytes;
   bytes.ForEachPiece(
       extent.offset, extent.size, overlap, [&](std::string_view piece, uint64_t position) {
+        // NOLINTNEXTLINE(misc-include-cleaner): a GNU extension of <cstring>
         const void* hit = memmem(piece.data(), piece.size(), text.data(), text.size());
         if (hit == nullptr) return true;
         auto at = static_cast<size_t>(static_cast<const char*>(hit) - piece.data());

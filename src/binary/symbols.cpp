@@ -207,9 +207,8 @@ std::vector<std::pair<std::string, Symbol>> Elf::FindContaining(std::string_view
     if (strings.empty()) continue;
     ForEachSymbol(file_->bytes, table.symbols, [&](const Elf64_Sym& symbol) {
       if (found.size() >= limit) return false;
-      const auto after = std::upper_bound(
-          strings.begin(), strings.end(), symbol.st_name,
-          [](uint64_t name, const Containing& string) { return name < string.start; });
+      const auto after =
+          std::ranges::upper_bound(strings, uint64_t{symbol.st_name}, {}, &Containing::start);
       if (after == strings.begin() || std::prev(after)->part < symbol.st_name) return true;
       if (!IsDefined(symbol) || ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT) return true;
       std::string name = StringAt(file_->bytes, table.strings, symbol.st_name);
