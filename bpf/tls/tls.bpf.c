@@ -87,6 +87,8 @@ int sonde_tls_text(struct pt_regs *ctx)
 	if (!probe)
 		return 0;
 	sonde_registers_read(&registers, ctx);
+	if (probe->has_unless && sonde_place(&probe->unless, &registers))
+		return 0;
 	sonde_tls_read(&moved, probe, &registers);
 	return sonde_text_moved(probe, &moved);
 }

@@ -36,7 +36,8 @@ bool IsField(int64_t offset) { return offset >= 0 && offset < kMaxField; }
 
 Machine AtEntry() {
   Machine machine;
-  for (uint8_t i = 0; i < machine.registers.size(); ++i) machine.registers[i] = Value::Input(i);
+  for (size_t i = 0; i < machine.registers.size(); ++i)
+    machine.registers[i] = Value::Input(static_cast<uint8_t>(i));
   return machine;
 }
 
@@ -120,9 +121,8 @@ std::optional<uint64_t> CheapEntry(const Elf& elf, uint64_t function,
   for (const Instruction& each : Disassemble(elf, function, function + 16 * kLookAt, kLookAt)) {
     if (each.address != next) return std::nullopt;
     next = each.next();
-    const bool intact = std::all_of(inputs.begin(), inputs.end(), [&](uint8_t input) {
-      return machine.registers[input] == Value::Input(input);
-    });
+    const bool intact = std::ranges::all_of(
+        inputs, [&](uint8_t input) { return machine.registers[input] == Value::Input(input); });
     const bool stack = machine.registers[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP);
     if (!intact || (at_entry && !stack)) return std::nullopt;
     if (each.emulated) return each.address;
@@ -202,9 +202,8 @@ std::optional<Callee> SharedCallee(const Elf& elf, uint64_t caller, uint64_t oth
     if (one.empty() || two.size() > 1) continue;
     for (const Callee& further : PassedOn(elf, each.address)) reached.insert(further.address);
   }
-  const auto shared = std::find_if(one.begin(), one.end(), [&](const Callee& callee) {
-    return callee.count && reached.contains(callee.address);
-  });
+  const auto shared = std::ranges::find_if(
+      one, [&](const Callee& callee) { return callee.count && reached.contains(callee.address); });
   return shared == one.end() ? std::nullopt : std::optional<Callee>(*shared);
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -46,18 +47,17 @@ constexpr int64_t kAwaited = 30;
 constexpr size_t kMaxCallers = 64;
 
 struct Symbols {
-  std::optional<Symbol> send2, send, recv, cork, random;
+  Symbol recv;
+  Symbol send;  // gnutls_record_send2 since 3.6, which gnutls_record_send jumps to
+  std::string_view send_name;
+  std::optional<Symbol> cork, random;
 };
 
-sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, uint8_t direction) {
-  sonde_tls_probe spec{};
-  spec.source = SONDE_SOURCE_GNUTLS;
-  spec.direction = direction;
+sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, sonde_direction direction) {
+  sonde_tls_probe spec = UndescribedTlsProbe(SONDE_SOURCE_GNUTLS, direction);
   spec.object.from = kObject;
   spec.text.from = kText;
   spec.length.from = kLength;
-  spec.random = spec.random_pointer = spec.handshake = SONDE_NOWHERE;
-  spec.bio = spec.bio_method = spec.bio_fd = SONDE_NOWHERE;
   spec.fd = SONDE_TLS_FD_NONE;
   const auto random =
       symbols.random ? binary::CopiedField(elf, symbols.random->address, {}) : std::nullopt;
@@ -129,7 +129,7 @@ std::optional<uint64_t> Receive(const Elf& elf, uint64_t recv) {
 }
 
 bool AddReads(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
-  const auto receive = Receive(elf, symbols.recv->address);
+  const auto receive = Receive(elf, symbols.recv.address);
   if (!receive) return false;
   const auto found = binary::CopySitesBelow(
       elf, {*receive, kObject, SONDE_REGISTER_DX, {{{SONDE_REGISTER_SI, 23}}, {}}});
@@ -150,8 +150,7 @@ bool AddReads(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
 }
 
 bool AddWrites(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
-  // gnutls_record_send jumps to gnutls_record_send2 since 3.6.
-  const Symbol& function = symbols.send2 ? *symbols.send2 : *symbols.send;
+  const Symbol& function = symbols.send;
   const auto address = binary::CheapEntry(elf, function.address, {kObject, kText, kLength}, true);
   if (!address) return false;
   TlsPoint point;
@@ -166,16 +165,17 @@ bool AddWrites(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
   if (symbols.cork) {
     point.spec.handshake = FieldSetTo(elf, symbols.cork->address, kCorked).value_or(SONDE_NOWHERE);
   }
-  return Add(elf, function.address, symbols.send2 ? "gnutls_record_send2" : "gnutls_record_send",
-             *address, point, plan);
+  return Add(elf, function.address, symbols.send_name, *address, point, plan);
 }
 
 Result<TlsPlan> Resolve(const Elf& elf) {
   const auto found =
       elf.FindAll({"gnutls_record_send2", "gnutls_record_send", "gnutls_record_recv",
                    "gnutls_record_cork", "gnutls_session_get_random", "gnutls_init"});
-  const Symbols symbols{found[0], found[1], found[2], found[3], found[4]};
-  if (!symbols.send || !symbols.recv || !found[5]) return absl::NotFoundError("no GnuTLS");
+  const auto& [send2, send, recv] = std::tie(found[0], found[1], found[2]);
+  if (!send || !recv || !found[5]) return absl::NotFoundError("no GnuTLS");
+  const Symbols symbols{*recv, send2 ? *send2 : *send,
+                        send2 ? "gnutls_record_send2" : "gnutls_record_send", found[3], found[4]};
   TlsPlan plan;
   plan.version = elf.FindVersion("GnuTLS ");  // "Enabled GnuTLS 3.7.9 logging..."
   if (plan.version.empty()) plan.version = "GnuTLS";
