@@ -7,6 +7,7 @@
  *            HTTP start          TLS hello         budget used up, nobody knows it
  *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start--> HTTP1
  *   UNKNOWN, OTHER --preface--> HTTP2 <--frames that lead to each other, verdict-- UNKNOWN
+ *   HTTP1 --101 response--> UNKNOWN, with a new budget
  *   any --verdict refused, port not wanted--> REFUSED (for good)
  */
 #ifndef SONDE_WIRE_CAPTURE_H
@@ -34,6 +35,10 @@ enum sonde_class {
 
 #define SONDE_CAPTURE_PIPELINED                                                                    \
 	1 /* messages are sent back to back: large records may hold a head anywhere */
+#define SONDE_CAPTURE_UPGRADED 2 /* a 101 response was seen: it is HTTP/1 no longer */
+
+/* "101" in bytes 9 to 11 of a status line, as the word from byte 8 has them. */
+#define SONDE_SWITCHING_PROTOCOLS 0x31303100
 
 struct sonde_capture_direction {
 	__u64 partial; /* first bytes of what may become a start, from records too short to tell */
@@ -51,7 +56,7 @@ struct sonde_capture_direction {
 struct sonde_capture_state {
 	struct sonde_capture_direction direction[2];
 	__u8 socket_class;   /* enum sonde_class */
-	__u8 flags;          /* SONDE_CAPTURE_PIPELINED */
+	__u8 flags;          /* SONDE_CAPTURE_* */
 	__u8 last_start;     /* 1 + direction of the last message start, 0 = none or unsure */
 	__u8 last_direction; /* 1 + direction of the last call */
 	__u32 since_start;   /* records since a message start */
@@ -85,6 +90,9 @@ static inline __u32 sonde_capture_asks(const struct sonde_capture_state *state, 
 /* `verdict`: enum sonde_verdict, 0 = none was given. */
 static inline void sonde_capture_answer(struct sonde_capture_state *state, __u32 verdict)
 {
+	/* Said when the connection was recognised, and not asked for since. */
+	if (verdict == SONDE_VERDICT_HTTP1 && state->flags & SONDE_CAPTURE_UPGRADED)
+		verdict = 0;
 	if (verdict == SONDE_VERDICT_REFUSED) {
 		state->socket_class = SONDE_CLASS_REFUSED;
 	} else if (verdict == SONDE_VERDICT_HTTP1) {
@@ -235,6 +243,25 @@ static inline void sonde_capture_started(struct sonde_capture_state *state,
 	state->since_start = 0;
 }
 
+/* A 101 response (RFC 9110 section 15.2.2): what follows is some other protocol, perhaps HTTP/2,
+ * and perhaps in this call already. */
+static inline void sonde_capture_upgraded(struct sonde_capture_state *state,
+					  struct sonde_capture_call *call)
+{
+	__u32 i;
+
+	state->socket_class = SONDE_CLASS_UNKNOWN;
+	state->flags |= SONDE_CAPTURE_UPGRADED;
+	for (i = 0; i < 2; i++) {
+		state->direction[i].budget = SONDE_UNKNOWN_BUDGET;
+		state->direction[i].head_open = 0;
+		state->direction[i].partial_bytes = 0;
+		state->direction[i].chunks.state = SONDE_CHUNK_OFF;
+		state->direction[i].frames.state = SONDE_FRAMES_SEARCH;
+	}
+	call->captured = sonde_min(call->length, SONDE_HEAD_BUDGET);
+}
+
 static inline void sonde_capture_http1(struct sonde_capture_state *state,
 				       struct sonde_capture_call *call,
 				       const struct sonde_first_bytes *first, __u32 kind)
@@ -320,7 +347,10 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	     state->socket_class == SONDE_CLASS_OTHER) &&
 	    (kind == SONDE_SNIFF_HTTP2 || sonde_frames_begin(first, call->have, call->length)))
 		state->socket_class = SONDE_CLASS_HTTP2;
-	if (state->socket_class == SONDE_CLASS_HTTP1)
+	if (kind == SONDE_SNIFF_INTERIM &&
+	    (sonde_load_aligned(first, 8) & 0xffffff00) == SONDE_SWITCHING_PROTOCOLS)
+		sonde_capture_upgraded(state, call);
+	else if (state->socket_class == SONDE_CLASS_HTTP1)
 		sonde_capture_http1(state, call, first, kind);
 	else if (state->socket_class == SONDE_CLASS_HTTP2)
 		sonde_capture_http2(state, call, first, kind);

@@ -38,6 +38,18 @@ bool Http2Parser::idle() const {
          });
 }
 
+void Http2Parser::Adopt(Upgrade upgrade) {
+  LearnDirection(upgrade.requests);
+  // Clients begin with the preface, servers with a frame.
+  side(Opposite(upgrade.requests)).reader.ExpectFrame();
+  last_request_ = 1;
+  OpenStream& open = *streams_.Add(last_request_);
+  open.exchange = std::move(upgrade.open);
+  open.exchange.protocol = "http2";
+  open.request_done = true;
+  open.last_ns = open.exchange.request.last_mono_ns;
+}
+
 Outcome Http2Parser::Advance(Direction direction) {
   StreamView& stream = host_.stream(direction);
   Side& side = this->side(direction);
