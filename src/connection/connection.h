@@ -61,6 +61,7 @@ class Connection final : public ParserHost {
   ExchangeSink& sink() override { return environment_.sink; }
   ExchangeId NextExchangeId() override { return ++environment_.last_exchange; }
   const LimitOptions& limits() const override { return environment_.limits; }
+  MemoryAccount& memory() override { return environment_.parser_memory; }
 
   // Hooks of the table's lists (list.h).
   Connection* list_previous = nullptr;

@@ -82,6 +82,18 @@ enum class Outcome : uint8_t {
 };
 constexpr size_t kOutcomeCount = 5;
 
+// Room for what parsers keep between calls, beside the streams: bounded over all connections. What
+// was taken is given back at the latest when its owner is destroyed.
+class MemoryAccount {
+ public:
+  // False, and counted: there is no room, so it is not to be kept.
+  virtual bool Take(size_t bytes) = 0;
+  virtual void Give(size_t bytes) = 0;
+
+ protected:
+  ~MemoryAccount() = default;
+};
+
 // What the connection stage lends to a parser; outlives it.
 class ParserHost {
  public:
@@ -93,6 +105,7 @@ class ParserHost {
   virtual ExchangeSink& sink() = 0;
   virtual ExchangeId NextExchangeId() = 0;
   virtual const LimitOptions& limits() const = 0;
+  virtual MemoryAccount& memory() = 0;
 
  protected:
   ~ParserHost() = default;
