@@ -6,7 +6,7 @@
  *
  *            HTTP start          TLS hello         budget used up, nobody knows it
  *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start--> HTTP1
- *   UNKNOWN, OTHER --preface--> HTTP2 <--frames that lead to each other, verdict-- UNKNOWN
+ *   UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2
  *   HTTP1 --101 response--> UNKNOWN, with a new budget
  *   any --verdict refused, port not wanted--> REFUSED (for good)
  */
@@ -83,7 +83,9 @@ static inline __u32 sonde_capture_asks(const struct sonde_capture_state *state, 
 {
 	if (state->socket_class == SONDE_CLASS_UNKNOWN)
 		return !state->direction[direction & 1].budget;
-	return state->socket_class == SONDE_CLASS_HTTP1 &&
+	/* OTHER: what userspace found in the first bytes may have come too late. */
+	return (state->socket_class == SONDE_CLASS_HTTP1 ||
+		state->socket_class == SONDE_CLASS_OTHER) &&
 	       state->since_start % SONDE_ASK_EVERY == SONDE_ASK_EVERY - 1;
 }
 
@@ -112,7 +114,7 @@ static inline __u32 sonde_capture_peek(const struct sonde_capture_state *state, 
 {
 	switch (state->socket_class) {
 	case SONDE_CLASS_OTHER:
-		return sonde_min(length, SONDE_SNIFF_BYTES);
+		return sonde_min(length, SONDE_OTHER_PREFIX);
 	case SONDE_CLASS_TLS:
 	case SONDE_CLASS_REFUSED:
 		return 0;
@@ -322,6 +324,13 @@ static inline void sonde_capture_unknown(struct sonde_capture_state *state,
 	dir->budget -= call->captured;
 }
 
+static inline void sonde_capture_other(struct sonde_capture_state *state,
+				       struct sonde_capture_call *call)
+{
+	call->quiet = 1;
+	state->since_start++; /* of calls, here */
+}
+
 /*
  * Decides about one call. `first` holds call->have valid bytes. Ask sonde_capture_asks before.
  */
@@ -357,7 +366,7 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	else if (state->socket_class == SONDE_CLASS_UNKNOWN)
 		sonde_capture_unknown(state, call, kind);
 	else
-		call->quiet = 1;
+		sonde_capture_other(state, call);
 	state->last_direction = (__u8)((call->direction & 1) + 1);
 }
 

@@ -34,9 +34,22 @@ std::string_view Value(const std::vector<HttpHeader>& headers, std::string_view 
   return found == headers.end() ? std::string_view() : std::string_view(found->value);
 }
 
-bool IsCall(const HttpExchange& http) {
-  return IsGrpcContentType(Value(http.request.headers, "content-type")) ||
-         IsGrpcContentType(Value(http.response.headers, "content-type"));
+bool NamesGrpc(const std::vector<HttpHeader>& headers) {
+  return std::ranges::any_of(
+      headers, [](const HttpHeader& header) { return header.name.starts_with("grpc-"); });
+}
+
+bool IsCall(const http2::OpenStream& stream, const HttpExchange& http) {
+  const std::string_view request = Value(http.request.headers, "content-type");
+  const std::string_view response = Value(http.response.headers, "content-type");
+  if (IsGrpcContentType(request) || IsGrpcContentType(response)) return true;
+  // Attached late: the content type is what is not sent again.
+  const bool unknown = request.empty() && response.empty() &&
+                       (stream.exchange.truncated & kTruncatedRequestHead) != 0;
+  if (!unknown || http.request.method != "POST") return false;
+  if (NamesGrpc(http.request.headers) || NamesGrpc(http.response.trailers)) return true;
+  // A body of anything else that divides into messages of the lengths it says: one in four billion.
+  return stream.request_messages.whole() && stream.response_messages.known();
 }
 
 // From the trailers, or from a response that is nothing but trailers.
@@ -162,7 +175,7 @@ uint32_t StatusOfHttp(uint32_t status) {
 void Refine(http2::OpenStream& stream) {
   Exchange& exchange = stream.exchange;
   auto* http = std::get_if<HttpExchange>(&exchange.detail);
-  if (http == nullptr || !IsCall(*http)) return;
+  if (http == nullptr || !IsCall(stream, *http)) return;
   RpcExchange rpc;
   rpc.http = std::move(*http);
   rpc.method = rpc.http.request.target;

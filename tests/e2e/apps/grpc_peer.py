@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gRPC without generated code: `serve PORT`, or `call PORT COUNT THREADS`. Method Add/N answers; Fail/N fails with NOT_FOUND."""
+"""gRPC without generated code: `serve PORT`, or `call PORT COUNT THREADS [METHODS]`. Method AddN answers; FailN fails with
+NOT_FOUND. METHODS: so many names are used over and over, so that their header table entries are not sent again."""
 import sys
 from concurrent import futures
 
@@ -23,10 +24,11 @@ def serve(port):
     server.wait_for_termination()
 
 
-def call(port, count, threads):
+def call(port, count, threads, methods):
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, futures.ThreadPoolExecutor(threads) as pool:
         def one(i):
-            method = f"/shop.Cart/Fail{i}" if i % 10 == 0 else f"/shop.Cart/Add{i}"
+            name = i % methods
+            method = f"/shop.Cart/Fail{name}" if name % 10 == 0 else f"/shop.Cart/Add{name}"
             try:
                 return channel.unary_unary(method)(b"x" * (i % 3000), timeout=30) is not None
             except grpc.RpcError as error:
@@ -39,4 +41,4 @@ def call(port, count, threads):
 if sys.argv[1] == "serve":
     serve(sys.argv[2])
 else:
-    call(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    call(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]) if len(sys.argv) > 5 else int(sys.argv[3]))

@@ -170,6 +170,30 @@ TEST(Http2Class, UpgradeFromHttp1) {
   EXPECT_EQ(stale.state().socket_class, SONDE_CLASS_HTTP2);
 }
 
+// Attached to a connection in the middle of DATA: quiet at first, found by the next small call, or
+// because userspace recognised what it had been sent.
+TEST(Http2Class, FoundAmongOtherProtocols) {
+  const auto other = [] {
+    Socket socket;
+    socket.Call(0, std::string(SONDE_UNKNOWN_BUDGET, 'd'));
+    socket.Call(0, "d");
+    EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_OTHER);
+    return socket;
+  };
+  Socket update = other();
+  EXPECT_TRUE(update.Call(0, std::string(5000, 'd')).quiet);
+  EXPECT_FALSE(update.Call(1, Frame(8, 0, 4, 'w')).quiet);
+  EXPECT_EQ(update.state().socket_class, SONDE_CLASS_HTTP2);
+  Socket request = other();
+  EXPECT_FALSE(request.Call(1, Frame(1, 5, 60, 'h') + Frame(0, 5, 9000, 'd')).quiet);
+  EXPECT_EQ(request.state().socket_class, SONDE_CLASS_HTTP2);
+  Socket told = other();
+  told.set_verdict(SONDE_VERDICT_HTTP2);
+  int calls = 0;
+  while (told.Call(0, std::string(5000, 'd')).quiet) ASSERT_LE(++calls, SONDE_ASK_EVERY);
+  EXPECT_EQ(told.state().socket_class, SONDE_CLASS_HTTP2);
+}
+
 TEST(Http2Class, Verdict) {
   Socket socket;
   socket.set_verdict(SONDE_VERDICT_HTTP2);
