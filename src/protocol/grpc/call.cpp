@@ -182,8 +182,12 @@ void Refine(http2::OpenStream& stream) {
   if (rpc.method.starts_with('/')) rpc.method.erase(0, 1);
   rpc.timeout_ns = ParseTimeout(Value(rpc.http.request.headers, "grpc-timeout"));
   SetStatus(exchange, rpc);
-  const bool request_whole = (exchange.truncated & kTruncatedRequestBody) == 0;
-  const bool response_whole = (exchange.truncated & kTruncatedResponseBody) == 0;
+  // A server may answer before it has read the request: what else would come is not known.
+  const auto whole = [&](uint32_t lost, bool done) {
+    return (exchange.truncated & lost) == 0 && (done || rpc.http.reset);
+  };
+  const bool request_whole = whole(kTruncatedRequestBody, stream.request_done);
+  const bool response_whole = whole(kTruncatedResponseBody, stream.response_done);
   rpc.request_messages = Messages(stream.request_messages, request_whole);
   rpc.response_messages = Messages(stream.response_messages, response_whole);
   exchange.protocol = "grpc";

@@ -167,6 +167,25 @@ TEST_F(Grpc, LossMakesItUnknown) {
   EXPECT_EQ(rpc.request_messages, std::nullopt);
 }
 
+TEST_F(Grpc, AnsweredBeforeTheRequestWasRead) {
+  Begin();
+  talk.Receive(Http2Writer::Data(1, Message(5), false));
+  talk.Send(out.Headers(1, {{"grpc-status", "5"}}, true));
+  const auto& rpc = std::get<RpcExchange>(talk.sink.exchanges.at(0).detail);
+  EXPECT_EQ(rpc.request_messages, std::nullopt);
+  EXPECT_EQ(rpc.response_messages, Counted({.count = 0, .bytes = 0}));
+}
+
+TEST_F(Grpc, CancelledInTheMiddle) {
+  Begin();
+  talk.Receive(Http2Writer::Data(1, Message(5) + Message(9).substr(0, 8), false));
+  talk.Send(Http2Writer::Data(1, Message(2), false));
+  talk.Receive(Http2Writer::Reset(1, 8));
+  const auto& rpc = std::get<RpcExchange>(talk.sink.exchanges.at(0).detail);
+  EXPECT_EQ(rpc.request_messages, Counted({.count = 1, .bytes = 5}));
+  EXPECT_EQ(rpc.response_messages, Counted({.count = 1, .bytes = 2}));
+}
+
 // Attached in the middle: neither content type is known.
 TEST(GrpcLate, KnownByItsMessages) {
   Http2Writer in;
