@@ -62,4 +62,20 @@ def js():
     return f"env NODE_PATH={directory}/node_modules {node} {APPS}/grpc_js.js"
 
 
-PEERS = {"go": go, "js": js}
+def java():
+    """Command of the grpc-java peer."""
+    source = os.path.join(APPS, "grpc_java")
+    directory = _directory("grpc_java")
+    if not os.path.isdir(f"{directory}/jars"):
+        if reason := _run([_tool("mvn"), "-q", "-B", "-f", f"{source}/pom.xml", "dependency:copy-dependencies",
+                           f"-DoutputDirectory={directory}/jars.new"], directory):
+            pytest.skip(f"grpc-java cannot be had: {reason}")
+        os.rename(f"{directory}/jars.new", f"{directory}/jars")
+    target, file = f"{directory}/GrpcPeer.class", f"{source}/GrpcPeer.java"
+    if not os.path.exists(target) or os.path.getmtime(target) < os.path.getmtime(file):
+        reason = _run([_tool("javac"), "-cp", f"{directory}/jars/*", "-d", directory, file], directory)
+        assert not reason, reason
+    return f"{_tool('java')} -Xmx256m -cp '{directory}:{directory}/jars/*' GrpcPeer"
+
+
+PEERS = {"go": go, "js": js, "java": java}
