@@ -26,6 +26,14 @@ struct sonde_scratch {
 	__u64 sk; /* address of the socket, where it is wanted as a number */
 	__u32 segment_count;
 	__u32 more_segments; /* the call had more than are followed */
+	/* Calls of more segments are looked at through a window; `segments` is what it shows. */
+	__u64 iov;          /* user address of all segments */
+	__u64 window_start; /* offset in the call of what segments[0] holds */
+	__u64 cursor_start; /* the same of segments[cursor]: where the last look ended */
+	__u32 iov_count;
+	__u32 window; /* index of segments[0] among all */
+	__u32 cursor;
+	__u32 stretch; /* HTTP/2: bytes in payload that were not sent yet */
 	struct sonde_capture_call call;
 };
 

@@ -18,8 +18,7 @@ struct sonde_text {
 	__u64 last_text;
 	__u32 last_length;
 	__u32 last_sequence; /* the socket's write_seq before it */
-	__u32 from_start;    /* the text is seen from its first byte */
-	__u32 reserved;
+	__u64 hello_ns;      /* when the client's hello was seen, 0 = it was not */
 };
 
 struct {

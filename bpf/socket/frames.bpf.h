@@ -9,32 +9,53 @@
 #include "socket/pieces.bpf.h"
 #include "socket/socket_state.bpf.h"
 
+/* A stretch with less room than this is full: a header, and what is usual in a header block. */
+#define SONDE_STRETCH_ROOM 512
+
+/* Sends the bytes in payload as the beginning of the next `length` bytes of the call. */
+static __always_inline int sonde_emit_stretch_of_frames(struct sonde_scratch *scratch, __u32 length)
+{
+	__u32 bytes = scratch->stretch;
+
+	if (!length)
+		return 0;
+	scratch->record.position += scratch->record.length;
+	scratch->record.length = length;
+	scratch->stretch = 0;
+	return sonde_emit_piece(scratch, bytes, 0);
+}
+
 /*
- * HTTP/2: one stretch, from a frame header (or what is left of a frame) up to the next header. Of
- * it, what is wanted is copied; a block that is larger than a piece takes several. Returns the
- * offset behind it. Global: verified once, not per frame.
+ * HTTP/2: one frame, from its header (or what is left of it) up to the next header. What is wanted
+ * of it is added to the stretch in payload, which is sent when bytes that are not wanted follow it,
+ * when it is full, or at the end of the call. Returns the offset behind it. Global: verified once,
+ * not per frame.
  */
 __noinline __u32 sonde_emit_frame(struct sonde_scratch *scratch, struct sonde_frame_walk *walk,
 				  __u32 offset)
 {
-	struct sonde_data_record *record;
-	__u32 left, used = 0, take, skip = 0;
+	__u32 left, at, used = 0, take = 0, skip = 0;
 
 	if (!scratch || !walk)
 		return ~0U;
-	record = &scratch->record;
 	left = scratch->call.length - offset;
-	record->position += record->length;
+	at = scratch->stretch;
+	barrier_var(at);
+	if (at > SONDE_PIECE_BYTES - SONDE_FRAME_HEADER) /* never: sent before; for the verifier */
+		return ~0U;
 	if (!walk->until) {
 		__u32 want = sonde_min(left, SONDE_FRAME_HEADER);
 
-		record->length = left;
-		if (sonde_gather(scratch, offset, want, 0) != (int)want)
+		if (sonde_gather(scratch, offset, want, at) != (int)want)
 			goto lost;
-		used = sonde_frame_header(walk, (struct sonde_frame_bytes *)scratch->payload, want);
+		used = sonde_frame_header(walk, (struct sonde_frame_bytes *)(scratch->payload + at),
+					  want);
 	}
-	take = sonde_min(walk->copy, SONDE_PIECE_BYTES - SONDE_FRAME_HEADER);
-	take = sonde_min(take, left - used);
+	at += used;
+	take = sonde_min(sonde_min(walk->copy, left - used), SONDE_PIECE_BYTES - at);
+	if (take && sonde_gather(scratch, offset + used, take, at) != (int)take)
+		goto lost;
+	at += take;
 	sonde_frame_skip(walk, take);
 	if (!walk->copy) {
 		skip = left - used - take;
@@ -42,19 +63,17 @@ __noinline __u32 sonde_emit_frame(struct sonde_scratch *scratch, struct sonde_fr
 			skip = walk->until;
 		sonde_frame_skip(walk, skip);
 	}
-	record->length = used + take + skip;
-	take += used;
-	if (take > SONDE_PIECE_BYTES) /* never; for the verifier */
-		return ~0U;
-	if (sonde_gather(scratch, offset, take, 0) != (int)take)
-		goto lost;
-	sonde_emit_piece(scratch, take, 0);
-	return offset + record->length;
+	offset += used + take + skip;
+	scratch->stretch = at;
+	if (!skip && offset < scratch->call.length && walk->state == SONDE_FRAMES_WALK &&
+	    at <= SONDE_PIECE_BYTES - SONDE_STRETCH_ROOM)
+		return offset;
+	sonde_emit_stretch_of_frames(scratch, at + skip);
+	return offset;
 lost:
 	walk->state = SONDE_FRAMES_SEARCH;
 	sonde_drop(scratch->more_segments ? SONDE_DROP_SEGMENTS : SONDE_DROP_PAYLOAD_FAULT);
-	record->length = left;
-	sonde_emit_piece(scratch, 0, 0);
+	sonde_emit_stretch_of_frames(scratch, scratch->stretch + left);
 	return scratch->call.length;
 }
 
@@ -66,6 +85,7 @@ static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
 	__u32 i;
 
 	scratch->record.length = 0;
+	scratch->stretch = 0;
 	for (i = 0; i < SONDE_MAX_FRAMES && offset < scratch->call.length; i++) {
 		if (walk->state != SONDE_FRAMES_WALK)
 			break;
@@ -74,6 +94,7 @@ static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
 	if (offset >= scratch->call.length)
 		return 0;
 	walk->state = SONDE_FRAMES_SEARCH;
+	sonde_emit_stretch_of_frames(scratch, scratch->stretch);
 	return sonde_emit_pieces(scratch, offset, scratch->call.length);
 }
 

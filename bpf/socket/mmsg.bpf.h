@@ -29,8 +29,8 @@ static __always_inline bool sonde_mmsg_fits(struct sonde_scratch *scratch, __u64
 
 	if (!sonde_payload_msg(scratch, vector + index * sizeof(struct sonde_user_mmsghdr)))
 		return false;
-	if (scratch->more_segments)
-		return false;
+	if (scratch->iov_count > SONDE_MAX_SEGMENTS)
+		return false; /* not worth the time in a vector of messages */
 	total = sonde_payload_total(scratch);
 	return direction == SONDE_SEND ? total == length : total >= length;
 }
@@ -64,7 +64,7 @@ __noinline int sonde_mmsg_find(struct sonde_scratch *scratch, struct sonde_socke
 	tid = scratch->record.tid;
 	now = scratch->record.header.mono_ns;
 	if (count == 1)
-		return sonde_payload_msg(scratch, vector) && !scratch->more_segments;
+		return sonde_payload_msg(scratch, vector);
 	sonde_mmsg_used = 1;
 	mmsg = &socket->mmsg;
 	index = mmsg->index;

@@ -69,15 +69,32 @@ static __always_inline enum sonde_payload_kind sonde_payload_kind(__u64 nr, __u3
 	return SONDE_PAYLOAD_NONE;
 }
 
+/* Moves the window to segment `index` of the call, whose first byte is `start`. False: user memory
+ * was unreadable. */
+static __always_inline bool sonde_window(struct sonde_scratch *scratch, __u32 index, __u64 start)
+{
+	__u64 count = scratch->iov_count - index;
+
+	if (count > SONDE_MAX_SEGMENTS)
+		count = SONDE_MAX_SEGMENTS;
+	scratch->window = index;
+	scratch->window_start = start;
+	scratch->cursor = 0;
+	scratch->cursor_start = start;
+	scratch->segment_count = count;
+	return !bpf_probe_read_user(scratch->segments, count * sizeof(struct sonde_segment),
+				    (void *)(scratch->iov + index * sizeof(struct sonde_segment)));
+}
+
 /* Remembers an iovec array. False: user memory was unreadable. */
 static __always_inline bool sonde_payload_iov(struct sonde_scratch *scratch, __u64 iov, __u64 count)
 {
-	scratch->more_segments = count > SONDE_MAX_SEGMENTS;
-	if (count > SONDE_MAX_SEGMENTS)
-		count = SONDE_MAX_SEGMENTS;
-	scratch->segment_count = count;
-	return !bpf_probe_read_user(scratch->segments, count * sizeof(struct sonde_segment),
-				    (void *)iov);
+	const __u32 followed = SONDE_MAX_WINDOWS * SONDE_MAX_SEGMENTS;
+
+	scratch->more_segments = count > followed; /* the kernel refuses such calls */
+	scratch->iov = iov;
+	scratch->iov_count = count > followed ? followed : count;
+	return sonde_window(scratch, 0, 0);
 }
 
 static __always_inline bool sonde_payload_msg(struct sonde_scratch *scratch, __u64 message)
@@ -90,7 +107,7 @@ static __always_inline bool sonde_payload_msg(struct sonde_scratch *scratch, __u
 	return sonde_payload_iov(scratch, iov[0], iov[1]);
 }
 
-/* Length of all segments followed. */
+/* Length of the segments in the window. */
 static __always_inline __u64 sonde_payload_total(const struct sonde_scratch *scratch)
 {
 	__u64 total = 0;
@@ -105,6 +122,56 @@ static __always_inline __u64 sonde_payload_total(const struct sonde_scratch *scr
 }
 
 /*
+ * Copies what the window has of [from, from + count), beginning at the cursor, to payload + to.
+ * Returns how many bytes, negative if memory could not be read. Global: verified once.
+ */
+__noinline int sonde_gather_window(struct sonde_scratch *scratch, __u32 from, __u32 count, __u32 to)
+{
+	__u32 done = 0;
+	__u64 start;
+	__u32 i, index;
+
+	barrier_var(count);
+	barrier_var(to);
+	if (!scratch || count > SONDE_PIECE_BYTES || to > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
+		return -1;
+	start = scratch->cursor_start;
+	index = scratch->cursor;
+	for (i = 0; i < SONDE_MAX_SEGMENTS; i++) {
+		__u64 length, skip, size;
+		__u64 at = to + done;
+
+		barrier_var(index);
+		if (index >= SONDE_MAX_SEGMENTS || index >= scratch->segment_count)
+			break;
+		length = scratch->segments[index].length;
+		if ((__u64)from + done < start + length) {
+			skip = from + done - start;
+			size = length - skip;
+			if (size > count - done)
+				size = count - done;
+			/* never: size <= count; at < to + count, and callers keep that to a piece
+			 * and a tail */
+			barrier_var(size);
+			barrier_var(at);
+			if (size > SONDE_PIECE_BYTES || at > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
+				break;
+			if (bpf_probe_read_user(scratch->payload + at, size,
+						(void *)(scratch->segments[index].base + skip)))
+				return -1;
+			done += size;
+			if (done >= count)
+				break;
+		}
+		start += length;
+		index++;
+	}
+	scratch->cursor_start = start;
+	scratch->cursor = index;
+	return done;
+}
+
+/*
  * Copies bytes [from, from + count) of the call to payload + to. Returns how many were copied
  * (fewer if they lie in segments that are not followed), negative if memory could not be read.
  * Global: verified once, whatever calls it.
@@ -112,7 +179,6 @@ static __always_inline __u64 sonde_payload_total(const struct sonde_scratch *scr
 __noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 count, __u32 to)
 {
 	__u32 done = 0;
-	__u64 start = 0;
 	__u32 i;
 
 	/* Both at most one piece, so the sum is within the payload's two. */
@@ -126,30 +192,23 @@ __noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 cou
 			return -1;
 		return count;
 	}
-	for (i = 0; i < SONDE_MAX_SEGMENTS; i++) {
-		__u64 length, skip, size;
-		__u64 at = to + done;
+	if (from < scratch->window_start && !sonde_window(scratch, 0, 0))
+		return -1;
+	if (from < scratch->cursor_start) {
+		scratch->cursor = 0;
+		scratch->cursor_start = scratch->window_start;
+	}
+	for (i = 0; i < SONDE_MAX_WINDOWS && done < count; i++) {
+		int got = sonde_gather_window(scratch, from + done, count - done, to + done);
+		__u32 next = scratch->window + scratch->segment_count;
 
-		if (i >= scratch->segment_count || done >= count)
+		if (got < 0)
+			return -1;
+		done += got;
+		if (done >= count || next >= scratch->iov_count)
 			break;
-		length = scratch->segments[i].length;
-		if ((__u64)from + done < start + length) {
-			skip = from + done - start;
-			size = length - skip;
-			if (size > count - done)
-				size = count - done;
-			/* never: size <= count; at < to + count, and callers keep that to a piece
-			 * and a tail */
-			barrier_var(size);
-			barrier_var(at);
-			if (size > SONDE_PIECE_BYTES || at > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
-				break;
-			if (bpf_probe_read_user(scratch->payload + at, size,
-						(void *)(scratch->segments[i].base + skip)))
-				return -1;
-			done += size;
-		}
-		start += length;
+		if (!sonde_window(scratch, next, scratch->cursor_start))
+			return -1;
 	}
 	return done;
 }

@@ -39,7 +39,7 @@ __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *s
 				 scratch->sk);
 	if (text) {
 		text->name = key->name[0];
-		text->from_start = 1;
+		text->hello_ns = bpf_ktime_get_ns();
 	}
 	return sonde_count(SONDE_COUNT_TLS_HELLO);
 }

@@ -64,7 +64,7 @@ static __always_inline bool sonde_text_socket_lives(const struct sonde_text *tex
 	       text->socket.inode;
 }
 
-static __noinline int sonde_text_open(struct sonde_text *text)
+static __noinline int sonde_text_open(struct sonde_text *text, const struct sonde_tls_probe *probe)
 {
 	struct sonde_open_record *record;
 	struct sock *sk = (struct sock *)text->sk;
@@ -85,10 +85,12 @@ static __noinline int sonde_text_open(struct sonde_text *text)
 	record->tgid = task >> 32;
 	record->tid = (__u32)task;
 	record->plain_text = 1;
-	record->has_begin = text->from_start;
-	record->peer_connection = text->name;
 	if (text->name)
 		sonde_count(SONDE_COUNT_TLS_BY_RANDOM);
+	if (probe->attached_ns && text->hello_ns > probe->attached_ns) {
+		record->has_begin = 1;
+		record->peer_connection = text->name;
+	}
 	if (sonde_text_socket_lives(text)) {
 		record->netns_inode = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 		if (BPF_CORE_READ(sk, __sk_common.skc_family) == SONDE_AF_UNIX) {
@@ -131,13 +133,14 @@ static __always_inline bool sonde_text_is_retry(const struct sonde_tls_probe *pr
 	return false;
 }
 
-static __always_inline int sonde_text_emit(struct sonde_scratch *scratch, struct sonde_text *text)
+static __always_inline int sonde_text_emit(struct sonde_scratch *scratch, struct sonde_text *text,
+					   const struct sonde_tls_probe *probe)
 {
 	sonde_decide(scratch, &text->socket);
 	if (scratch->call.quiet)
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (!text->socket.opened)
-		sonde_text_open(text);
+		sonde_text_open(text, probe);
 	if (text->socket.capture.socket_class == SONDE_CLASS_HTTP2)
 		return sonde_emit_http2(scratch, &text->socket);
 	return sonde_emit(scratch, &text->socket);
@@ -175,7 +178,7 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe, __u6
 	room->scratch.call.direction = direction;
 	room->scratch.call.length = length;
 	room->scratch.base = address;
-	sonde_text_emit(&room->scratch, text);
+	sonde_text_emit(&room->scratch, text, probe);
 	__sync_lock_test_and_set(&room->busy, 0);
 	return 0;
 }

@@ -10,8 +10,10 @@ namespace sonde::probe {
 
 std::span<const TlsLibrary* const> TlsLibraries() {
   static constexpr std::array kLibraries = {
-      &kGoTls,
       &kOpenSsl,
+      &kGoTls,
+      &kBoringSsl,
+      &kRustls,
   };
   return kLibraries;
 }

@@ -27,6 +27,7 @@ class Command {
   Command& operator=(const Command&) = delete;
 
   pid_t pid() const { return pid_; }
+  const std::string& program() const { return program_; }  // as given to execvp(3)
   // Lets the child exec. Fails with kNotFound or kPermissionDenied as exec(3) did; shell exit codes
   // 127 and 126.
   Status Start();

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,6 +31,7 @@
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/span.h"
+#include "tls/likely_files.h"
 #include "tls/watcher.h"
 
 namespace sonde::agent {
@@ -106,6 +108,10 @@ Status Live::Attach() {
 }
 
 Status Live::SelectProcesses() {
+  if (command_ != nullptr && watcher_ != nullptr) {
+    const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nothing sets it
+    watcher_->Expect(tls::LikelyFiles(command_->program(), path == nullptr ? "" : path));
+  }
   if (command_ != nullptr) return discovery_->Launch(static_cast<uint32_t>(command_->pid()));
   const discovery::ScanSummary summary = discovery_->Scan();
   if (watcher_ != nullptr) watcher_->Settle();  // ready means that what runs is seen

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary/go_functions.h"
 
+#include <absl/status/status.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -67,12 +69,12 @@ NameOffsets FindNames(const Elf& elf, const GoTable& table,
       const size_t hit = piece.find(whole[i]);
       const std::pair<uint64_t, size_t> name(at + hit + 1, i);
       if (hit == std::string::npos) continue;
-      if (std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
+      if (std::ranges::find(found, name) == found.end()) found.push_back(name);
     }
     if (piece.size() < size || piece.size() <= longest) break;
     at += piece.size() - longest;  // a name may stand across the border
   }
-  std::sort(found.begin(), found.end());
+  std::ranges::sort(found);
   return found;
 }
 
@@ -116,8 +118,7 @@ Result<std::vector<std::optional<Function>>> FindGoFunctions(
   for (uint64_t index = 0; left > 0 && index < table->count; ++index) {
     const auto name = NameOf(*table, index, previous, index_numbers, function_numbers);
     if (!name) break;
-    auto match =
-        std::lower_bound(wanted.begin(), wanted.end(), std::pair<uint64_t, size_t>(*name, 0));
+    auto match = std::ranges::lower_bound(wanted, std::pair<uint64_t, size_t>(*name, 0));
     for (; match != wanted.end() && match->first == *name; ++match) {
       if (functions[match->second]) continue;
       functions[match->second] = FunctionOf(elf, *table, index);

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "binary/code.h"
@@ -99,6 +101,29 @@ std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search) {
   Follow(elf, search.function, search.assumptions, visit);
   if (!certain) sites.clear();
   return sites;
+}
+
+std::vector<uint64_t> FunctionsThatName(const Elf& elf, uint64_t address, size_t limit) {
+  constexpr uint64_t kMaxCode = 256U << 20;
+  constexpr size_t kPiece = 1U << 20;
+  constexpr size_t kLength = 7;  // rex.w 8d modrm distance: lea reg, [rip + distance]
+  std::set<uint64_t> functions;
+  const uint64_t start = elf.SectionAddress(".text").value_or(0);
+  for (uint64_t at = start; at - start < kMaxCode && functions.size() < limit;) {
+    const std::string code = elf.Read(at, kPiece);
+    if (code.size() < kLength) break;
+    for (size_t i = 0; i + kLength <= code.size() && functions.size() < limit; ++i) {
+      const auto byte = [&](size_t offset) { return static_cast<uint8_t>(code[i + offset]); };
+      if (byte(1) != 0x8d || (byte(0) & 0xfbU) != 0x48 || (byte(2) & 0xc7U) != 0x05) continue;
+      int32_t distance = 0;
+      std::memcpy(&distance, code.data() + i + 3, sizeof(distance));
+      if (at + i + kLength + static_cast<uint64_t>(int64_t{distance}) != address) continue;
+      const auto function = elf.FunctionAt(at + i);
+      if (function) functions.insert(function->start);
+    }
+    at += code.size() - kLength + 1;
+  }
+  return {functions.begin(), functions.end()};
 }
 
 std::optional<Callee> SharedCallee(const Elf& elf, uint64_t caller, uint64_t other) {

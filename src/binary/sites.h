@@ -2,6 +2,7 @@
 // Chooses instructions to probe, and reads offsets of fields out of the accessors that return them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -36,6 +37,10 @@ struct CopySearch {
 // Empty if there are none, or it is not certain: a copy of unknown destination, one that the kernel
 // would single-step, one at which the object is in no known place.
 std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search);
+
+// Functions in whose code the address of something (a text, as a rule) is taken, ascending; at most
+// `limit`. Code of up to 256 MiB is looked at.
+std::vector<uint64_t> FunctionsThatName(const Elf& elf, uint64_t address, size_t limit);
 
 // The same function that a call or tail call in each of `callers` leads to with its first two
 // arguments untouched. `count`: the register in which the first caller passes the address of a

@@ -24,6 +24,7 @@
 #include "kernel/loaded_family.h"
 #include "kernel/shared_maps.h"
 #include "sonde/abi/tls.h"
+#include "sonde/base/clock.h"
 #include "sonde/base/result.h"
 #include "sonde/probe/tls.h"
 
@@ -70,6 +71,9 @@ Result<std::unique_ptr<Uprobes>> Uprobes::Create(const LoadedFamily& tls,
   uprobes->session_ = ProgramOf(tls, "sonde_tls_call");
   uprobes->enter_ = ProgramOf(tls, "sonde_tls_enter");
   uprobes->leave_ = ProgramOf(tls, "sonde_tls_leave");
+  // Reading the kernel's types takes ten milliseconds: a library is used by then.
+  uprobes->multi_type_ = AttachType("BPF_TRACE_UPROBE_MULTI").value_or(0);
+  uprobes->session_type_ = AttachType("BPF_TRACE_UPROBE_SESSION").value_or(0);
   uprobes->taken_.resize(kSlots);
   if (!uprobes->text_.valid() || !uprobes->enter_.valid() || !uprobes->leave_.valid()) {
     return absl::InternalError("tls: a program is missing");
@@ -124,18 +128,21 @@ Result<std::unique_ptr<Uprobes::Attachment>> Uprobes::Attach(
     offsets[point.follows_return ? 1 : 0].push_back(point.file_offset);
     cookies[point.follows_return ? 1 : 0].push_back(index);
   }
-  const uint32_t multi = AttachType("BPF_TRACE_UPROBE_MULTI").value_or(0);
-  Status status = Link(text_.get(), multi, file, offsets[0], cookies[0], false, *attachment);
+  Status status = Link(text_.get(), multi_type_, file, offsets[0], cookies[0], false, *attachment);
   if (status.ok() && sessions()) {
-    status = Link(session_.get(), AttachType("BPF_TRACE_UPROBE_SESSION").value_or(0), file,
-                  offsets[1], cookies[1], false, *attachment);
+    status = Link(session_.get(), session_type_, file, offsets[1], cookies[1], false, *attachment);
   } else if (status.ok()) {
     // The return first: an entry without it would be remembered for nothing.
-    status = Link(leave_.get(), multi, file, offsets[1], cookies[1], true, *attachment);
+    status = Link(leave_.get(), multi_type_, file, offsets[1], cookies[1], true, *attachment);
     if (status.ok())
-      status = Link(enter_.get(), multi, file, offsets[1], cookies[1], false, *attachment);
+      status = Link(enter_.get(), multi_type_, file, offsets[1], cookies[1], false, *attachment);
   }
   if (!status.ok()) return status;
+  for (size_t i = 0; i < points.size(); ++i) {
+    sonde_tls_probe spec = points[i].spec;
+    spec.attached_ns = MonotonicNow();
+    bpf_map_update_elem(maps_->fd("sonde_tls_probes"), &attachment->slots_[i], &spec, BPF_ANY);
+  }
   return attachment;
 }
 

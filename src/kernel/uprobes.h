@@ -60,6 +60,8 @@ class Uprobes {
   FileDescriptor session_;  // invalid: the kernel has none
   FileDescriptor enter_;
   FileDescriptor leave_;
+  uint32_t multi_type_ = 0;    // of the running kernel's enum bpf_attach_type
+  uint32_t session_type_ = 0;
   std::mutex mutex_;
   std::vector<bool> taken_;
 };

@@ -30,6 +30,25 @@ bool IsServerFault(uint32_t code) {
   return std::ranges::find(kFaults, code) != kFaults.end();
 }
 
+// OpenTelemetry has no attributes for these (1.45: metrics only).
+void AddMessages(const RpcExchange& rpc, AttributeWriter& writer) {
+  const auto number = [&](std::string_view key, uint64_t value) {
+    writer.Number(key, static_cast<int64_t>(std::min<uint64_t>(value, INT64_MAX)));
+  };
+  if (rpc.request_messages) {
+    number("sonde.rpc.request.message_count", rpc.request_messages->count);
+    number("sonde.rpc.request.size", rpc.request_messages->bytes);
+  }
+  if (rpc.response_messages) {
+    number("sonde.rpc.response.message_count", rpc.response_messages->count);
+    number("sonde.rpc.response.size", rpc.response_messages->bytes);
+  }
+  constexpr uint64_t kMillisecond = 1'000'000;
+  if (rpc.timeout_ns != 0) {
+    number("sonde.rpc.timeout_ms", std::max<uint64_t>(1, rpc.timeout_ns / kMillisecond));
+  }
+}
+
 void AddAddresses(const Exchange& exchange, std::string_view authority, AttributeWriter& writer) {
   const bool server = exchange.role == Role::kServer;
   const ConnectionInfo& connection = *exchange.connection;
@@ -72,6 +91,7 @@ void DescribeRpc(const Exchange& exchange, const RpcExchange& rpc, AttributeWrit
   if (rpc.has_status) writer.Text("rpc.response.status_code", GrpcStatusName(rpc.status));
   if (span.status == SpanStatus::kError) span.status_message = rpc.message;
   AddAddresses(exchange, CollectHeaders(rpc.http.request.headers).host, writer);
+  AddMessages(rpc, writer);
 }
 
 }  // namespace sonde::span

@@ -1,23 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/watcher.h"
 
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "kernel/file_descriptor.h"
 #include "kernel/uprobes.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/tls.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
 
@@ -35,6 +42,10 @@ constexpr size_t kMaxFiles = 8192;
 constexpr char kLibraries[] = "sonde_tls_libraries";
 constexpr char kLibrariesHelp[] =
     "Files with a TLS library that traced processes use, by library and whether it is decoded.";
+
+int64_t ChangedNs(const struct stat& status) {
+  return status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;
+}
 
 }  // namespace
 
@@ -55,6 +66,11 @@ void Watcher::Begin(uint32_t tgid) {
   Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now});
   if (options_.mappings_are_reported) return;
   for (const auto delay : kLookAgain) Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now + delay});
+}
+
+void Watcher::Expect(const std::vector<std::string>& paths) {
+  Tell({.kind = Task::Kind::kExpect, .paths = paths, .due = Clock::now()});
+  Settle();
 }
 
 void Watcher::End(uint32_t tgid) {
@@ -83,8 +99,8 @@ void Watcher::Tell(Task task) {
       return other.kind == Task::Kind::kLook && other.tgid == task.tgid && other.due <= task.due;
     };
     // A program that starts touches dozens of files: one look for all that came meanwhile.
-    if (task.kind == Task::Kind::kLook && !tasks_.empty() && same(tasks_.back())) return;
-    tasks_.push_back(task);
+    if (task.kind == Task::Kind::kLook && std::ranges::any_of(tasks_, same)) return;
+    tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
 }
@@ -133,6 +149,9 @@ void Watcher::Do(const Task& task) {
       return Look(task.tgid);
     case Task::Kind::kEnd:
       return LoseUser(task.tgid);
+    case Task::Kind::kExpect:
+      for (const std::string& path : task.paths) Expect(path);
+      return;
     case Task::Kind::kShare: {
       const auto parent = processes_.find(task.parent);
       if (parent == processes_.end()) return Look(task.tgid);
@@ -145,60 +164,77 @@ void Watcher::Do(const Task& task) {
 }
 
 void Watcher::Look(uint32_t tgid) {
+  // The command of `sonde run` before its exec: a copy of sonde, with sonde's own libraries.
+  std::error_code error;
+  if (std::filesystem::equivalent(options_.proc + "/" + std::to_string(tgid) + "/exe",
+                                  "/proc/self/exe", error)) {
+    return;
+  }
   for (const MappedFile& mapped : ReadMappedFiles(options_.proc, tgid)) Use(tgid, mapped);
 }
 
 void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
   std::vector<FileId>& used = processes_[tgid];
   if (std::ranges::find(used, mapped.id) != used.end()) return;
-  File* file = Know(tgid, mapped);
-  if (file == nullptr || file->found.library.empty()) return;
-  file->users.insert(tgid);
+  const auto known = files_.find(mapped.id);
+  if (known != files_.end() && known->second.found.library.empty()) return;
+  const auto opened = OpenMapped(options_.proc, tgid, mapped);
+  struct stat status = {};
+  if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
+  File& file = Know(mapped.id, opened.get(), ChangedNs(status),
+                    absl::StrCat("pid ", tgid, ": ", mapped.path));
+  if (file.found.library.empty()) return;
+  file.users.insert(tgid);
   used.push_back(mapped.id);
 }
 
-// Inspects the file if it is new, and probes it if it can be. Null: it could not be opened.
-Watcher::File* Watcher::Know(uint32_t tgid, const MappedFile& mapped) {
-  const auto known = files_.find(mapped.id);
-  if (known != files_.end() && known->second.found.library.empty()) return &known->second;
-  const auto opened = OpenMapped(options_.proc, tgid, mapped);
+void Watcher::Expect(const std::string& path) {
+  const kernel::FileDescriptor opened(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
-  if (!opened.valid() || fstat(opened.get(), &status) != 0) return nullptr;
-  const int64_t changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;
-  File& file = files_[mapped.id];
+  if (!opened.valid() || fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
+  const FileId id{.inode = status.st_ino,
+                  .device = major(status.st_dev) << 20U | minor(status.st_dev)};
+  Know(id, opened.get(), ChangedNs(status), path);
+}
+
+Watcher::File& Watcher::Know(const FileId& id, int opened, int64_t changed_ns,
+                             const std::string& place) {
+  File& file = files_[id];
   if (file.changed_ns != changed_ns) {
     file.changed_ns = changed_ns;
     file.attachment.reset();
-    file.found = InspectFile(opened.get());
+    file.found = InspectFile(opened);
+    file.idle_since = Clock::now();
     if (file.found.library.empty()) {
-      uprobes_.MarkPlain(mapped.id.inode, mapped.id.device);
+      uprobes_.MarkPlain(id.inode, id.device);
     } else if (!file.found.status.ok()) {
-      spdlog::warn("pid {}: {} in {}: seen, not decoded, because {}", tgid, file.found.library,
-                   mapped.path, std::string(file.found.status.message()));
-      Count("undecoded", file, 1);
+      Refuse(file, place);
     }
   }
   if (!file.found.library.empty() && file.found.status.ok() && file.attachment == nullptr) {
-    Attach(file, opened.get(), tgid, mapped.path);
+    Attach(file, opened, place);
   }
-  return &file;
+  return file;
 }
 
-void Watcher::Attach(File& file, int opened, uint32_t tgid, const std::string& path) {
+void Watcher::Refuse(const File& file, const std::string& place) {
+  spdlog::warn("{}: {}: seen, not decoded, because {}", place, file.found.library,
+               std::string(file.found.status.message()));
+  Count("undecoded", file, 1);
+}
+
+void Watcher::Attach(File& file, int opened, const std::string& place) {
   auto attachment = uprobes_.Attach(opened, file.found.plan.points);
   if (!attachment.ok()) {
     file.found.status = attachment.status();
-    spdlog::warn("pid {}: {} in {}: seen, not decoded, because {}", tgid, file.found.library, path,
-                 std::string(attachment.status().message()));
-    Count("undecoded", file, 1);
-    return;
+    return Refuse(file, place);
   }
   file.attachment = *std::move(attachment);
   Count("decoded", file, 1);
   for (const probe::TlsPoint& point : file.found.plan.points) {
-    spdlog::debug("{}: {} at {}", path, file.found.library, point.where);
+    spdlog::debug("{}: {} at {}", place, file.found.library, point.where);
   }
-  if (!file.found.plan.remark.empty()) spdlog::info("{}: {}", path, file.found.plan.remark);
+  if (!file.found.plan.remark.empty()) spdlog::info("{}: {}", place, file.found.plan.remark);
 }
 
 void Watcher::LoseUser(uint32_t tgid) {

@@ -54,15 +54,18 @@ class Watcher {
   void End(uint32_t tgid);
   // After discovery decided: `event.traced` is its answer.
   void OnProcess(const ProcessEvent& event);
+  // Probes files that a process will use soon; they are let go like any other if none does. Waits.
+  void Expect(const std::vector<std::string>& paths);
   // Until everything told so far is done; for tests and for the start of sonde.
   void Settle();
 
  private:
   using Clock = std::chrono::steady_clock;
   struct Task {
-    enum class Kind : uint8_t { kLook, kShare, kEnd } kind = Kind::kLook;
+    enum class Kind : uint8_t { kLook, kShare, kEnd, kExpect } kind = Kind::kLook;
     uint32_t tgid = 0;
     uint32_t parent = 0;  // kShare
+    std::vector<std::string> paths = {};  // kExpect
     Clock::time_point due;
   };
   struct File {
@@ -78,8 +81,11 @@ class Watcher {
   void Do(const Task& task);
   void Look(uint32_t tgid);
   void Use(uint32_t tgid, const MappedFile& mapped);
-  File* Know(uint32_t tgid, const MappedFile& mapped);
-  void Attach(File& file, int opened, uint32_t tgid, const std::string& path);
+  void Expect(const std::string& path);
+  // The file, inspected if it is new and probed if it can be. `place` names it in messages.
+  File& Know(const FileId& id, int opened, int64_t changed_ns, const std::string& place);
+  void Attach(File& file, int opened, const std::string& place);
+  void Refuse(const File& file, const std::string& place);
   void LoseUser(uint32_t tgid);
   void LetGo(Clock::time_point now);
   void Count(const char* state, const File& file, int change);

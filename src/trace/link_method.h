@@ -8,13 +8,15 @@
 
 namespace sonde::trace {
 
-enum class LinkMethod : uint8_t { kNone = 0, kTraceparent, kConnection, kThread };
-inline constexpr size_t kLinkMethods = 4;
+enum class LinkMethod : uint8_t { kNone = 0, kTraceparent, kGrpcTraceBin, kConnection, kThread };
+inline constexpr size_t kLinkMethods = 5;
 
 constexpr std::string_view LinkMethodName(LinkMethod method) {
   switch (method) {
     case LinkMethod::kTraceparent:
       return "traceparent";
+    case LinkMethod::kGrpcTraceBin:
+      return "grpc-trace-bin";
     case LinkMethod::kConnection:
       return "connection";
     case LinkMethod::kThread:

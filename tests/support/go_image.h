@@ -2,15 +2,14 @@
 // An ELF file with the tables of a Go program, and no more: for tests of what reads them.
 #pragma once
 
-#include <elf.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "support/elf_image.h"
 
 namespace sonde::testing {
 
@@ -25,8 +24,8 @@ struct GoImageOptions {
 
 class GoImage {
  public:
-  static constexpr uint64_t kBase = 0x400000;
-  static constexpr uint64_t kTextAt = 0x100;
+  static constexpr uint64_t kBase = ElfImage::kBase;
+  static constexpr uint64_t kTextAt = ElfImage::kFirst;
 
   explicit GoImage(GoImageOptions options = {}) : options_(std::move(options)) {}
 
@@ -40,35 +39,18 @@ class GoImage {
   uint64_t End() const { return kBase + kTextAt + text_.size(); }
 
   std::string Make() const {
-    std::string file(kTextAt, '\0');
-    std::vector<Section> sections(1);
-    const auto append = [&](const std::string& name, const std::string& bytes) {
-      file.resize((file.size() + 31) / 32 * 32, '\0');
-      sections.push_back({name, file.size(), bytes.size()});
-      file += bytes;
-      return kBase + sections.back().offset;
-    };
-    append(".text", text_);
-    const uint64_t table = append(options_.table_section, Table());
-    append(".go.buildinfo", BuildInfo());
-    if (options_.module) append(".go.module", Module(table));
-    PutSections(file, sections);
-    PutHeaders(file, sections);
-    return file;
+    ElfImage elf;
+    elf.Append(".text", text_);
+    const uint64_t table = elf.Append(options_.table_section, Table());
+    elf.Append(".go.buildinfo", BuildInfo());
+    if (options_.module) elf.Append(".go.module", Module(table));
+    return elf.Make(options_.section_names);
   }
 
  private:
-  struct Section {
-    std::string name;
-    uint64_t offset = 0;
-    uint64_t size = 0;
-  };
-
 #if defined(__x86_64__)
-  static constexpr Elf64_Half kMachine = EM_X86_64;
   static constexpr uint32_t kQuantum = 1;  // of code addresses
 #else
-  static constexpr Elf64_Half kMachine = EM_AARCH64;
   static constexpr uint32_t kQuantum = 4;
 #endif
 
@@ -121,53 +103,6 @@ class GoImage {
     module.append(19 * 8, '\0');
     for (const uint64_t word : {text(), End(), text(), End()}) Put(module, word, 8);
     return module + std::string(256, '\0');
-  }
-
-  void PutSections(std::string& file, std::vector<Section>& sections) const {
-    std::string names(1, '\0');
-    sections.push_back({".shstrtab", file.size(), 0});
-    std::string table;
-    for (const Section& section : sections) {
-      Elf64_Shdr header{};
-      header.sh_name = static_cast<Elf64_Word>(names.size());
-      header.sh_type = section.name.empty() ? SHT_NULL : SHT_PROGBITS;
-      header.sh_addr = section.name.empty() ? 0 : kBase + section.offset;
-      header.sh_offset = section.offset;
-      header.sh_size = section.size;
-      table.append(reinterpret_cast<const char*>(&header), sizeof(header));
-      names += section.name + '\0';
-    }
-    auto* last = reinterpret_cast<Elf64_Shdr*>(table.data() + table.size() - sizeof(Elf64_Shdr));
-    last->sh_size = names.size();
-    file += names;
-    sections.front().offset = file.size();  // where the table of sections begins
-    if (options_.section_names) file += table;
-  }
-
-  void PutHeaders(std::string& file, const std::vector<Section>& sections) const {
-    Elf64_Ehdr header{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_type = ET_EXEC;
-    header.e_machine = kMachine;
-    header.e_phoff = sizeof(header);
-    header.e_phentsize = sizeof(Elf64_Phdr);
-    header.e_phnum = 2;
-    if (options_.section_names) {
-      header.e_shoff = sections.front().offset;
-      header.e_shentsize = sizeof(Elf64_Shdr);
-      header.e_shnum = static_cast<Elf64_Half>(sections.size());
-      header.e_shstrndx = static_cast<Elf64_Half>(sections.size() - 1);
-    }
-    const uint64_t data = sections.at(2).offset;
-    Elf64_Phdr segments[2] = {};
-    segments[0] = {PT_LOAD, PF_R | PF_X, 0, kBase, kBase, data, data, 4096};
-    segments[1] = {
-        PT_LOAD, PF_R, data, kBase + data, kBase + data, file.size() - data, file.size() - data,
-        4096};
-    std::memcpy(file.data(), &header, sizeof(header));
-    std::memcpy(file.data() + sizeof(header), segments, sizeof(segments));
   }
 
   GoImageOptions options_;

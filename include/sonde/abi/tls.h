@@ -51,6 +51,9 @@ enum sonde_tls_fd {
 };
 
 struct sonde_tls_probe {
+	/* Since when every process that uses the file is probed, CLOCK_MONOTONIC; 0 = not yet. What began
+	 * before was not seen from its start. */
+	__u64 attached_ns;
 	struct sonde_place object;
 	struct sonde_place text;
 	struct sonde_place length;
@@ -77,9 +80,16 @@ struct sonde_tls_probe {
 	__u8 returned;  /* enum sonde_returned */
 	__u8 fd;	/* enum sonde_tls_fd */
 	__u8 retries;   /* 1: a call that could not finish is made again with the same text */
-	__u8 reserved[7];
+	/*
+	 * 1: the text may be in pieces. Then the 8 bytes before the place of `text` are not 0 but the
+	 * address of an array {address, bytes} as iovec has it, and from the place of `text` on stand
+	 * how many pieces, and the first and the end of the bytes of all that are meant (rustls,
+	 * OutboundChunks::Multiple). Else `text` and `length` hold.
+	 */
+	__u8 chunks;
+	__u8 reserved[6];
 };
 
-#define SONDE_TLS_PROBE_BYTES 80
+#define SONDE_TLS_PROBE_BYTES 88
 
 #endif

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -77,6 +78,13 @@ struct HttpExchange {
 };
 constexpr uint32_t kResetUnknown = UINT32_MAX;
 
+// Messages of one direction of a call: how many, and their bytes as sent, without framing.
+struct RpcMessages {
+  uint64_t count = 0;
+  uint64_t bytes = 0;
+  friend bool operator==(const RpcMessages&, const RpcMessages&) = default;
+};
+
 // A remote procedure call, and the HTTP exchange that carries it (gRPC).
 struct RpcExchange {
   HttpExchange http;
@@ -85,6 +93,9 @@ struct RpcExchange {
   uint32_t status = 0;      // code of gRPC
   std::string message;      // of the status, decoded
   uint64_t timeout_ns = 0;  // deadline the client asked for; 0 = none
+  // Nothing where the beginning of a message was not captured.
+  std::optional<RpcMessages> request_messages;
+  std::optional<RpcMessages> response_messages;
 };
 
 // Why an exchange ended without its proper end; exported as sonde.unfinished.

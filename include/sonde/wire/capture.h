@@ -113,7 +113,9 @@ static inline __u32 sonde_capture_peek(const struct sonde_capture_state *state, 
 	if (length <= SONDE_SMALL_RECORD)
 		return length;
 	if (state->socket_class == SONDE_CLASS_HTTP2)
-		return SONDE_PREFACE_BYTES;
+		return state->direction[direction & 1].frames.state == SONDE_FRAMES_WALK
+			   ? SONDE_PREFACE_BYTES
+			   : sonde_min(length, SONDE_HEAD_SCAN);
 	/* Only the middle of a body needs no scan: a new message begins after the other side has
 	 * spoken. */
 	if (state->socket_class == SONDE_CLASS_HTTP1 &&
@@ -263,11 +265,10 @@ static inline void sonde_capture_http2(struct sonde_capture_state *state,
 {
 	struct sonde_frame_walk *walk = &state->direction[call->direction & 1].frames;
 
-	if (walk->state == SONDE_FRAMES_SEARCH && call->have >= SONDE_FRAME_HEADER) {
+	if (walk->state == SONDE_FRAMES_SEARCH) {
 		if (kind == SONDE_SNIFF_HTTP2)
 			sonde_frame_begin(walk, SONDE_PREFACE_BYTES, SONDE_PREFACE_BYTES);
-		else if (sonde_frame_plausible(sonde_load_aligned(first, 0),
-					       sonde_byte_at(sonde_load_aligned(first, 8), 0)))
+		else if (sonde_frames_begin(first, call->have, call->length))
 			sonde_frame_begin(walk, 0, 0);
 	}
 	call->captured = sonde_min(call->length, SONDE_HEAD_BUDGET);

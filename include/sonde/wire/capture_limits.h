@@ -36,9 +36,9 @@
  * buffer of 64 KiB holds. */
 #define SONDE_MAX_CHUNKS 64
 
-/* HTTP/2 frames followed in one call; behind the last one the call is copied whole. 64 of 16 KiB
- * are a megabyte. */
-#define SONDE_MAX_FRAMES 64
+/* HTTP/2 frames followed in one call; behind the last one the call is copied whole. gRPC writes the
+ * frames of many calls at once: HEADERS, DATA and WINDOW_UPDATE of each. */
+#define SONDE_MAX_FRAMES 512
 
 /* The same in a small call, where a frame may be 9 bytes. */
 #define SONDE_MAX_SMALL_FRAMES 128
@@ -63,7 +63,11 @@
 /* Type, version, length: RFC 8446 section 5.1. */
 #define SONDE_TLS_RECORD_HEADER 5
 
-/* iovec segments followed: gRPC and Node write a header and a body each. */
+/* iovec segments looked at together ... */
 #define SONDE_MAX_SEGMENTS 64
+
+/* ... and how often: 1024 segments are the kernel's own limit. gRPC writes up to 260 in one call.
+ */
+#define SONDE_MAX_WINDOWS 16
 
 #endif

@@ -2,6 +2,8 @@
 // crypto/tls of Go's standard library, part of the program itself. Reads are seen where Conn.Read
 // copies decrypted text to its caller, writes where Conn.Write passes its text on to be encrypted:
 // both are direct calls, made once the handshake is done. NOTES.md has the evidence.
+#include <absl/status/status.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -47,10 +49,7 @@ bool IsStack(const Operand& operand, int64_t offset) {
 }
 
 bool Writes(const Instruction& instruction, uint8_t number) {
-  const bool reads_only = instruction.operation == Operation::kCompare ||
-                          instruction.operation == Operation::kPush ||
-                          instruction.operation == Operation::kNop;
-  return !reads_only && IsRegister(instruction.destination, number);
+  return (instruction.writes >> number & 1U) != 0;
 }
 
 // Arguments come in registers (ABIInternal: rax, rbx, rcx, rdi ...) and have a place of 8 bytes
@@ -112,54 +111,57 @@ bool CopiesTo(const std::vector<Instruction>& code, size_t call, int64_t buffer)
   constexpr size_t kBack = 12;
   for (size_t i = call; i > 0 && call - i < kBack; --i) {
     const Instruction& before = code[i - 1];
+    if (before.operation == Operation::kCall) return false;
     if (!Writes(before, SONDE_REGISTER_AX)) continue;
     return before.operation == Operation::kMove && IsStack(before.source, buffer);
   }
   return false;
 }
 
-bool Calls(const std::vector<Instruction>& code, const std::optional<Function>& function) {
-  return function && std::any_of(code.begin(), code.end(), [&](const Instruction& instruction) {
-           return instruction.operation == Operation::kCall &&
-                  instruction.target() == function->start;
-         });
+bool Calls(const std::vector<Instruction>& code, uint64_t function) {
+  return std::ranges::any_of(code, [&](const Instruction& instruction) {
+    return instruction.operation == Operation::kCall && instruction.target() == function;
+  });
 }
 
-// What of crypto/tls a program has.
+// What of crypto/tls a program has, and where what it calls begins: kNowhere = it is not there.
 struct Functions {
-  std::optional<Function> read;
-  std::optional<Function> write;
-  std::optional<Function> record;      // writeRecordLocked
-  std::optional<Function> move;        // runtime.memmove
-  std::optional<Function> reader;      // bytes.(*Reader).Read
-  std::optional<Function> slice_copy;  // runtime.slicecopy, only used under the race detector
+  Function read;
+  Function write;
+  uint64_t record = 0;      // (*Conn).writeRecordLocked
+  uint64_t move = 0;        // runtime.memmove
+  uint64_t reader = 0;      // bytes.(*Reader).Read
+  uint64_t slice_copy = 0;  // runtime.slicecopy, called under the race detector only
 };
+constexpr uint64_t kNowhere = UINT64_MAX;
 
 Result<Functions> Find(const binary::Elf& elf) {
-  auto found =
+  const auto found =
       binary::FindGoFunctions(elf, {"crypto/tls.(*Conn).Read", "crypto/tls.(*Conn).Write",
                                     "crypto/tls.(*Conn).writeRecordLocked", "runtime.memmove",
                                     "bytes.(*Reader).Read", "runtime.slicecopy"});
   if (!found.ok()) return found.status();
-  const auto& all = *found;
-  if (!all[0] || !all[1]) return absl::NotFoundError("no crypto/tls");
-  return Functions{all[0], all[1], all[2], all[3], all[4], all[5]};
+  const auto& read = (*found)[0];
+  const auto& write = (*found)[1];
+  if (!read || !write) return absl::NotFoundError("no crypto/tls");
+  const auto start = [&](size_t index) {
+    return (*found)[index].value_or(Function{.start = kNowhere}).start;
+  };
+  return Functions{*read, *write, start(2), start(3), start(4), start(5)};
 }
 
 // `call runtime.memmove` of an inlined bytes.(*Reader).Read: rax to, rbx from, rcx bytes.
 Status AddReads(const binary::Elf& elf, const Functions& functions, std::vector<TlsPoint>& points) {
   const auto code =
-      binary::Disassemble(elf, functions.read->start, functions.read->end, kMaxInstructions);
+      binary::Disassemble(elf, functions.read.start, functions.read.end, kMaxInstructions);
   const auto receiver = ReceiverPlace(code);
   if (!receiver) {
     return absl::UnimplementedError("its functions take their arguments on the stack (Go < 1.17)");
   }
-  for (size_t i = 0; i < code.size() && functions.move; ++i) {
-    if (code[i].operation != Operation::kCall || code[i].target() != functions.move->start) {
-      continue;
-    }
+  for (size_t i = 0; i < code.size(); ++i) {
+    if (code[i].operation != Operation::kCall || code[i].target() != functions.move) continue;
     if (!CopiesTo(code, i, *receiver + 8)) continue;
-    auto point = Point(elf, *functions.read, code[i], "crypto/tls.(*Conn).Read");
+    auto point = Point(elf, functions.read, code[i], "crypto/tls.(*Conn).Read");
     if (!point) continue;
     point->spec = Probe(SONDE_RECEIVE);
     point->spec.object = InStack(*receiver);
@@ -183,12 +185,9 @@ Status AddWrites(const binary::Elf& elf, const Functions& functions,
                  std::vector<TlsPoint>& points) {
   const size_t before = points.size();
   for (const Instruction& call :
-       binary::Disassemble(elf, functions.write->start, functions.write->end, kMaxInstructions)) {
-    if (call.operation != Operation::kCall || !functions.record ||
-        call.target() != functions.record->start) {
-      continue;
-    }
-    auto point = Point(elf, *functions.write, call, "crypto/tls.(*Conn).Write");
+       binary::Disassemble(elf, functions.write.start, functions.write.end, kMaxInstructions)) {
+    if (call.operation != Operation::kCall || call.target() != functions.record) continue;
+    auto point = Point(elf, functions.write, call, "crypto/tls.(*Conn).Write");
     if (!point) continue;
     point->spec = Probe(SONDE_SEND);
     point->spec.object = Register(SONDE_REGISTER_AX);

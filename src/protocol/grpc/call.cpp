@@ -11,7 +11,9 @@
 #include <variant>
 #include <vector>
 
+#include "protocol/common/length_prefixed.h"
 #include "protocol/common/text.h"
+#include "protocol/http2/streams.h"
 #include "sonde/pipeline/exchange.h"
 
 namespace sonde::protocol::grpc {
@@ -41,6 +43,11 @@ bool IsCall(const HttpExchange& http) {
 std::string_view FromEnd(const HttpResponse& response, std::string_view name) {
   const std::string_view value = Value(response.trailers, name);
   return value.empty() ? Value(response.headers, name) : value;
+}
+
+std::optional<RpcMessages> Messages(const LengthPrefixedWalk& walk, bool whole) {
+  if (!whole || !walk.known()) return std::nullopt;
+  return RpcMessages{.count = walk.messages(), .bytes = walk.bytes()};
 }
 
 void SetStatus(const Exchange& exchange, RpcExchange& rpc) {
@@ -74,22 +81,31 @@ uint64_t ParseTimeout(std::string_view value) {
   const auto number = ParseNumber(value.substr(0, value.size() - 1));
   if (!number) return 0;
   constexpr uint64_t kSecond = 1'000'000'000;
+  uint64_t unit = 0;
   switch (value.back()) {
     case 'H':
-      return *number * 3600 * kSecond;
+      unit = 3600 * kSecond;
+      break;
     case 'M':
-      return *number * 60 * kSecond;
+      unit = 60 * kSecond;
+      break;
     case 'S':
-      return *number * kSecond;
+      unit = kSecond;
+      break;
     case 'm':
-      return *number * 1'000'000;
+      unit = 1'000'000;
+      break;
     case 'u':
-      return *number * 1'000;
+      unit = 1'000;
+      break;
     case 'n':
-      return *number;
+      unit = 1;
+      break;
     default:
       return 0;
   }
+  // Eight digits of hours are more than 64 bits of nanoseconds.
+  return std::min(*number, UINT64_MAX / unit) * unit;
 }
 
 std::string DecodeMessage(std::string_view value) {
@@ -143,7 +159,8 @@ uint32_t StatusOfHttp(uint32_t status) {
   }
 }
 
-void Refine(Exchange& exchange) {
+void Refine(http2::OpenStream& stream) {
+  Exchange& exchange = stream.exchange;
   auto* http = std::get_if<HttpExchange>(&exchange.detail);
   if (http == nullptr || !IsCall(*http)) return;
   RpcExchange rpc;
@@ -152,6 +169,10 @@ void Refine(Exchange& exchange) {
   if (rpc.method.starts_with('/')) rpc.method.erase(0, 1);
   rpc.timeout_ns = ParseTimeout(Value(rpc.http.request.headers, "grpc-timeout"));
   SetStatus(exchange, rpc);
+  const bool request_whole = (exchange.truncated & kTruncatedRequestBody) == 0;
+  const bool response_whole = (exchange.truncated & kTruncatedResponseBody) == 0;
+  rpc.request_messages = Messages(stream.request_messages, request_whole);
+  rpc.response_messages = Messages(stream.response_messages, response_whole);
   exchange.protocol = "grpc";
   exchange.detail = std::move(rpc);
 }

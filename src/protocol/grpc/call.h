@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/http2/streams.h"
 #include "sonde/pipeline/exchange.h"
 
 namespace sonde::protocol::grpc {
@@ -25,7 +26,7 @@ std::string DecodeMessage(std::string_view value);
 uint32_t StatusOfReset(uint32_t code);
 uint32_t StatusOfHttp(uint32_t status);
 
-// Makes an RpcExchange of an HttpExchange that is a gRPC call; leaves others alone.
-void Refine(Exchange& exchange);
+// Makes an RpcExchange of the HttpExchange of a stream that is a gRPC call; leaves others alone.
+void Refine(http2::OpenStream& stream);
 
 }  // namespace sonde::protocol::grpc

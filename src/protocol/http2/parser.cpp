@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "protocol/common/length_prefixed.h"
 #include "protocol/http2/frame.h"
 #include "protocol/http2/reader.h"
 #include "protocol/http2/streams.h"
@@ -129,14 +131,7 @@ Outcome Http2Parser::OnFrame(Direction direction, const Frame& frame) {
       OnGoaway(direction, frame);
       break;
     case FrameType::kData:
-      if (OpenStream* open = streams_.Find(frame.header.stream); open && direction_known_) {
-        uint64_t body = frame.header.length;
-        if (frame.header.has(kFlagPadded) && !frame.payload.empty()) {
-          body -= std::min<uint64_t>(body, 1U + static_cast<uint8_t>(frame.payload.front()));
-        }
-        (is_request(direction) ? open->http().request.body_bytes
-                               : open->http().response.body_bytes) += body;
-      }
+      OnBody(direction, frame);
       break;
     default:
       break;
@@ -145,6 +140,25 @@ Outcome Http2Parser::OnFrame(Direction direction, const Frame& frame) {
   side.reader.Take(stream, frame);
   if (side.reader.Ended(stream)) return OnEnd(direction);
   return foreign ? Outcome::kInvalid : Outcome::kSkip;
+}
+
+void Http2Parser::OnBody(Direction direction, const Frame& frame) {
+  OpenStream* open = streams_.Find(frame.header.stream);
+  if (open == nullptr || !direction_known_) return;
+  const bool request = is_request(direction);
+  LengthPrefixedWalk& messages = request ? open->request_messages : open->response_messages;
+  uint64_t length = frame.header.length;
+  std::string_view bytes = frame.payload;
+  if (frame.header.has(kFlagPadded)) {
+    if (bytes.empty()) {
+      messages.Lose();
+    } else {
+      length -= std::min<uint64_t>(length, 1U + static_cast<uint8_t>(bytes.front()));
+      bytes = bytes.substr(1, length);
+    }
+  }
+  (request ? open->http().request.body_bytes : open->http().response.body_bytes) += length;
+  messages.Pass(bytes, length);
 }
 
 // The last byte of a frame has passed.
@@ -234,10 +248,10 @@ void Http2Parser::Close(Unfinished why) {
 }
 
 void Http2Parser::Emit(uint32_t id, Unfinished why) {
-  Exchange exchange = streams_.Remove(id);
-  exchange.unfinished = why;
-  if (refine_ != nullptr) refine_(exchange);
-  host_.sink().OnExchange(std::move(exchange));
+  const auto stream = streams_.Remove(id);
+  stream->exchange.unfinished = why;
+  if (refine_ != nullptr) refine_(*stream);
+  host_.sink().OnExchange(std::move(stream->exchange));
 }
 
 }  // namespace sonde::protocol::http2

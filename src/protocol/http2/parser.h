@@ -19,8 +19,8 @@
 
 namespace sonde::protocol::http2 {
 
-// Looks at a complete HTTP exchange and makes more of it if it can: what rides on HTTP/2.
-using Refine = void (*)(Exchange& exchange);
+// Looks at a stream that is over and makes more of its exchange if it can: what rides on HTTP/2.
+using Refine = void (*)(OpenStream& stream);
 
 class Http2Parser final : public Parser {
  public:
@@ -65,6 +65,7 @@ class Http2Parser final : public Parser {
   Outcome OnEnd(Direction direction);
   void OnLost(Direction direction);
   bool MustHold(Direction direction, const Frame& frame);
+  void OnBody(Direction direction, const Frame& frame);
   void OnReset(const Frame& frame, uint64_t mono_ns);
   void OnGoaway(Direction direction, const Frame& frame);
   void NoteFrame(Direction direction, const FrameHeader& header);

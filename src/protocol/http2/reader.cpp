@@ -13,12 +13,16 @@
 namespace sonde::protocol::http2 {
 namespace {
 
+// As much as the kernel copies (SONDE_DATA_BYTES in wire/frame_walk.h).
+constexpr uint32_t kDataBytes = 6;
+
 // Control frames whose payload says something to an observer, and how much of it.
 size_t WantedPayload(const FrameHeader& header, size_t max_payload) {
   if (header.carries_fields()) return std::min<size_t>(header.length, max_payload);
   if (header.type == FrameType::kRstStream) return 4;
   if (header.type == FrameType::kGoaway) return 8;
-  if (header.type == FrameType::kData && header.has(kFlagPadded)) return 1;
+  // The pad length, and the beginning of a message that is framed within the body.
+  if (header.type == FrameType::kData) return std::min(header.length, kDataBytes);
   return 0;
 }
 
@@ -115,7 +119,9 @@ FrameReader::Step FrameReader::ReadFrame(StreamView& stream, size_t max_payload,
   const size_t wanted = WantedPayload(frame.header, max_payload);
   const std::string_view payload = bytes.substr(kFrameHeaderBytes);
   if (payload.size() < wanted && may_grow) return Step::kNeedMore;
-  frame.payload = payload.substr(0, wanted);
+  // Of DATA more may be at hand by chance: a small call is captured whole.
+  const bool data = frame.header.type == FrameType::kData;
+  frame.payload = payload.substr(0, data ? frame.header.length : wanted);
   frame.cut = frame.payload.size() < wanted ||
               (frame.header.carries_fields() && wanted < frame.header.length);
   return Step::kFrame;

@@ -25,12 +25,12 @@ OpenStream* StreamTable::Add(uint32_t id) {
   return stream.get();
 }
 
-Exchange StreamTable::Remove(uint32_t id) {
+std::unique_ptr<OpenStream> StreamTable::Remove(uint32_t id) {
   const auto found = streams_.find(id);
-  Exchange exchange = std::move(found->second->exchange);
-  kept_bytes_ -= found->second->kept_bytes;
+  std::unique_ptr<OpenStream> stream = std::move(found->second);
+  kept_bytes_ -= stream->kept_bytes;
   streams_.erase(found);
-  return exchange;
+  return stream;
 }
 
 bool StreamTable::Charge(OpenStream& stream, size_t bytes) {

@@ -9,13 +9,16 @@
 #include <memory>
 #include <vector>
 
+#include "protocol/common/length_prefixed.h"
 #include "sonde/pipeline/exchange.h"
 
 namespace sonde::protocol::http2 {
 
 struct OpenStream {
   Exchange exchange;
-  size_t kept_bytes = 0;  // of header fields
+  size_t kept_bytes = 0;                // of header fields
+  LengthPrefixedWalk request_messages;  // meaningful if the bodies are framed so
+  LengthPrefixedWalk response_messages;
   bool request_done = false;
   bool response_done = false;
   uint64_t last_ns = 0;  // when a frame of it was last moved
@@ -33,7 +36,7 @@ class StreamTable {
   OpenStream* Find(uint32_t id);
   // Null if there is no room.
   OpenStream* Add(uint32_t id);
-  Exchange Remove(uint32_t id);
+  std::unique_ptr<OpenStream> Remove(uint32_t id);
   // May header fields of so many bytes be kept for `stream`?
   bool Charge(OpenStream& stream, size_t bytes);
 

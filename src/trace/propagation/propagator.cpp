@@ -12,6 +12,7 @@
 
 #include "sonde/base/result.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/propagation/trace_bin.h"
 #include "trace/propagation/w3c.h"
 
 namespace sonde::trace {
@@ -22,8 +23,14 @@ struct Format {
   ExtractContext extract;  // null: carries no parent, or is not read yet
 };
 
+// In text, or else as gRPC metadata carries it.
+std::optional<HeaderContext> ExtractTraceContext(const std::vector<HttpHeader>& headers) {
+  auto context = ExtractW3c(headers);
+  return context ? context : ExtractTraceBin(headers);
+}
+
 constexpr std::array kFormats = std::to_array<Format>({
-    {.name = "tracecontext", .extract = ExtractW3c},
+    {.name = "tracecontext", .extract = ExtractTraceContext},
     {.name = "baggage", .extract = nullptr},
     {.name = "none", .extract = nullptr},
     {.name = "b3", .extract = nullptr},

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary/go_functions.h"
 
-#include <gmock/gmock.h>
+#include <absl/status/status.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "binary/elf.h"
+#include "sonde/base/result.h"
 #include "support/go_image.h"
 
 namespace sonde::binary {
@@ -42,13 +44,13 @@ void ExpectFound(const GoImageOptions& options) {
   const auto found = Find(ThreeFunctions(options), {"main.third", "main.fourth", "main.first"});
   ASSERT_TRUE(found.ok()) << found.status();
   ASSERT_EQ(found->size(), 3);
-  ASSERT_TRUE((*found)[0].has_value());
-  EXPECT_EQ((*found)[0]->start, kFirst + 64);
-  EXPECT_EQ((*found)[0]->end, kFirst + 96);
+  const Function third = (*found)[0].value_or(Function{});
+  EXPECT_EQ(third.start, kFirst + 64);
+  EXPECT_EQ(third.end, kFirst + 96);
   EXPECT_FALSE((*found)[1].has_value());
-  ASSERT_TRUE((*found)[2].has_value());
-  EXPECT_EQ((*found)[2]->start, kFirst);
-  EXPECT_EQ((*found)[2]->end, kFirst + 32);
+  const Function first = (*found)[2].value_or(Function{});
+  EXPECT_EQ(first.start, kFirst);
+  EXPECT_EQ(first.end, kFirst + 32);
 }
 
 TEST(GoFunctions, AreFoundInEveryFormOfTheTable) {
@@ -94,11 +96,11 @@ TEST(GoFunctions, OfNamesAcrossTheBordersOfWhatIsReadAtOnce) {
     image.Add(names.back(), kCode);
   }
   const std::string bytes = image.Make();
-  for (int i = 240; i < 280; ++i) {  // 256 KiB are between
+  for (size_t i = 240; i < 280; ++i) {  // 256 KiB are between
     const auto found = Find(bytes, {names[i], names[599]});
     ASSERT_TRUE(found.ok()) << found.status();
-    ASSERT_TRUE(found->front().has_value()) << i;
-    EXPECT_EQ(found->front()->start, GoImage::kBase + GoImage::kTextAt + 32 * i);
+    EXPECT_EQ(found->front().value_or(Function{}).start,
+              GoImage::kBase + GoImage::kTextAt + uint64_t{32} * i);
     EXPECT_TRUE(found->back().has_value());
   }
 }

@@ -63,6 +63,21 @@ TEST(RpcSpan, StatusRulesPerKind) {
   EXPECT_EQ(GrpcStatusName(99), "99");
 }
 
+TEST(RpcSpan, MessagesAndDeadline) {
+  RpcCase call(Role::kServer);
+  Span span = call.Build();
+  EXPECT_EQ(Text(span, "sonde.rpc.request.message_count"), "<none>");
+  EXPECT_EQ(Text(span, "sonde.rpc.timeout_ms"), "<none>");
+  call.rpc.request_messages = RpcMessages{.count = 0, .bytes = 0};
+  call.rpc.response_messages = RpcMessages{.count = 3, .bytes = 70};
+  call.rpc.timeout_ns = 1'500'000'000;
+  span = call.Build();
+  EXPECT_EQ(Text(span, "sonde.rpc.request.message_count"), "0");
+  EXPECT_EQ(Text(span, "sonde.rpc.response.message_count"), "3");
+  EXPECT_EQ(Text(span, "sonde.rpc.response.size"), "70");
+  EXPECT_EQ(Text(span, "sonde.rpc.timeout_ms"), "1500");
+}
+
 TEST(RpcSpan, UnknownMethodIsNotInvented) {
   RpcCase call(Role::kServer);
   call.rpc.method.clear();

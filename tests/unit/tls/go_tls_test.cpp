@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Code is assembled here as Go's compiler has it, less what the resolver does not look at.
+#include <absl/status/status.h>
 #include <absl/strings/string_view.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,12 +9,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "binary/elf.h"
 #include "probes/tls/tls_libraries.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
+#include "sonde/base/result.h"
+#include "sonde/probe/tls.h"
 #include "support/go_image.h"
 
 namespace sonde::probe {

@@ -115,6 +115,26 @@ TEST(Http2Class, LateAttachAtFramesThatLeadToEachOther) {
   }
 }
 
+// A call that begins inside a frame header looks like a frame of its own: 3 bytes of length and
+// type are there, 3 of the stream before them. Only what it leads to tells.
+TEST(Http2Class, RestOfAHeaderIsNoHeader) {
+  Socket socket;
+  socket.Call(0, Frame(1, 5, 30, 'h'));
+  ASSERT_EQ(socket.state().socket_class, SONDE_CLASS_HTTP2);
+  sonde_frame_walk& walk = socket.state().direction[0].frames;
+  walk.state = SONDE_FRAMES_SEARCH;
+  // DATA of 1362 bytes on stream 2715, behind the first six bytes of its header.
+  const std::string message = std::string("\x00\x00\x00\x05\x4d", 5) + std::string(1357, 'x');
+  const std::string rest = std::string("\x00\x0a\x9b", 3) + message;
+  const std::string next = Frame(1, 2717, 40, 'h') + Frame(0, 2717, 700, 'd');
+  EXPECT_EQ(socket.Call(0, rest + next).captured, rest.size() + next.size());
+  EXPECT_EQ(walk.state, SONDE_FRAMES_SEARCH);
+  socket.Call(0, rest.substr(0, 150));
+  EXPECT_EQ(walk.state, SONDE_FRAMES_SEARCH);
+  socket.Call(0, next);
+  EXPECT_EQ(walk.state, SONDE_FRAMES_WALK);
+}
+
 TEST(Http2Class, Verdict) {
   Socket socket;
   socket.set_verdict(SONDE_VERDICT_HTTP2);
