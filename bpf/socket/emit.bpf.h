@@ -263,6 +263,7 @@ static __always_inline void sonde_record_begin(struct sonde_scratch *scratch,
 	__builtin_memset(record->reserved, 0, sizeof(record->reserved));
 	scratch->segment_count = 0;
 	scratch->more_segments = 0;
+	scratch->skip = 0;
 }
 
 #endif

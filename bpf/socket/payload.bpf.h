@@ -192,6 +192,7 @@ __noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 cou
 			return -1;
 		return count;
 	}
+	from += scratch->skip;
 	if (from < scratch->window_start && !sonde_window(scratch, 0, 0))
 		return -1;
 	if (from < scratch->cursor_start) {

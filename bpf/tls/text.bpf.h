@@ -146,10 +146,19 @@ static __always_inline int sonde_text_emit(struct sonde_scratch *scratch, struct
 	return sonde_emit(scratch, &text->socket);
 }
 
-/* `length` bytes at `address` were moved by `object`. */
-static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe, __u64 object,
-				       __u64 address, __u64 length)
+/* Text that a TLS object took or gave. */
+struct sonde_tls_moved {
+	__u64 object;
+	__u64 text; /* user address of the bytes; with pieces, of an array like iovec's */
+	__u64 length;
+	__u64 pieces; /* how many, 0 = the text is in one */
+	__u64 skip;   /* bytes of the pieces before the text */
+};
+
+static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
+				       const struct sonde_tls_moved *moved)
 {
+	__u64 object = moved->object, length = moved->length;
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct sonde_tls_room *room;
 	struct sonde_text *text;
@@ -158,14 +167,14 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe, __u6
 
 	if (!length)
 		return 0;
-	if (!object || length > SONDE_TLS_MAX_TEXT)
+	if (!object || length > SONDE_TLS_MAX_TEXT || moved->skip > SONDE_TLS_MAX_TEXT)
 		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
 	if (probe->handshake != SONDE_NOWHERE && sonde_user_int(object + probe->handshake))
 		return 0;
 	text = sonde_text_find(probe, object, tgid);
 	if (!text)
 		return 0;
-	if (direction == SONDE_SEND && sonde_text_is_retry(probe, text, object, address, length))
+	if (direction == SONDE_SEND && sonde_text_is_retry(probe, text, object, moved->text, length))
 		return sonde_count(SONDE_COUNT_TLS_RETRY);
 	position = __sync_fetch_and_add(&text->socket.moved[direction], length);
 	if (text->socket.capture.socket_class >= SONDE_CLASS_TLS)
@@ -177,8 +186,14 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe, __u6
 	room->scratch.record.source = probe->source;
 	room->scratch.call.direction = direction;
 	room->scratch.call.length = length;
-	room->scratch.base = address;
-	sonde_text_emit(&room->scratch, text, probe);
+	room->scratch.base = moved->text;
+	if (!moved->pieces ||
+	    sonde_payload_iov(&room->scratch, moved->text, moved->pieces)) {
+		room->scratch.skip = moved->skip;
+		sonde_text_emit(&room->scratch, text, probe);
+	} else {
+		sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
+	}
 	__sync_lock_test_and_set(&room->busy, 0);
 	return 0;
 }

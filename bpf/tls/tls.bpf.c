@@ -22,9 +22,7 @@ struct {
  * because a thread may die inside a call.
  */
 struct sonde_tls_call {
-	__u64 object;
-	__u64 text;
-	__u64 length;
+	struct sonde_tls_moved moved;
 	__u64 count; /* address of the number of bytes */
 	__u32 probe;
 	__u32 reserved;
@@ -47,6 +45,30 @@ static __always_inline __u64 sonde_place(const struct sonde_place *place,
 	return place->narrow ? (__u32)value : value;
 }
 
+/* What the probe's places say at this moment. */
+static __always_inline void sonde_tls_read(struct sonde_tls_moved *moved,
+					   const struct sonde_tls_probe *probe,
+					   const struct sonde_registers *registers)
+{
+	__u64 pieces[4]; /* array, number, first byte, end: see sonde_tls_probe.chunks */
+
+	moved->object = sonde_place(&probe->object, registers);
+	moved->text = sonde_place(&probe->text, registers);
+	moved->length = sonde_place(&probe->length, registers);
+	if (probe->chunks &&
+	    !bpf_probe_read_user(pieces, sizeof(pieces),
+				 (void *)(registers->value[probe->text.from & 15] +
+					  (__s64)probe->text.offset - sizeof(__u64))) &&
+	    pieces[0]) {
+		moved->text = pieces[0];
+		moved->pieces = pieces[1];
+		moved->skip = pieces[2];
+		moved->length = pieces[3] - pieces[2];
+	}
+	if (probe->at_most && moved->length > probe->at_most)
+		moved->length = probe->at_most;
+}
+
 static __always_inline const struct sonde_tls_probe *sonde_tls_probe_of(__u32 index)
 {
 	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
@@ -58,18 +80,17 @@ static __always_inline const struct sonde_tls_probe *sonde_tls_probe_of(__u32 in
 SEC("uprobe")
 int sonde_tls_text(struct pt_regs *ctx)
 {
+	struct sonde_tls_moved moved = {};
 	struct sonde_registers registers;
 	const struct sonde_tls_probe *probe = sonde_tls_probe_of(bpf_get_attach_cookie(ctx));
-	__u64 length;
 
 	if (!probe)
 		return 0;
 	sonde_registers_read(&registers, ctx);
-	length = sonde_place(&probe->length, &registers);
-	if (probe->at_most && length > probe->at_most)
-		length = probe->at_most;
-	return sonde_text_moved(probe, sonde_place(&probe->object, &registers),
-				sonde_place(&probe->text, &registers), length);
+	if (probe->has_unless && sonde_place(&probe->unless, &registers))
+		return 0;
+	sonde_tls_read(&moved, probe, &registers);
+	return sonde_text_moved(probe, &moved);
 }
 
 /* Entry of a call: true if it must be followed to its return. */
@@ -85,11 +106,9 @@ static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
 	if (!probe)
 		return false;
 	sonde_registers_read(&registers, ctx);
-	call.object = sonde_place(&probe->object, &registers);
-	call.text = sonde_place(&probe->text, &registers);
-	call.length = sonde_place(&probe->length, &registers);
-	if (call.length <= probe->entire) {
-		sonde_text_moved(probe, call.object, call.text, call.length);
+	sonde_tls_read(&call.moved, probe, &registers);
+	if (call.moved.length <= probe->entire) {
+		sonde_text_moved(probe, &call.moved);
 		return false;
 	}
 	if (probe->returned == SONDE_RETURNED_COUNT)
@@ -118,9 +137,10 @@ static __always_inline int sonde_tls_left(struct pt_regs *ctx)
 		moved = (int)moved;
 	if (moved <= 0)
 		return 0;
-	if ((__u64)moved > call.length)
+	if ((__u64)moved > call.moved.length)
 		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
-	return sonde_text_moved(probe, call.object, call.text, moved);
+	call.moved.length = moved;
+	return sonde_text_moved(probe, &call.moved);
 }
 
 /* Session (Linux 6.13): runs at entry, and at the return only of calls for which it says so. */

@@ -10,10 +10,7 @@ namespace sonde::probe {
 
 std::span<const TlsLibrary* const> TlsLibraries() {
   static constexpr std::array kLibraries = {
-      &kOpenSsl,
-      &kGoTls,
-      &kBoringSsl,
-      &kRustls,
+      &kOpenSsl, &kBoringSsl, &kGnuTls, &kGoTls, &kRustls,
   };
   return kLibraries;
 }

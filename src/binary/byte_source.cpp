@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary/byte_source.h"
 
+#include <absl/status/status.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>

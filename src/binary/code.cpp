@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "binary/elf.h"
@@ -49,7 +48,7 @@ constexpr std::array<RegisterNames, SONDE_REGISTER_COUNT> kRegisters = {{
 uint8_t RegisterNumber(x86_reg reg) {
   if (reg == X86_REG_INVALID) return Operand::kNoRegister;
   for (const RegisterNames& candidate : kRegisters) {
-    if (std::find(candidate.names.begin(), candidate.names.end(), reg) != candidate.names.end()) {
+    if (std::ranges::find(candidate.names, reg) != candidate.names.end()) {
       return candidate.number;
     }
   }

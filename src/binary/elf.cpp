@@ -3,6 +3,7 @@
 // files of their own.
 #include "binary/elf.h"
 
+#include <absl/status/status.h>
 #include <elf.h>
 
 #include <algorithm>
@@ -78,8 +79,8 @@ void ReadSections(const Elf64_Ehdr& header, const ByteSource& bytes,
 }  // namespace
 
 const Elf::File::Section* Elf::File::Named(std::string_view name) const {
-  const auto found = std::find_if(sections.begin(), sections.end(),
-                                  [&](const Section& section) { return section.name == name; });
+  const auto found =
+      std::ranges::find_if(sections, [&](const Section& section) { return section.name == name; });
   return found == sections.end() ? nullptr : &*found;
 }
 
@@ -103,9 +104,8 @@ std::optional<Extent> Elf::File::Loaded(uint64_t address) const {
 
 void Elf::File::FindTables() {
   for (const uint32_t type : {SHT_DYNSYM, SHT_SYMTAB}) {
-    const auto found = std::find_if(sections.begin(), sections.end(), [&](const Section& section) {
-      return section.header.sh_type == type;
-    });
+    const auto found = std::ranges::find_if(
+        sections, [&](const Section& section) { return section.header.sh_type == type; });
     if (found == sections.end() || found->header.sh_link >= sections.size()) continue;
     const Elf64_Shdr& strings = sections[found->header.sh_link].header;
     tables.push_back({ExtentOf(found->header), ExtentOf(strings)});
@@ -146,7 +146,7 @@ Result<std::unique_ptr<Elf>> Elf::FromBytes(std::string bytes) {
 }
 
 bool Elf::has_symtab() const {
-  return std::any_of(file_->sections.begin(), file_->sections.end(), [](const auto& section) {
+  return std::ranges::any_of(file_->sections, [](const auto& section) {
     return section.header.sh_type == SHT_SYMTAB && section.header.sh_size > sizeof(Elf64_Sym);
   });
 }
@@ -184,11 +184,10 @@ std::vector<Segment> Elf::Segments() const {
 std::optional<uint64_t> Elf::CodeOffset(uint64_t address) const {
   const auto extent = file_->Loaded(address);
   if (!extent) return std::nullopt;
-  const bool code =
-      std::any_of(file_->segments.begin(), file_->segments.end(), [&](const Elf64_Phdr& segment) {
-        return (segment.p_flags & PF_X) != 0 && address >= segment.p_vaddr &&
-               address - segment.p_vaddr < segment.p_filesz;
-      });
+  const bool code = std::ranges::any_of(file_->segments, [&](const Elf64_Phdr& segment) {
+    return (segment.p_flags & PF_X) != 0 && address >= segment.p_vaddr &&
+           address - segment.p_vaddr < segment.p_filesz;
+  });
   if (!code) return std::nullopt;
   return extent->offset;
 }

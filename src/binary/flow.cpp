@@ -3,11 +3,9 @@
 // what two paths disagree on becomes kNear or kUnknown, so every state changes a few times at most.
 #include "binary/flow.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -26,13 +24,15 @@ namespace {
 constexpr size_t kMaxParts = 12;
 constexpr uint64_t kUnboundedBytes = 16U << 10;
 constexpr size_t kMaxInstructions = 16384;
-constexpr size_t kMaxSteps = 2'000'000;  // instructions evaluated; tens of thousands are usual
+// Instructions evaluated, and slots joined: functions of TLS libraries take less than 20,000.
+constexpr size_t kMaxSteps = 60'000;
 
 class Follower {
  public:
   Follower(const Elf& elf, uint64_t entry, const Assumptions& assumptions)
       : elf_(elf), entry_(entry) {
-    for (uint8_t i = 0; i < start_.registers.size(); ++i) start_.registers[i] = Value::Input(i);
+    for (size_t i = 0; i < start_.registers.size(); ++i)
+      start_.registers[i] = Value::Input(static_cast<uint8_t>(i));
     start_.leads_to_zero = assumptions.leads_to_zero;
     for (const Assumption& each : assumptions.numbers) {
       start_.registers[each.input] = Value::Number(each.number);
@@ -50,7 +50,7 @@ class Follower {
         const uint64_t leader = *waiting_.begin();
         waiting_.erase(waiting_.begin());
         Walk(leader, nullptr);
-        if (steps_ > kMaxSteps) return false;
+        if (steps_ > kMaxSteps) return Abandon();
       }
       waiting_.clear();
     } while (again_);
@@ -63,6 +63,12 @@ class Follower {
   }
 
  private:
+  // Half-way states say too much: none.
+  bool Abandon() {
+    states_.clear();
+    return false;
+  }
+
   // Reads the function that `address` lies in. False if it has no bounds, or it is too much.
   bool AddPart(uint64_t address) {
     if (parts_ == kMaxParts) return false;
@@ -82,6 +88,7 @@ class Follower {
   }
 
   void Reach(uint64_t address, const Machine& machine) {
+    steps_ += 1 + machine.slots.size();
     const auto [at, is_new] = states_.emplace(address, machine);
     if (is_new || Join(at->second, machine)) waiting_.insert(address);
   }

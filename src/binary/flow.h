@@ -68,7 +68,8 @@ struct Machine {
   Value Read(const Operand& operand) const;
   // The address that a memory operand stands for.
   Value Address(const Operand& operand) const;
-  // Where to find a value: a register if there is one, else a stack slot.
+  // Where to find a value: a register if there is one, else a stack slot, else a register that is a
+  // known distance from it.
   std::optional<sonde_place> Find(const Value& value) const;
 };
 
@@ -89,7 +90,8 @@ bool CallsCopy(const Elf& elf, const Instruction& instruction);
 
 // Calls visit(instruction, machine before it) for every instruction that may be reached, in the
 // order of addresses. Includes parts of the function that were split off (cold ones), not what it
-// calls. False if not all of it could be followed (a jump table, or more than 16,384 instructions).
+// calls. False if not all of it could be followed: a jump table, or more than 16,384 instructions;
+// or if it is too intricate, which no real code was: then nothing is visited.
 bool Follow(const Elf& elf, uint64_t function, const Assumptions& assumptions,
             const std::function<void(const Instruction&, const Machine&)>& visit);
 

@@ -183,9 +183,9 @@ Value Machine::Read(const Operand& operand) const {
 
 std::optional<sonde_place> Machine::Find(const Value& value) const {
   sonde_place place{};
-  for (uint8_t i = 0; i < registers.size(); ++i) {
+  for (size_t i = 0; i < registers.size(); ++i) {
     if (registers[i] != value || i == SONDE_REGISTER_SP) continue;
-    place.from = i;
+    place.from = static_cast<uint8_t>(i);
     return place;
   }
   for (const auto& [slot, held] : slots) {
@@ -198,6 +198,17 @@ std::optional<sonde_place> Machine::Find(const Value& value) const {
       place.offset = static_cast<int32_t>(slot - at.offset);
       return place;
     }
+  }
+  // A pointer to something in it leads to it, too.
+  for (size_t i = 0; i < registers.size(); ++i) {
+    const Value& held = registers[i];
+    const int64_t distance = value.offset - held.offset;
+    const bool same = held.kind == Kind::kInput && value.kind == Kind::kInput &&
+                      held.input == value.input && i != SONDE_REGISTER_SP;
+    if (!same || distance != static_cast<int32_t>(distance)) continue;
+    place.from = static_cast<uint8_t>(i);
+    place.offset = static_cast<int32_t>(distance);
+    return place;
   }
   return std::nullopt;
 }

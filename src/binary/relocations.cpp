@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "binary/byte_source.h"
 #include "binary/elf.h"
@@ -72,6 +73,7 @@ std::optional<uint64_t> SlotOfStub(std::string_view code, uint64_t address) {
 }  // namespace
 
 std::optional<uint64_t> Elf::Pointer(uint64_t address) const {
+  const std::optional<SymbolTable>& dynamic = file_->dynamic;
   std::optional<Elf64_Rela> found;
   for (const Extent& table : file_->relocations) {
     ForEachRelocation(file_->bytes, table, [&](const Elf64_Rela& relocation) {
@@ -90,11 +92,11 @@ std::optional<uint64_t> Elf::Pointer(uint64_t address) const {
   const auto type = static_cast<uint32_t>(ELF64_R_TYPE(found->r_info));
   const auto addend = static_cast<uint64_t>(found->r_addend);
   if (type == kRelative) return addend;
-  if ((type != kAbsolute && type != kGotEntry && type != kPltSlot) || !file_->dynamic) {
+  if ((type != kAbsolute && type != kGotEntry && type != kPltSlot) || !dynamic) {
     return std::nullopt;
   }
-  const auto symbol = SymbolByIndex(file_->bytes, *file_->dynamic,
-                                    static_cast<uint32_t>(ELF64_R_SYM(found->r_info)));
+  const auto symbol =
+      SymbolByIndex(file_->bytes, *dynamic, static_cast<uint32_t>(ELF64_R_SYM(found->r_info)));
   if (!symbol || !IsDefined(*symbol)) return std::nullopt;
   return symbol->st_value + (type == kAbsolute ? addend : 0);
 }
@@ -106,7 +108,8 @@ std::string Elf::ImportAt(uint64_t address) const {
 }
 
 std::string Elf::ImportOfSlot(uint64_t slot) const {
-  if (!file_->dynamic) return {};
+  const std::optional<SymbolTable>& dynamic = file_->dynamic;
+  if (!dynamic) return {};
   std::call_once(file_->imports_once, [this] {
     for (const Extent& table : file_->relocations) {
       ForEachRelocation(file_->bytes, table, [&](const Elf64_Rela& relocation) {
@@ -118,13 +121,13 @@ std::string Elf::ImportOfSlot(uint64_t slot) const {
         return file_->imports.size() < kMaxImports;
       });
     }
-    std::sort(file_->imports.begin(), file_->imports.end());
+    std::ranges::sort(file_->imports);
   });
   const auto found = std::lower_bound(file_->imports.begin(), file_->imports.end(),
                                       std::pair<uint64_t, uint32_t>(slot, 0));
   if (found == file_->imports.end() || found->first != slot) return {};
-  const auto symbol = SymbolByIndex(file_->bytes, *file_->dynamic, found->second);
-  return symbol ? StringAt(file_->bytes, file_->dynamic->strings, symbol->st_name) : std::string();
+  const auto symbol = SymbolByIndex(file_->bytes, *dynamic, found->second);
+  return symbol ? StringAt(file_->bytes, dynamic->strings, symbol->st_name) : std::string();
 }
 
 }  // namespace sonde::binary

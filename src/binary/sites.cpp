@@ -2,6 +2,7 @@
 #include "binary/sites.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "binary/code.h"
@@ -25,11 +27,17 @@ using Kind = Value::Kind;
 // An object is none of these small offsets away from null, and a field none further from it.
 constexpr int64_t kMaxField = 1 << 20;
 
+// In the order in which arguments are passed.
+constexpr std::array<uint8_t, 6> kArguments = {SONDE_REGISTER_DI, SONDE_REGISTER_SI,
+                                               SONDE_REGISTER_DX, SONDE_REGISTER_CX,
+                                               SONDE_REGISTER_R8, 9};
+
 bool IsField(int64_t offset) { return offset >= 0 && offset < kMaxField; }
 
 Machine AtEntry() {
   Machine machine;
-  for (uint8_t i = 0; i < machine.registers.size(); ++i) machine.registers[i] = Value::Input(i);
+  for (size_t i = 0; i < machine.registers.size(); ++i)
+    machine.registers[i] = Value::Input(static_cast<uint8_t>(i));
   return machine;
 }
 
@@ -57,6 +65,52 @@ std::vector<Callee> PassedOn(const Elf& elf, uint64_t caller) {
   return callees;
 }
 
+// What a call that passes on both the object and where to copy to says of the function it calls.
+std::optional<CopySearch> PassedOn(const Instruction& instruction, const Machine& machine,
+                                   const CopySearch& from) {
+  const auto target = instruction.target();
+  const bool leaves = instruction.operation == Operation::kCall ||
+                      (instruction.operation == Operation::kJump &&
+                       machine.registers[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP));
+  if (!leaves || !target) return std::nullopt;
+  CopySearch below{*target, Operand::kNoRegister, Operand::kNoRegister, {}};
+  for (const uint8_t argument : kArguments) {
+    const Value& value = machine.registers[argument];
+    if (value == Value::Input(from.object)) below.object = argument;
+    if (value == Value::Input(from.to)) below.to = argument;
+    if (value.kind == Kind::kNumber) below.assumptions.numbers.push_back({argument, value.offset});
+  }
+  if (below.object == Operand::kNoRegister || below.to == Operand::kNoRegister) return std::nullopt;
+  return below;
+}
+
+// Functions with an instruction that `is` accepts whose last four bytes, after `prefix` others, are
+// the distance to `address`.
+template <typename Is>
+std::vector<uint64_t> FunctionsThatRefer(const Elf& elf, uint64_t address, size_t limit,
+                                         size_t prefix, Is is) {
+  constexpr uint64_t kMaxCode = 256U << 20;
+  constexpr size_t kPiece = 1U << 20;
+  int32_t distance = 0;
+  const size_t length = prefix + sizeof(distance);
+  std::set<uint64_t> functions;
+  const uint64_t start = elf.SectionAddress(".text").value_or(0);
+  for (uint64_t at = start; at - start < kMaxCode && functions.size() < limit;) {
+    const std::string code = elf.Read(at, kPiece);
+    if (code.size() < length) break;
+    const std::string_view view = code;
+    for (size_t i = 0; i + length <= code.size() && functions.size() < limit; ++i) {
+      if (!is(view.substr(i, length))) continue;
+      std::memcpy(&distance, code.data() + i + prefix, sizeof(distance));
+      if (at + i + length + static_cast<uint64_t>(int64_t{distance}) != address) continue;
+      const auto function = elf.FunctionAt(at + i);
+      if (function) functions.insert(function->start);
+    }
+    at += code.size() - length + 1;
+  }
+  return {functions.begin(), functions.end()};
+}
+
 }  // namespace
 
 std::optional<uint64_t> CheapEntry(const Elf& elf, uint64_t function,
@@ -67,9 +121,8 @@ std::optional<uint64_t> CheapEntry(const Elf& elf, uint64_t function,
   for (const Instruction& each : Disassemble(elf, function, function + 16 * kLookAt, kLookAt)) {
     if (each.address != next) return std::nullopt;
     next = each.next();
-    const bool intact = std::all_of(inputs.begin(), inputs.end(), [&](uint8_t input) {
-      return machine.registers[input] == Value::Input(input);
-    });
+    const bool intact = std::ranges::all_of(
+        inputs, [&](uint8_t input) { return machine.registers[input] == Value::Input(input); });
     const bool stack = machine.registers[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP);
     if (!intact || (at_entry && !stack)) return std::nullopt;
     if (each.emulated) return each.address;
@@ -103,27 +156,40 @@ std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search) {
   return sites;
 }
 
-std::vector<uint64_t> FunctionsThatName(const Elf& elf, uint64_t address, size_t limit) {
-  constexpr uint64_t kMaxCode = 256U << 20;
-  constexpr size_t kPiece = 1U << 20;
-  constexpr size_t kLength = 7;  // rex.w 8d modrm distance: lea reg, [rip + distance]
-  std::set<uint64_t> functions;
-  const uint64_t start = elf.SectionAddress(".text").value_or(0);
-  for (uint64_t at = start; at - start < kMaxCode && functions.size() < limit;) {
-    const std::string code = elf.Read(at, kPiece);
-    if (code.size() < kLength) break;
-    for (size_t i = 0; i + kLength <= code.size() && functions.size() < limit; ++i) {
-      const auto byte = [&](size_t offset) { return static_cast<uint8_t>(code[i + offset]); };
-      if (byte(1) != 0x8d || (byte(0) & 0xfbU) != 0x48 || (byte(2) & 0xc7U) != 0x05) continue;
-      int32_t distance = 0;
-      std::memcpy(&distance, code.data() + i + 3, sizeof(distance));
-      if (at + i + kLength + static_cast<uint64_t>(int64_t{distance}) != address) continue;
-      const auto function = elf.FunctionAt(at + i);
-      if (function) functions.insert(function->start);
-    }
-    at += code.size() - kLength + 1;
+CopyBelow CopySitesBelow(const Elf& elf, const CopySearch& search) {
+  constexpr size_t kMaxSearches = 24;
+  std::vector<CopySearch> searches = {search};  // breadth first
+  std::set<uint64_t> seen = {search.function};
+  for (size_t i = 0; i < searches.size(); ++i) {
+    const CopySearch here = searches[i];
+    CopyBelow found{here.function, CopySites(elf, here)};
+    if (!found.sites.empty()) return found;
+    Follow(elf, here.function, here.assumptions,
+           [&](const Instruction& instruction, const Machine& machine) {
+             const auto below = PassedOn(instruction, machine, here);
+             if (!below || searches.size() == kMaxSearches) return;
+             if (elf.ImportAt(below->function).empty() && seen.insert(below->function).second) {
+               searches.push_back(*below);
+             }
+           });
   }
-  return {functions.begin(), functions.end()};
+  return {};
+}
+
+std::vector<uint64_t> FunctionsThatCall(const Elf& elf, uint64_t target, size_t limit) {
+  constexpr std::array<uint8_t, 2> kCallAndJump = {0xe8, 0xe9};
+  return FunctionsThatRefer(elf, target, limit, 1, [&](std::string_view code) {
+    const auto first = static_cast<uint8_t>(code[0]);
+    return first == kCallAndJump[0] || first == kCallAndJump[1];
+  });
+}
+
+std::vector<uint64_t> FunctionsThatName(const Elf& elf, uint64_t address, size_t limit) {
+  // rex.w 8d modrm distance: lea reg, [rip + distance]
+  return FunctionsThatRefer(elf, address, limit, 3, [](std::string_view code) {
+    const auto byte = [&](size_t at) { return static_cast<uint8_t>(code[at]); };
+    return byte(1) == 0x8d && (byte(0) & 0xfbU) == 0x48 && (byte(2) & 0xc7U) == 0x05;
+  });
 }
 
 std::optional<Callee> SharedCallee(const Elf& elf, uint64_t caller, uint64_t other) {
@@ -136,9 +202,8 @@ std::optional<Callee> SharedCallee(const Elf& elf, uint64_t caller, uint64_t oth
     if (one.empty() || two.size() > 1) continue;
     for (const Callee& further : PassedOn(elf, each.address)) reached.insert(further.address);
   }
-  const auto shared = std::find_if(one.begin(), one.end(), [&](const Callee& callee) {
-    return callee.count && reached.contains(callee.address);
-  });
+  const auto shared = std::ranges::find_if(
+      one, [&](const Callee& callee) { return callee.count && reached.contains(callee.address); });
   return shared == one.end() ? std::nullopt : std::optional<Callee>(*shared);
 }
 

@@ -38,6 +38,17 @@ struct CopySearch {
 // would single-step, one at which the object is in no known place.
 std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search);
 
+// The same in what the function passes both arguments on to, a few calls down: in the first
+// function met in which there are any.
+struct CopyBelow {
+  uint64_t function = 0;
+  std::vector<CopySite> sites;
+};
+CopyBelow CopySitesBelow(const Elf& elf, const CopySearch& search);
+
+// Functions that call or jump to `target` directly, ascending; at most `limit`. Code of up to
+// 256 MiB is looked at.
+std::vector<uint64_t> FunctionsThatCall(const Elf& elf, uint64_t target, size_t limit);
 // Functions in whose code the address of something (a text, as a rule) is taken, ascending; at most
 // `limit`. Code of up to 256 MiB is looked at.
 std::vector<uint64_t> FunctionsThatName(const Elf& elf, uint64_t address, size_t limit);

@@ -27,9 +27,10 @@ std::optional<uint64_t> FindIn(const ByteSource& bytes, Extent extent, std::stri
   const size_t overlap = text.size() + kMaxStringBytes;
   bytes.ForEachPiece(
       extent.offset, extent.size, overlap, [&](std::string_view piece, uint64_t position) {
+        // NOLINTNEXTLINE(misc-include-cleaner): a GNU extension of <cstring>
         const void* hit = memmem(piece.data(), piece.size(), text.data(), text.size());
         if (hit == nullptr) return true;
-        size_t at = static_cast<size_t>(static_cast<const char*>(hit) - piece.data());
+        auto at = static_cast<size_t>(static_cast<const char*>(hit) - piece.data());
         if (as_suffix) {
           const size_t nul = at == 0 ? std::string_view::npos : piece.rfind('\0', at - 1);
           at = nul == std::string_view::npos ? 0 : nul + 1;
@@ -47,7 +48,10 @@ size_t VersionLength(std::string_view text) {
   text = text.substr(0, kVersionBytes);
   size_t at = 0;
   for (int part = 0; part < 3; ++part) {
-    if (part > 0 && (at >= text.size() || text[at++] != '.')) return 0;
+    if (part > 0) {
+      if (at >= text.size() || text[at] != '.') return 0;
+      ++at;
+    }
     const size_t digits = at;
     while (at < text.size() && text[at] >= '0' && text[at] <= '9') ++at;
     if (at == digits) return 0;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,8 +68,7 @@ class OffsetSet {
   // Index of the name, or nullopt.
   std::optional<size_t> Find(uint32_t offset) const {
     if (!filter_.test(offset % kBits)) return std::nullopt;
-    const auto found =
-        std::lower_bound(offsets_.begin(), offsets_.end(), std::pair<uint32_t, size_t>(offset, 0));
+    const auto found = std::ranges::lower_bound(offsets_, std::pair<uint32_t, size_t>(offset, 0));
     if (found == offsets_.end() || found->first != offset) return std::nullopt;
     return found->second;
   }
@@ -172,7 +172,7 @@ std::vector<std::pair<uint32_t, size_t>> NameOffsets(const ByteSource& bytes, Ex
         next = position + piece.size();
         return true;
       });
-  std::sort(offsets.begin(), offsets.end());
+  std::ranges::sort(offsets);
   return offsets;
 }
 
@@ -207,14 +207,13 @@ std::vector<std::pair<std::string, Symbol>> Elf::FindContaining(std::string_view
     if (strings.empty()) continue;
     ForEachSymbol(file_->bytes, table.symbols, [&](const Elf64_Sym& symbol) {
       if (found.size() >= limit) return false;
-      const auto after = std::upper_bound(
-          strings.begin(), strings.end(), symbol.st_name,
-          [](uint64_t name, const Containing& string) { return name < string.start; });
+      const auto after =
+          std::ranges::upper_bound(strings, uint64_t{symbol.st_name}, {}, &Containing::start);
       if (after == strings.begin() || std::prev(after)->part < symbol.st_name) return true;
       if (!IsDefined(symbol) || ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT) return true;
       std::string name = StringAt(file_->bytes, table.strings, symbol.st_name);
       if (name.find(part) == std::string::npos) return true;
-      const bool known = std::any_of(found.begin(), found.end(), [&](const auto& other) {
+      const bool known = std::ranges::any_of(found, [&](const auto& other) {
         return other.second.address == symbol.st_value && other.first == name;
       });
       if (!known) found.emplace_back(std::move(name), Symbol{symbol.st_value, symbol.st_size});

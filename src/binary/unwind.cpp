@@ -149,7 +149,7 @@ const std::vector<uint64_t>& Elf::FunctionStarts() const {
       std::memcpy(&row, table.data() + at, sizeof(row));
       file_->starts.push_back(Relative(file_->unwind_address, row.start));
     }
-    std::sort(file_->starts.begin(), file_->starts.end());
+    std::ranges::sort(file_->starts);
   });
   return file_->starts;
 }

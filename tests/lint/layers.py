@@ -7,8 +7,8 @@ STAGES = {"kernel", "discovery", "connection", "protocol", "span", "trace", "res
 # read by the decoder of the drain.
 EXTRA = {"agent": STAGES, "replay": {"kernel"}}
 SHARED = ("sonde/base/", "sonde/pipeline/", "sonde/config/", "sonde/probe/")
-# Only what meets the kernel boundary may see its structs.
-ABI_USERS = {"kernel", "replay", "agent"}
+# Only what meets the kernel boundary may see its structs; binary speaks of registers and places as abi/tls.h does.
+ABI_USERS = {"kernel", "replay", "agent", "binary", "tls"}
 CXX = (".h", ".cpp", ".cc")
 
 

@@ -58,6 +58,8 @@ struct sonde_tls_probe {
 	struct sonde_place text;
 	struct sonde_place length;
 	struct sonde_place count; /* SONDE_RETURNED_COUNT */
+	/* If `has_unless`: nothing moves if this value is not 0 (a peek: the text comes again). */
+	struct sonde_place unless;
 	/* Client random, 32 bytes: at `random` in the object, or in what the pointer at
 	 * `random_pointer` in the object leads to. */
 	__s32 random;
@@ -65,8 +67,8 @@ struct sonde_tls_probe {
 	/* An int in the object that is not 0 at the server's end: tells the ends apart if one process
 	 * has both. */
 	__s32 server;
-	/* An int in the object that is not 0 while a handshake runs: what is moved then is no text.
-	 */
+	/* An int in the object that is not 0 while what passes is no text yet: a handshake runs, or a
+	 * corked text is kept for later. */
 	__s32 handshake;
 	/* SONDE_TLS_FD_BIO: pointer to the BIO in the object; to the method in the BIO, which begins
 	 * with its type; number in the BIO. */
@@ -87,9 +89,10 @@ struct sonde_tls_probe {
 	 * OutboundChunks::Multiple). Else `text` and `length` hold.
 	 */
 	__u8 chunks;
-	__u8 reserved[6];
+	__u8 has_unless;
+	__u8 reserved[5];
 };
 
-#define SONDE_TLS_PROBE_BYTES 88
+#define SONDE_TLS_PROBE_BYTES 96
 
 #endif

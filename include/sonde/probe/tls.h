@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
 #include "sonde/base/result.h"
 
@@ -28,6 +29,16 @@ struct TlsPoint {
   sonde_tls_probe spec{};
   std::string where;  // "ssl3_read_bytes+0x842", for doctor and logs
 };
+
+// Of which nothing is known but what it is for.
+inline sonde_tls_probe UndescribedTlsProbe(sonde_source source, sonde_direction direction) {
+  sonde_tls_probe probe{};
+  probe.random = probe.random_pointer = probe.server = probe.handshake = SONDE_NOWHERE;
+  probe.bio = probe.bio_method = probe.bio_fd = SONDE_NOWHERE;
+  probe.source = static_cast<uint8_t>(source);
+  probe.direction = static_cast<uint8_t>(direction);
+  return probe;
+}
 
 struct TlsPlan {
   std::vector<TlsPoint> points;

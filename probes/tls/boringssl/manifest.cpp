@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -47,9 +48,9 @@ constexpr int32_t kRandomInState = 0x30;
 constexpr int64_t kRandomBytes = 32;
 
 struct Library {
-  std::optional<uint64_t> read;
+  uint64_t read = 0;
   std::optional<uint64_t> peek;  // or what SSL_read calls, if it does not copy itself
-  std::optional<uint64_t> write;
+  uint64_t write = 0;
   binary::FieldPath random{SONDE_NOWHERE, SONDE_NOWHERE};
 };
 
@@ -105,10 +106,9 @@ bool MayTakeRandom(const Instruction& instruction) {
 // Whether a function deals with 32 bytes at the random's offset in the state of its first argument.
 bool TakesRandom(const Elf& elf, uint64_t function, int64_t state) {
   const auto code = binary::DisassembleFunction(elf, function);
-  const bool sized = std::any_of(code.begin(), code.end(), [](const Instruction& each) {
-    return IsNumber(each.source, kRandomBytes);
-  });
-  if (!sized || std::none_of(code.begin(), code.end(), MayTakeRandom)) return false;
+  const bool sized = std::ranges::any_of(
+      code, [](const Instruction& each) { return IsNumber(each.source, kRandomBytes); });
+  if (!sized || std::ranges::none_of(code, MayTakeRandom)) return false;
   bool found = false;
   const Value at_state{Kind::kLoaded, kObject, state, 0};
   binary::Follow(elf, function, {}, [&](const Instruction& instruction, const Machine& machine) {
@@ -126,7 +126,7 @@ bool HasRandom(const Elf& elf, const std::vector<uint64_t>& functions, int64_t s
   for (size_t i = 0; i < functions.size(); ++i) {
     const uint64_t before = i == 0 ? functions[0] - kBefore : functions[i - 1];
     if (functions[i] - before > kFar) continue;
-    auto at = std::lower_bound(starts.begin(), starts.end(), before);
+    auto at = std::ranges::lower_bound(starts, before);
     for (; at != starts.end() && *at < functions[i]; ++at) {
       if (TakesRandom(elf, *at, state)) return true;
     }
@@ -157,7 +157,7 @@ Result<Library> FindByShape(const Elf& elf) {
       library.peek = function;
     }
   }
-  if (writers != 1 || readers != 1) {
+  if (writers != 1 || readers != 1 || !state) {
     return absl::UnimplementedError(
         absl::StrCat("it is stripped, and of the functions of BoringSSL's ssl_lib.cc ", readers,
                      " look like SSL_read, ", writers, " like SSL_write"));
@@ -176,25 +176,25 @@ Result<Library> Find(const Elf& elf) {
                    "SSL_CTX_set_grease_enabled", "SSL_CONF_cmd", "ossl_statem_accept"});
   const bool boring = found[4] || found[5] || found[6];
   const bool openssl = found[7] || found[8];
-  if (!found[0] || !found[2] || !boring || openssl) return FindByShape(elf);
-  Library library{
-      found[0]->address, std::nullopt, found[2]->address, {SONDE_NOWHERE, SONDE_NOWHERE}};
-  if (found[1]) library.peek = found[1]->address;
-  const auto random = found[3] ? binary::CopiedField(elf, found[3]->address, {}) : std::nullopt;
+  const auto& [read, peek, write, client_random] = std::tie(found[0], found[1], found[2], found[3]);
+  if (!read || !write || !boring || openssl) return FindByShape(elf);
+  Library library;
+  library.read = read->address;
+  library.write = write->address;
+  if (peek) library.peek = peek->address;
+  const auto random =
+      client_random ? binary::CopiedField(elf, client_random->address, {}) : std::nullopt;
   if (random) library.random = *random;
   return library;
 }
 
-sonde_tls_probe Spec(const Library& library, uint8_t direction) {
-  sonde_tls_probe spec{};
-  spec.source = SONDE_SOURCE_BORINGSSL;
-  spec.direction = direction;
+sonde_tls_probe Spec(const Library& library, sonde_direction direction) {
+  sonde_tls_probe spec = UndescribedTlsProbe(SONDE_SOURCE_BORINGSSL, direction);
   spec.object.from = kObject;
   spec.text.from = kText;
   spec.length.from = kLength;
   spec.random = library.random.offset;
   spec.random_pointer = library.random.pointer;
-  spec.handshake = spec.bio = spec.bio_method = spec.bio_fd = SONDE_NOWHERE;
   // Its users bring BIOs of their own, which have no descriptor.
   spec.fd = SONDE_TLS_FD_NONE;
   return spec;
@@ -211,9 +211,9 @@ bool Add(const Elf& elf, uint64_t function, std::string_view name, uint64_t addr
 }
 
 // SSL_read returns how much of the text's room it used, SSL_write how much of it was taken.
-bool AddEntry(const Elf& elf, const Library& library, uint8_t direction, TlsPlan& plan) {
+bool AddEntry(const Elf& elf, const Library& library, sonde_direction direction, TlsPlan& plan) {
   const bool sends = direction == SONDE_SEND;
-  const uint64_t function = sends ? *library.write : *library.read;
+  const uint64_t function = sends ? library.write : library.read;
   const auto address = binary::CheapEntry(elf, function, {kObject, kText, kLength}, true);
   if (!address) return false;
   TlsPoint point;
@@ -228,7 +228,7 @@ bool AddEntry(const Elf& elf, const Library& library, uint8_t direction, TlsPlan
 
 bool AddCopySites(const Elf& elf, const Library& library, TlsPlan& plan) {
   for (const auto& [function, name] :
-       {std::pair(library.read, "SSL_read"), std::pair(library.peek, "SSL_peek")}) {
+       {std::pair(std::optional(library.read), "SSL_read"), std::pair(library.peek, "SSL_peek")}) {
     if (!function) continue;
     const auto sites = binary::CopySites(elf, {*function, kObject, kText, {}});
     for (const binary::CopySite& site : sites) {

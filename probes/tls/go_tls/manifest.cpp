@@ -78,16 +78,8 @@ std::optional<int64_t> ReceiverPlace(const std::vector<Instruction>& code) {
 }
 
 sonde_tls_probe Probe(sonde_direction direction) {
-  sonde_tls_probe probe{};
-  probe.random = SONDE_NOWHERE;  // Conn does not keep it
-  probe.random_pointer = SONDE_NOWHERE;
-  probe.server = SONDE_NOWHERE;
-  probe.handshake = SONDE_NOWHERE;
-  probe.bio = SONDE_NOWHERE;
-  probe.bio_method = SONDE_NOWHERE;
-  probe.bio_fd = SONDE_NOWHERE;
-  probe.source = SONDE_SOURCE_GO_TLS;
-  probe.direction = static_cast<uint8_t>(direction);
+  // Conn does not keep the client random.
+  sonde_tls_probe probe = UndescribedTlsProbe(SONDE_SOURCE_GO_TLS, direction);
   probe.returned = SONDE_RETURNED_ALL;
   probe.fd = SONDE_TLS_FD_GO;
   return probe;

@@ -48,9 +48,10 @@ constexpr uint64_t kReadBytesSlot = 0x68;
 constexpr uint64_t kReadBytesSlot32 = 0x80;  // 3.2 and later
 
 struct Symbols {
-  std::optional<Symbol> read, write, read_ex, write_ex, ctx_new, tls_method, in_init, client_random,
-      get_rbio, get_wbio, bio_type, bio_data, read_bytes, is_server;
-  bool openssl = false;
+  Symbol read, write;
+  std::optional<Symbol> read_ex, write_ex, tls_method, in_init, client_random, get_rbio, get_wbio,
+      bio_type, bio_data, read_bytes, is_server;
+  bool found = false;  // read and write, and more of the library
   bool since_3_0 = false;
   bool since_3_2 = false;
 };
@@ -66,11 +67,10 @@ Symbols FindSymbols(const Elf& elf) {
        "SSL_get1_peer_certificate", "SSL_new_stream", "ossl_quic_obj_get0_handshake_layer",
        "SSL_is_server"});
   Symbols symbols;
-  symbols.read = found[0];
-  symbols.write = found[1];
+  symbols.read = found[0].value_or(Symbol{});
+  symbols.write = found[1].value_or(Symbol{});
   symbols.read_ex = found[2];
   symbols.write_ex = found[3];
-  symbols.ctx_new = found[4];
   symbols.tls_method = found[5];
   symbols.in_init = found[6];
   symbols.client_random = found[7];
@@ -79,7 +79,7 @@ Symbols FindSymbols(const Elf& elf) {
   symbols.bio_type = found[10];
   symbols.bio_data = found[11];
   symbols.read_bytes = found[12];
-  symbols.openssl = found[13] || found[14];
+  symbols.found = found[0] && found[1] && found[4] && (found[13] || found[14]);
   symbols.is_server = found[18];
   symbols.since_3_2 = found[16] || found[17];
   symbols.since_3_0 = found[15] || symbols.since_3_2;
@@ -101,13 +101,11 @@ sonde_place In(uint8_t reg) {
 
 // What leads from the object to its connection, the same at every point of a direction.
 void DescribeObject(const Elf& elf, const Symbols& symbols, sonde_tls_probe& spec) {
-  spec.random = spec.random_pointer = spec.handshake = spec.server = SONDE_NOWHERE;
   if (symbols.is_server) {
     spec.server = binary::FirstField(elf, symbols.is_server->address, sizeof(uint32_t),
                                      sizeof(uint64_t), Plain(symbols))
                       .value_or(SONDE_NOWHERE);
   }
-  spec.bio = spec.bio_method = spec.bio_fd = SONDE_NOWHERE;
   if (symbols.client_random) {
     const auto random = binary::CopiedField(elf, symbols.client_random->address, Plain(symbols));
     if (random) {
@@ -141,10 +139,8 @@ void DescribeObject(const Elf& elf, const Symbols& symbols, sonde_tls_probe& spe
   spec.fd = known ? SONDE_TLS_FD_BIO : SONDE_TLS_FD_NONE;
 }
 
-sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, uint8_t direction) {
-  sonde_tls_probe spec{};
-  spec.source = SONDE_SOURCE_OPENSSL;
-  spec.direction = direction;
+sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, sonde_direction direction) {
+  sonde_tls_probe spec = UndescribedTlsProbe(SONDE_SOURCE_OPENSSL, direction);
   spec.object = In(kObject);
   spec.text = In(kText);
   spec.length = In(kLength);
@@ -204,7 +200,7 @@ struct Entry {
   uint8_t count = kCount;
 };
 
-bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, uint8_t direction,
+bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, sonde_direction direction,
               TlsPlan& plan) {
   const bool counts = entry.returned == SONDE_RETURNED_COUNT;
   const auto address =
@@ -229,22 +225,23 @@ bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, uint8_
 
 // Below SSL_write and SSL_write_ex, or SSL_read and SSL_read_ex, is one function if the compiler
 // left it one; else both are probed.
-bool AddEntries(const Elf& elf, const Symbols& symbols, uint8_t direction, TlsPlan& plan) {
+bool AddEntries(const Elf& elf, const Symbols& symbols, sonde_direction direction, TlsPlan& plan) {
   const bool sends = direction == SONDE_SEND;
-  const auto& plain = sends ? symbols.write : symbols.read;
+  const Symbol& plain = sends ? symbols.write : symbols.read;
   const auto& counting = sends ? symbols.write_ex : symbols.read_ex;
   if (counting) {
-    const auto inner = binary::SharedCallee(elf, plain->address, counting->address);
+    const auto inner = binary::SharedCallee(elf, plain.address, counting->address);
     const std::string_view name = sends ? "ssl_write_internal" : "ssl_read_internal";
-    if (inner && AddEntry(elf, symbols, {inner->address, name, SONDE_RETURNED_COUNT, *inner->count},
-                          direction, plan)) {
+    if (inner && inner->count &&
+        AddEntry(elf, symbols, {inner->address, name, SONDE_RETURNED_COUNT, *inner->count},
+                 direction, plan)) {
       return true;
     }
   }
   const size_t before = plan.points.size();
   const bool added =
       AddEntry(elf, symbols,
-               {plain->address, sends ? "SSL_write" : "SSL_read", SONDE_RETURNED_VALUE, 0},
+               {plain.address, sends ? "SSL_write" : "SSL_read", SONDE_RETURNED_VALUE, 0},
                direction, plan) &&
       (!counting || AddEntry(elf, symbols,
                              {counting->address, sends ? "SSL_write_ex" : "SSL_read_ex",
@@ -265,7 +262,7 @@ std::string Version(const Elf& elf, const Symbols& symbols) {
 
 Result<TlsPlan> Resolve(const Elf& elf) {
   const Symbols symbols = FindSymbols(elf);
-  if (!symbols.openssl || !symbols.read || !symbols.write || !symbols.ctx_new) {
+  if (!symbols.found) {
     return absl::NotFoundError("no OpenSSL");
   }
   if (!symbols.tls_method) return absl::UnimplementedError("it is OpenSSL before 1.1.0");

@@ -47,16 +47,9 @@ std::string Version(const binary::Elf& elf) {
 }
 
 sonde_tls_probe Probe(sonde_direction direction) {
-  sonde_tls_probe probe{};
+  // CommonState holds neither the client random nor a descriptor.
+  sonde_tls_probe probe = UndescribedTlsProbe(SONDE_SOURCE_RUSTLS, direction);
   probe.object = {SONDE_REGISTER_DI, 0, 0, 0, 0};  // &mut CommonState
-  probe.random = SONDE_NOWHERE;                    // CommonState has none
-  probe.random_pointer = SONDE_NOWHERE;
-  probe.handshake = SONDE_NOWHERE;
-  probe.bio = SONDE_NOWHERE;
-  probe.bio_method = SONDE_NOWHERE;
-  probe.bio_fd = SONDE_NOWHERE;
-  probe.source = SONDE_SOURCE_RUSTLS;
-  probe.direction = static_cast<uint8_t>(direction);
   probe.returned = SONDE_RETURNED_ALL;
   probe.fd = SONDE_TLS_FD_NONE;
   return probe;
