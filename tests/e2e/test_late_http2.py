@@ -50,7 +50,7 @@ def test_late_attach_grpcio(work, sonde, started, methods):
     peer = [servers.PYTHON, os.path.join(servers.APPS, "grpc_peer.py")]
     server = started(Process([*peer, "serve", str(port)], work, "serve"))
     wait_until(lambda: accepts(("127.0.0.1", port)), "the server listens")
-    load = started(Process([*peer, "call", str(port), "20000", "10", str(methods)], work, "call"))
+    load = started(Process([*peer, "call", str(port), "20000", "10", "-", str(methods)], work, "call"))
     time.sleep(1.5)
     assert load.running()
     run = sonde("--pid", str(server.pid), "--pid", str(load.pid))
