@@ -355,6 +355,11 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 		call->quiet = 1;
 		return;
 	}
+	/* A start is not interrupted by the other side: what was kept was the end of a body. */
+	if (state->last_direction != (call->direction & 1) + 1) {
+		state->direction[call->direction & 1].partial_bytes = 0;
+		kept = 0;
+	}
 	kind =
 	    sonde_capture_sniff(state, &state->direction[call->direction & 1], first, call->have);
 	if (state->socket_class != SONDE_CLASS_HTTP1 && kind >= SONDE_SNIFF_REQUEST &&
