@@ -12,18 +12,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <iterator>
 #include <memory>
 #include <mutex>
+#include <ranges>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "kernel/file_descriptor.h"
-#include "kernel/uprobes.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/prober.h"
 #include "sonde/probe/tls.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
@@ -31,11 +32,9 @@
 namespace sonde::tls {
 namespace {
 
-constexpr std::chrono::milliseconds kIdleCheck{1000};
 // Where mappings are not reported: libraries are mapped by then, or are loaded later still.
-constexpr std::chrono::milliseconds kLookAgain[] = {std::chrono::milliseconds(20),
-                                                    std::chrono::milliseconds(200),
-                                                    std::chrono::milliseconds(1000)};
+constexpr std::chrono::milliseconds kLookAgain[] = {
+    std::chrono::milliseconds(20), std::chrono::milliseconds(200), std::chrono::milliseconds(1000)};
 // Files remembered; beyond, those that nothing uses are forgotten.
 constexpr size_t kMaxFiles = 8192;
 
@@ -43,14 +42,17 @@ constexpr char kLibraries[] = "sonde_tls_libraries";
 constexpr char kLibrariesHelp[] =
     "Files with a TLS library that traced processes use, by library and whether it is decoded.";
 
-int64_t ChangedNs(const struct stat& status) {
-  return status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;
+uint32_t Device(const struct stat& status) {
+  return major(status.st_dev) << 20U | minor(status.st_dev);
 }
 
 }  // namespace
 
-Watcher::Watcher(kernel::Uprobes& uprobes, Options options, MetricRegistry& metrics)
-    : uprobes_(uprobes), options_(std::move(options)), metrics_(metrics), thread_([this] { Run(); }) {}
+Watcher::Watcher(probe::Prober& prober, Options options, MetricRegistry& metrics)
+    : prober_(prober),
+      options_(std::move(options)),
+      metrics_(metrics),
+      thread_([this] { Run(); }) {}
 
 Watcher::~Watcher() {
   {
@@ -65,7 +67,9 @@ void Watcher::Begin(uint32_t tgid) {
   const Clock::time_point now = Clock::now();
   Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now});
   if (options_.mappings_are_reported) return;
-  for (const auto delay : kLookAgain) Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now + delay});
+  for (const auto delay : kLookAgain) {
+    Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now + delay});
+  }
 }
 
 void Watcher::Expect(const std::vector<std::string>& paths) {
@@ -95,14 +99,21 @@ void Watcher::OnProcess(const ProcessEvent& event) {
 void Watcher::Tell(Task task) {
   {
     const std::scoped_lock lock(mutex_);
-    const auto same = [&](const Task& other) {
-      return other.kind == Task::Kind::kLook && other.tgid == task.tgid && other.due <= task.due;
-    };
-    // A program that starts touches dozens of files: one look for all that came meanwhile.
-    if (task.kind == Task::Kind::kLook && std::ranges::any_of(tasks_, same)) return;
+    if (IsPending(task)) return;
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
+}
+
+// A program that starts touches dozens of files: one look for all that came meanwhile.
+bool Watcher::IsPending(const Task& task) const {
+  if (task.kind != Task::Kind::kLook || task.due > Clock::now()) return false;
+  for (const Task& other : std::views::reverse(tasks_)) {
+    if (other.tgid != task.tgid) continue;
+    if (other.kind == Task::Kind::kEnd) return false;  // before an exec
+    if (other.kind == Task::Kind::kLook && other.due <= task.due) return true;
+  }
+  return false;
 }
 
 void Watcher::Settle() {
@@ -115,13 +126,13 @@ void Watcher::Settle() {
 }
 
 void Watcher::Run() {
-  Clock::time_point next_check = Clock::now() + kIdleCheck;
+  Clock::time_point next_check = Clock::now() + options_.idle_check;
   std::unique_lock lock(mutex_);
   while (!stop_) {
     const Clock::time_point now = Clock::now();
     std::vector<Task> due;
-    const auto later = std::ranges::stable_partition(
-        tasks_, [now](const Task& task) { return task.due > now; });
+    const auto later =
+        std::ranges::stable_partition(tasks_, [now](const Task& task) { return task.due > now; });
     due.assign(later.begin(), later.end());
     tasks_.erase(later.begin(), later.end());
     if (due.empty() && now < next_check) {
@@ -136,7 +147,7 @@ void Watcher::Run() {
     for (const Task& task : due) Do(task);
     if (now >= next_check) {
       LetGo(now);
-      next_check = now + kIdleCheck;
+      next_check = now + options_.idle_check;
     }
     lock.lock();
     busy_ = false;
@@ -150,17 +161,22 @@ void Watcher::Do(const Task& task) {
     case Task::Kind::kEnd:
       return LoseUser(task.tgid);
     case Task::Kind::kExpect:
-      for (const std::string& path : task.paths) Expect(path);
+      for (const std::string& path : task.paths) Prepare(path);
       return;
-    case Task::Kind::kShare: {
-      const auto parent = processes_.find(task.parent);
-      if (parent == processes_.end()) return Look(task.tgid);
-      const std::vector<FileId> shared = parent->second;
-      for (const FileId& id : shared) files_[id].users.insert(task.tgid);
-      processes_[task.tgid] = shared;
-      return;
-    }
+    case Task::Kind::kShare:
+      return Share(task.tgid, task.parent);
   }
+}
+
+void Watcher::Share(uint32_t tgid, uint32_t parent) {
+  const auto shared = processes_.find(parent);
+  if (shared == processes_.end()) return Look(tgid);
+  const std::set<FileId> looked = shared->second;
+  for (const FileId& id : looked) {
+    File* file = FileOf(id);
+    if (file != nullptr && !file->found.library.empty()) file->users.insert(tgid);
+  }
+  processes_[tgid].insert(looked.begin(), looked.end());
 }
 
 void Watcher::Look(uint32_t tgid) {
@@ -174,99 +190,128 @@ void Watcher::Look(uint32_t tgid) {
 }
 
 void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
-  std::vector<FileId>& used = processes_[tgid];
-  if (std::ranges::find(used, mapped.id) != used.end()) return;
-  const auto known = files_.find(mapped.id);
-  if (known != files_.end() && known->second.found.library.empty()) return;
+  const auto process = processes_.find(tgid);
+  if (process != processes_.end() && process->second.contains(mapped.id)) return;
   const auto opened = OpenMapped(options_.proc, tgid, mapped);
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
-  File& file = Know(mapped.id, opened.get(), ChangedNs(status),
-                    absl::StrCat("pid ", tgid, ": ", mapped.path));
-  if (file.found.library.empty()) return;
-  file.users.insert(tgid);
-  used.push_back(mapped.id);
+  File& file = Know(mapped.id, opened.get(), status, absl::StrCat("pid ", tgid, ": ", mapped.path));
+  if (!file.found.library.empty()) file.users.insert(tgid);
+  processes_[tgid].insert(mapped.id);
 }
 
-void Watcher::Expect(const std::string& path) {
+void Watcher::Prepare(const std::string& path) {
   const kernel::FileDescriptor opened(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-  const FileId id{.inode = status.st_ino,
-                  .device = major(status.st_dev) << 20U | minor(status.st_dev)};
-  Know(id, opened.get(), ChangedNs(status), path);
+  Know({.inode = status.st_ino, .device = Device(status)}, opened.get(), status, path);
 }
 
-Watcher::File& Watcher::Know(const FileId& id, int opened, int64_t changed_ns,
+Watcher::File& Watcher::Know(const FileId& id, int opened, const struct stat& status,
                              const std::string& place) {
-  File& file = files_[id];
-  if (file.changed_ns != changed_ns) {
-    file.changed_ns = changed_ns;
-    file.attachment.reset();
-    file.found = InspectFile(opened);
+  constexpr int64_t kSecond = 1'000'000'000;
+  const Content content{.inode = status.st_ino,
+                        .bytes = status.st_size,
+                        .changed_ns = status.st_ctim.tv_sec * kSecond + status.st_ctim.tv_nsec,
+                        .device = status.st_ctim.tv_nsec == 0 ? Device(status) : 0};
+  const auto [at, is_new] = files_.try_emplace(content);
+  File& file = at->second;
+  const auto [name, is_new_name] = contents_.try_emplace(id, content);
+  if (!is_new_name && name->second != content) {
+    Replace(name->second, file);
+    name->second = content;
+  }
+  if (is_new) {
+    file.found = options_.inspect(opened);
     file.idle_since = Clock::now();
     if (file.found.library.empty()) {
-      uprobes_.MarkPlain(id.inode, id.device);
+      prober_.MarkPlain(id.inode, id.device);
     } else if (!file.found.status.ok()) {
       Refuse(file, place);
     }
   }
-  if (!file.found.library.empty() && file.found.status.ok() && file.attachment == nullptr) {
-    Attach(file, opened, place);
-  }
+  if (!file.found.library.empty()) Want(file, opened, place);
   return file;
+}
+
+Watcher::File* Watcher::FileOf(const FileId& id) {
+  const auto content = contents_.find(id);
+  if (content == contents_.end()) return nullptr;
+  const auto file = files_.find(content->second);
+  return file == files_.end() ? nullptr : &file->second;
+}
+
+// The same inode now holds something else: what was probed is not there any more.
+void Watcher::Replace(const Content& old, File& file) {
+  const auto replaced = files_.find(old);
+  if (replaced == files_.end()) return;
+  file.users.insert(replaced->second.users.begin(), replaced->second.users.end());
+  Release(replaced->second);
+  files_.erase(replaced);
 }
 
 void Watcher::Refuse(const File& file, const std::string& place) {
   spdlog::warn("{}: {}: seen, not decoded, because {}", place, file.found.library,
                std::string(file.found.status.message()));
-  Count("undecoded", file, 1);
 }
 
-void Watcher::Attach(File& file, int opened, const std::string& place) {
-  auto attachment = uprobes_.Attach(opened, file.found.plan.points);
-  if (!attachment.ok()) {
-    file.found.status = attachment.status();
-    return Refuse(file, place);
+void Watcher::Want(File& file, int opened, const std::string& place) {
+  const probe::TlsPlan& plan = file.found.plan;
+  if (file.found.status.ok() && file.attachment == nullptr) {
+    auto attachment = prober_.Attach(opened, plan.points);
+    if (attachment.ok()) {
+      file.attachment = *std::move(attachment);
+      for (const probe::TlsPoint& point : plan.points) {
+        spdlog::debug("{}: {} at {}", place, file.found.library, point.where);
+      }
+      if (!plan.remark.empty()) spdlog::info("{}: {}", place, plan.remark);
+    } else {
+      file.found.status = attachment.status();
+      Refuse(file, place);
+    }
   }
-  file.attachment = *std::move(attachment);
-  Count("decoded", file, 1);
-  for (const probe::TlsPoint& point : file.found.plan.points) {
-    spdlog::debug("{}: {} at {}", place, file.found.library, point.where);
-  }
-  if (!file.found.plan.remark.empty()) spdlog::info("{}: {}", place, file.found.plan.remark);
+  if (file.counted) return;
+  file.counted = true;
+  Count(file, 1);
 }
 
 void Watcher::LoseUser(uint32_t tgid) {
   const auto process = processes_.find(tgid);
   if (process == processes_.end()) return;
   for (const FileId& id : process->second) {
-    File& file = files_[id];
-    file.users.erase(tgid);
-    if (file.users.empty()) file.idle_since = Clock::now();
+    File* file = FileOf(id);
+    if (file == nullptr || file->users.erase(tgid) == 0) continue;
+    if (file->users.empty()) file->idle_since = Clock::now();
   }
   processes_.erase(process);
 }
 
 void Watcher::LetGo(Clock::time_point now) {
-  for (auto& [id, file] : files_) {
-    if (file.attachment == nullptr || !file.users.empty() ||
-        now - file.idle_since < options_.linger) {
-      continue;
-    }
-    file.attachment.reset();
-    Count("decoded", file, -1);
+  for (auto& [content, file] : files_) {
+    if (file.users.empty() && now - file.idle_since >= options_.linger) Release(file);
   }
-  if (files_.size() <= kMaxFiles) return;
-  std::erase_if(files_, [](const auto& entry) {
-    return entry.second.users.empty() && entry.second.attachment == nullptr;
-  });
+  if (files_.size() > kMaxFiles || contents_.size() > kMaxFiles) Forget();
 }
 
-void Watcher::Count(const char* state, const File& file, int change) {
+void Watcher::Release(File& file) {
+  file.attachment.reset();
+  if (!file.counted) return;
+  file.counted = false;
+  Count(file, -1);
+}
+
+void Watcher::Forget() {
+  std::erase_if(files_, [](const auto& entry) {
+    return entry.second.users.empty() && !entry.second.counted;
+  });
+  std::erase_if(contents_, [this](const auto& entry) { return !files_.contains(entry.second); });
+}
+
+void Watcher::Count(const File& file, int change) {
   metrics_
       .AddGauge(kLibraries, kLibrariesHelp,
-                {{"library", std::string(file.found.library)}, {"state", state}})
+                {{"library", std::string(file.found.library)},
+                 {"state", file.found.status.ok() ? "decoded" : "undecoded"}})
       .Add(change);
 }
 

@@ -9,25 +9,29 @@
 //   fork                   the child uses what its parent does
 //   exit, released         its files lose a user; without users for a while they are let go
 //
-// A file is inspected once for all processes, known by inode and time of change.
+// A file is inspected and probed once for all processes, known by inode, size and time of change.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <sys/stat.h>
 
 #include <chrono>
+#include <compare>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "kernel/uprobes.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/prober.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
 
@@ -39,11 +43,13 @@ class Watcher {
     std::string proc = "/proc";
     // The kernel tells when a process touches a file: nothing is looked at by timer.
     bool mappings_are_reported = true;
-    std::chrono::milliseconds linger{30'000};  // of probes without a user
+    std::chrono::milliseconds linger{30'000};     // of probes without a user
+    std::chrono::milliseconds idle_check{1'000};  // for those that lingered long enough
+    std::function<Inspection(int file)> inspect = InspectFile;
   };
 
-  // `uprobes` and `metrics` outlive it.
-  Watcher(kernel::Uprobes& uprobes, Options options, MetricRegistry& metrics);
+  // `prober` and `metrics` outlive it.
+  Watcher(probe::Prober& prober, Options options, MetricRegistry& metrics);
   // Takes all probes out.
   ~Watcher();
   Watcher(const Watcher&) = delete;
@@ -64,39 +70,57 @@ class Watcher {
   struct Task {
     enum class Kind : uint8_t { kLook, kShare, kEnd, kExpect } kind = Kind::kLook;
     uint32_t tgid = 0;
-    uint32_t parent = 0;  // kShare
+    uint32_t parent = 0;                  // kShare
     std::vector<std::string> paths = {};  // kExpect
     Clock::time_point due;
   };
+  // What uprobes go by is the inode of a file's content. The device of a file is that of the mount
+  // through which it is seen: containers made from one image have the same files under different
+  // ones (overlayfs), so it says nothing. Size and time of change tell inodes of different
+  // filesystems apart, and one whose content or file was replaced.
+  struct Content {
+    uint64_t inode = 0;
+    int64_t bytes = 0;
+    int64_t changed_ns = 0;
+    uint32_t device = 0;  // only where times are whole seconds (images): 0 otherwise
+    friend auto operator<=>(const Content&, const Content&) = default;
+  };
   struct File {
-    int64_t changed_ns = 0;  // st_ctim: the same number with another content is another file
     Inspection found;
-    std::unique_ptr<kernel::Uprobes::Attachment> attachment;
+    std::unique_ptr<probe::Prober::Attachment> attachment;
     absl::flat_hash_set<uint32_t> users;
     Clock::time_point idle_since;
+    bool counted = false;  // in the gauge
   };
 
   void Tell(Task task);
+  bool IsPending(const Task& task) const;
   void Run();
   void Do(const Task& task);
   void Look(uint32_t tgid);
+  void Share(uint32_t tgid, uint32_t parent);
   void Use(uint32_t tgid, const MappedFile& mapped);
-  void Expect(const std::string& path);
+  void Prepare(const std::string& path);
   // The file, inspected if it is new and probed if it can be. `place` names it in messages.
-  File& Know(const FileId& id, int opened, int64_t changed_ns, const std::string& place);
-  void Attach(File& file, int opened, const std::string& place);
+  File& Know(const FileId& id, int opened, const struct stat& status, const std::string& place);
+  File* FileOf(const FileId& id);  // null: not remembered
+  void Replace(const Content& old, File& file);
+  void Want(File& file, int opened, const std::string& place);
   void Refuse(const File& file, const std::string& place);
   void LoseUser(uint32_t tgid);
   void LetGo(Clock::time_point now);
-  void Count(const char* state, const File& file, int change);
+  void Release(File& file);
+  void Forget();
+  void Count(const File& file, int change);
 
-  kernel::Uprobes& uprobes_;
+  probe::Prober& prober_;
   const Options options_;
   MetricRegistry& metrics_;
 
   // Worker thread only.
-  std::map<FileId, File> files_;
-  absl::flat_hash_map<uint32_t, std::vector<FileId>> processes_;  // traced ones, what they use
+  std::map<Content, File> files_;
+  std::map<FileId, Content> contents_;  // of what processes have mapped, when last looked at
+  absl::flat_hash_map<uint32_t, std::set<FileId>> processes_;  // traced ones: what was looked at
 
   std::mutex mutex_;
   std::condition_variable wake_;
