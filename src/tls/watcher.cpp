@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <chrono>
@@ -41,10 +40,6 @@ constexpr size_t kMaxFiles = 8192;
 constexpr char kLibraries[] = "sonde_tls_libraries";
 constexpr char kLibrariesHelp[] =
     "Files with a TLS library that traced processes use, by library and whether it is decoded.";
-
-uint32_t Device(const struct stat& status) {
-  return major(status.st_dev) << 20U | minor(status.st_dev);
-}
 
 }  // namespace
 
@@ -171,12 +166,14 @@ void Watcher::Do(const Task& task) {
 void Watcher::Share(uint32_t tgid, uint32_t parent) {
   const auto shared = processes_.find(parent);
   if (shared == processes_.end()) return Look(tgid);
-  const std::set<FileId> looked = shared->second;
-  for (const FileId& id : looked) {
-    File* file = FileOf(id);
-    if (file != nullptr && !file->found.library.empty()) file->users.insert(tgid);
+  const Process same = shared->second;
+  for (const Content& content : same.uses) {
+    const auto file = files_.find(content);
+    if (file != files_.end()) file->second.users.insert(tgid);
   }
-  processes_[tgid].insert(looked.begin(), looked.end());
+  Process& process = processes_[tgid];
+  process.looked.insert(same.looked.begin(), same.looked.end());
+  process.uses.insert(same.uses.begin(), same.uses.end());
 }
 
 void Watcher::Look(uint32_t tgid) {
@@ -191,63 +188,63 @@ void Watcher::Look(uint32_t tgid) {
 
 void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
   const auto process = processes_.find(tgid);
-  if (process != processes_.end() && process->second.contains(mapped.id)) return;
+  if (process != processes_.end() && process->second.looked.contains(mapped.id)) return;
   const auto opened = OpenMapped(options_.proc, tgid, mapped);
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
-  File& file = Know(mapped.id, opened.get(), status, absl::StrCat("pid ", tgid, ": ", mapped.path));
-  if (!file.found.library.empty()) file.users.insert(tgid);
-  processes_[tgid].insert(mapped.id);
+  const Content content = ContentOf(status);
+  File& file = Know(content, opened.get(), absl::StrCat("pid ", tgid, ": ", mapped.path));
+  processes_[tgid].looked.insert(mapped.id);
+  if (file.found.library.empty()) {
+    prober_.MarkPlain(mapped.id.inode, mapped.id.device);
+  } else {
+    file.users.insert(tgid);
+    processes_[tgid].uses.insert(content);
+  }
 }
 
 void Watcher::Prepare(const std::string& path) {
   const kernel::FileDescriptor opened(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-  Know({.inode = status.st_ino, .device = Device(status)}, opened.get(), status, path);
+  Know(ContentOf(status), opened.get(), path);
 }
 
-Watcher::File& Watcher::Know(const FileId& id, int opened, const struct stat& status,
-                             const std::string& place) {
-  constexpr int64_t kSecond = 1'000'000'000;
-  const Content content{.inode = status.st_ino,
-                        .bytes = status.st_size,
-                        .changed_ns = status.st_ctim.tv_sec * kSecond + status.st_ctim.tv_nsec,
-                        .device = status.st_ctim.tv_nsec == 0 ? Device(status) : 0};
+Watcher::Content Watcher::ContentOf(const struct stat& status) {
+  constexpr uint64_t kInodeBits = 56;
+  return {.inode = status.st_ino & ((1ULL << kInodeBits) - 1),
+          .bytes = status.st_size,
+          .changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+Watcher::File& Watcher::Know(const Content& content, int opened, const std::string& place) {
   const auto [at, is_new] = files_.try_emplace(content);
   File& file = at->second;
-  const auto [name, is_new_name] = contents_.try_emplace(id, content);
-  if (!is_new_name && name->second != content) {
-    Replace(name->second, file);
-    name->second = content;
-  }
   if (is_new) {
+    TakeOver(content, file);
     file.found = options_.inspect(opened);
     file.idle_since = Clock::now();
-    if (file.found.library.empty()) {
-      prober_.MarkPlain(id.inode, id.device);
-    } else if (!file.found.status.ok()) {
-      Refuse(file, place);
-    }
+    if (!file.found.library.empty() && !file.found.status.ok()) Refuse(file, place);
   }
   if (!file.found.library.empty()) Want(file, opened, place);
   return file;
 }
 
-Watcher::File* Watcher::FileOf(const FileId& id) {
-  const auto content = contents_.find(id);
-  if (content == contents_.end()) return nullptr;
-  const auto file = files_.find(content->second);
-  return file == files_.end() ? nullptr : &file->second;
-}
-
-// The same inode now holds something else: what was probed is not there any more.
-void Watcher::Replace(const Content& old, File& file) {
-  const auto replaced = files_.find(old);
-  if (replaced == files_.end()) return;
-  file.users.insert(replaced->second.users.begin(), replaced->second.users.end());
-  Release(replaced->second);
-  files_.erase(replaced);
+// A file that was written to while it is probed is not what it was: its breakpoints would end up in
+// other instructions.
+void Watcher::TakeOver(const Content& content, File& file) {
+  const auto first = files_.lower_bound({.inode = content.inode, .bytes = INT64_MIN});
+  for (auto at = first; at != files_.end() && at->first.inode == content.inode; ++at) {
+    struct stat status = {};
+    if (!at->second.probed.valid() || fstat(at->second.probed.get(), &status) != 0 ||
+        ContentOf(status) == at->first) {
+      continue;
+    }
+    for (const uint32_t user : at->second.users) processes_[user].uses.insert(content);
+    file.users.merge(at->second.users);
+    at->second.users.clear();
+    Release(at->second);
+  }
 }
 
 void Watcher::Refuse(const File& file, const std::string& place) {
@@ -261,6 +258,7 @@ void Watcher::Want(File& file, int opened, const std::string& place) {
     auto attachment = prober_.Attach(opened, plan.points);
     if (attachment.ok()) {
       file.attachment = *std::move(attachment);
+      file.probed = kernel::FileDescriptor::DuplicateOf(opened);
       for (const probe::TlsPoint& point : plan.points) {
         spdlog::debug("{}: {} at {}", place, file.found.library, point.where);
       }
@@ -278,10 +276,10 @@ void Watcher::Want(File& file, int opened, const std::string& place) {
 void Watcher::LoseUser(uint32_t tgid) {
   const auto process = processes_.find(tgid);
   if (process == processes_.end()) return;
-  for (const FileId& id : process->second) {
-    File* file = FileOf(id);
-    if (file == nullptr || file->users.erase(tgid) == 0) continue;
-    if (file->users.empty()) file->idle_since = Clock::now();
+  for (const Content& content : process->second.uses) {
+    const auto file = files_.find(content);
+    if (file == files_.end() || file->second.users.erase(tgid) == 0) continue;
+    if (file->second.users.empty()) file->second.idle_since = Clock::now();
   }
   processes_.erase(process);
 }
@@ -290,21 +288,18 @@ void Watcher::LetGo(Clock::time_point now) {
   for (auto& [content, file] : files_) {
     if (file.users.empty() && now - file.idle_since >= options_.linger) Release(file);
   }
-  if (files_.size() > kMaxFiles || contents_.size() > kMaxFiles) Forget();
+  if (files_.size() <= kMaxFiles) return;
+  std::erase_if(files_, [](const auto& entry) {
+    return entry.second.users.empty() && !entry.second.counted;
+  });
 }
 
 void Watcher::Release(File& file) {
   file.attachment.reset();
+  file.probed = {};
   if (!file.counted) return;
   file.counted = false;
   Count(file, -1);
-}
-
-void Watcher::Forget() {
-  std::erase_if(files_, [](const auto& entry) {
-    return entry.second.users.empty() && !entry.second.counted;
-  });
-  std::erase_if(contents_, [this](const auto& entry) { return !files_.contains(entry.second); });
 }
 
 void Watcher::Count(const File& file, int change) {

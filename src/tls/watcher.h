@@ -9,7 +9,9 @@
 //   fork                   the child uses what its parent does
 //   exit, released         its files lose a user; without users for a while they are let go
 //
-// A file is inspected and probed once for all processes, known by inode, size and time of change.
+// A file is inspected and probed once for all processes. It is known by its inode number, size and
+// time of change, not by its device: an overlay shows a file of its lower layer under another
+// device, and what is probed is the file beneath. Probed twice, every text would be seen twice.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -29,6 +31,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernel/file_descriptor.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/prober.h"
@@ -74,23 +77,25 @@ class Watcher {
     std::vector<std::string> paths = {};  // kExpect
     Clock::time_point due;
   };
-  // What uprobes go by is the inode of a file's content. The device of a file is that of the mount
-  // through which it is seen: containers made from one image have the same files under different
-  // ones (overlayfs), so it says nothing. Size and time of change tell inodes of different
-  // filesystems apart, and one whose content or file was replaced.
+  // What an overlay and the layers beneath it say alike. Overlays may keep a number of their layer
+  // in the highest bits of an inode's (Documentation/filesystems/overlayfs.rst, xino).
   struct Content {
     uint64_t inode = 0;
     int64_t bytes = 0;
     int64_t changed_ns = 0;
-    uint32_t device = 0;  // only where times are whole seconds (images): 0 otherwise
     friend auto operator<=>(const Content&, const Content&) = default;
   };
   struct File {
     Inspection found;
     std::unique_ptr<probe::Prober::Attachment> attachment;
+    kernel::FileDescriptor probed;  // the file, while it is: tells if it is written to
     absl::flat_hash_set<uint32_t> users;
     Clock::time_point idle_since;
     bool counted = false;  // in the gauge
+  };
+  struct Process {
+    absl::flat_hash_set<FileId> looked;  // at these already
+    std::set<Content> uses;              // those with a TLS library
   };
 
   void Tell(Task task);
@@ -102,15 +107,14 @@ class Watcher {
   void Use(uint32_t tgid, const MappedFile& mapped);
   void Prepare(const std::string& path);
   // The file, inspected if it is new and probed if it can be. `place` names it in messages.
-  File& Know(const FileId& id, int opened, const struct stat& status, const std::string& place);
-  File* FileOf(const FileId& id);  // null: not remembered
-  void Replace(const Content& old, File& file);
+  File& Know(const Content& content, int opened, const std::string& place);
+  static Content ContentOf(const struct stat& status);
+  void TakeOver(const Content& content, File& file);
   void Want(File& file, int opened, const std::string& place);
   void Refuse(const File& file, const std::string& place);
   void LoseUser(uint32_t tgid);
   void LetGo(Clock::time_point now);
   void Release(File& file);
-  void Forget();
   void Count(const File& file, int change);
 
   probe::Prober& prober_;
@@ -119,8 +123,7 @@ class Watcher {
 
   // Worker thread only.
   std::map<Content, File> files_;
-  std::map<FileId, Content> contents_;  // of what processes have mapped, when last looked at
-  absl::flat_hash_map<uint32_t, std::set<FileId>> processes_;  // traced ones: what was looked at
+  absl::flat_hash_map<uint32_t, Process> processes_;  // traced ones
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -37,7 +37,7 @@ def check(peers, work, sonde, count, connections):
     files = tls.files()
     port = free_port()
     log = f"{work}/grpc.log"
-    run = run_pair(sonde, f"ACCESS_LOG={log} {serve()} serve {port} {files.certificate} {files.key}", port,
+    run = run_pair(sonde, work, f"ACCESS_LOG={log} {serve()} serve {port} {files.certificate} {files.key}", port,
                    f"{call()} call {port} {count} {connections} {files.authority}")
     with open(log, encoding="utf-8") as file:
         entries = [json.loads(line) for line in file]

@@ -58,6 +58,8 @@ def trace(sonde, server, drive, codes=(0, 128 + signal.SIGTERM)):
     server.wait()
     drive(server)
     server.finish_log()
+    run.settle()
+    print("lost:", {k: v for k, v in run.metrics().items() if "dropped" in k[0] and v > 0})  # shown if the test fails
     code = run.process.stop(signal.SIGTERM, 15)
     assert BARE or code in codes, f"exit code {code}: {run.process.stderr()[-2000:]}"
     return run

@@ -11,27 +11,48 @@ from harness import load
 from harness.process import Process, wait_until
 
 
-def overhead(directory, path, pairs, probes):
+# What is measured: the server, and the load for it over a number of seconds.
+TARGETS = {
+    "nginx `return 200`": (rig.Nginx, lambda server, directory, seconds: server.wrk(directory, "/", seconds, 32)),
+    "nginx 1 KiB file": (rig.Nginx, lambda server, directory, seconds: server.wrk(directory, "/file", seconds, 32)),
+    "nginx over TLS, HTTP/1": (rig.nginx_tls,
+                               lambda server, directory, seconds: server.wrk(directory, "/", seconds, 32, "https")),
+    "Go net/http over TLS, HTTP/1": (rig.go_tls,
+                                     lambda server, directory, seconds: server.wrk(directory, "/", seconds, 32, "https")),
+    "nginx, HTTP/2": (lambda directory: rig.Nginx(directory, " http2"),
+                      lambda server, directory, seconds: server.h2load(directory, "/", seconds)),
+    "gRPC unary echo, grpc-go": (rig.grpc_go,
+                                 lambda server, directory, seconds: server.h2load(
+                                     directory, "/bench.Echo/Echo", seconds, "-d", rig.grpc_message(directory), "-H",
+                                     "content-type: application/grpc", "-H", "te: trailers")),
+}
+
+
+def overhead(directory, target, pairs, probes):
     """Detached and attached windows alternate inside one load, so that drift of the machine falls out of the ratio."""
-    nginx = rig.Nginx(directory)
-    wrk = nginx.wrk(directory, path, pairs * 6 + 30, 32)
+    make, make_load = TARGETS[target]
+    server = make(directory)
+    drive = make_load(server, directory, pairs * 6 + 30)
     rows = []
     try:
         time.sleep(1.0)
         for pair in range(pairs):
-            before = nginx.window(1.0)
-            run = rig.attach(directory, nginx, probes=probes, name=f"pair{pair}")
+            before = server.window(1.0)
+            run = rig.attach(directory, server, probes=probes, name=f"pair{pair}")
             time.sleep(0.2)
-            attached = nginx.window(1.0)
+            cpu = run.process.cpu_seconds()
+            attached = server.window(1.0)
+            spent = run.process.cpu_seconds() - cpu
             run.stop()
             time.sleep(0.2)
-            after = nginx.window(1.0)
+            after = server.window(1.0)
             detached = [(b + a) / 2 for b, a in zip(before, after)]
             rows.append({"detached_rps": detached[0], "attached_rps": attached[0], "ratio": attached[0] / detached[0],
-                         "detached_us": detached[1], "attached_us": attached[1], "added_us": attached[1] - detached[1]})
+                         "detached_us": detached[1], "attached_us": attached[1], "added_us": attached[1] - detached[1],
+                         "agent_us": spent * 1e6 / attached[2]})
     finally:
-        wrk.stop()
-        nginx.stop()
+        drive.stop()
+        server.stop()
     return {key: rig.quartiles([row[key] for row in rows]) for key in rows[0]} | {"pairs": rows}
 
 

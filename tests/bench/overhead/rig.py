@@ -12,7 +12,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "e2e"))
-from harness import servers  # noqa: E402
+from harness import build, servers, tls  # noqa: E402
 from harness.process import Process, cpu_seconds, free_port  # noqa: E402
 from harness.sonde import Sonde  # noqa: E402
 
@@ -26,44 +26,98 @@ def pin(pid, cpus):
         os.sched_setaffinity(int(task), cpus)
 
 
-class Nginx:
-    """`return 200` at /, a 1 KiB file at /file, and the request counter on a port of its own."""
+class Measured:
+    """A server on one CPU that counts its requests on a port of its own, and the load for it. `worker` is what works."""
 
-    def __init__(self, directory):
-        with open(f"{directory}/file", "wb") as file:
-            file.write(b"f" * 1024)
-        status = free_port()
-        self.status = f"http://127.0.0.1:{status}/"
-        self.server = servers.nginx(
-            directory, f"access_log off; location / {{ return 200 'hello'; }} location = /file {{ root {directory}; }}",
-            top=f"sendfile on; server {{ listen 127.0.0.1:{status}; access_log off; location / {{ stub_status; }} }}")
-        self.server.start()
-        self.port = self.server.address[1]
-        self.worker = self.server.pids[-1]
+    def __init__(self, server, worker, status):
+        self.server = server
+        self.port = server.address[1]
+        self.worker = worker
+        self.status = status
         pin(self.worker, SERVER_CPUS)
 
+    def count_of(self, text):
+        return int(text)
+
     def requests(self):
-        """Requests since the start, this one included."""
+        """Requests since the start; nginx counts this one, too."""
         with urllib.request.urlopen(self.status, timeout=5) as answer:
-            return int(answer.read().decode().split("\n")[2].split()[2])
+            return self.count_of(answer.read().decode())
 
     def cpu(self):
         return cpu_seconds(self.worker)
 
     def window(self, seconds):
-        """(requests per second, CPU microseconds per request) over a time."""
+        """(requests per second, CPU microseconds per request, requests) over a time."""
         begin, requests, cpu = time.monotonic(), self.requests(), self.cpu()
         time.sleep(seconds)
         end_cpu, end_requests, end = self.cpu(), self.requests(), time.monotonic()
         served = end_requests - requests
-        return served / (end - begin), (end_cpu - cpu) * 1e6 / served
+        return served / (end - begin), (end_cpu - cpu) * 1e6 / served, served
 
-    def wrk(self, directory, path, seconds, connections):
-        command = [servers.tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", f"http://127.0.0.1:{self.port}{path}"]
-        return Process(command, directory, "wrk", preexec=lambda: os.sched_setaffinity(0, OTHER_CPUS))
+    def started(self, command, directory):
+        return Process(command, directory, "load", preexec=lambda: os.sched_setaffinity(0, OTHER_CPUS))
+
+    def wrk(self, directory, path, seconds, connections, scheme="http"):
+        return self.started([servers.tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s",
+                             f"{scheme}://127.0.0.1:{self.port}{path}"], directory)
+
+    def h2load(self, directory, path, seconds, *options):
+        """32 requests at a time, as wrk's: eight connections with four streams each."""
+        return self.started([servers.tool("h2load"), "-t1", "-c8", "-m4", f"-D{seconds}", *options,
+                             f"http://127.0.0.1:{self.port}{path}"], directory)
 
     def stop(self):
         self.server.stop()
+
+
+class Nginx(Measured):
+    """`return 200` at /, a 1 KiB file at /file; `options` belong to `listen`."""
+
+    def __init__(self, directory, options="", top=""):
+        with open(f"{directory}/file", "wb") as file:
+            file.write(b"f" * 1024)
+        status = free_port()
+        server = servers.nginx(
+            directory, f"access_log off; location / {{ return 200 'hello'; }} location = /file {{ root {directory}; }}",
+            options=options,
+            top=f"sendfile on; {top} server {{ listen 127.0.0.1:{status}; access_log off; location / {{ stub_status; }} }}")
+        server.start()
+        super().__init__(server, server.pids[-1], f"http://127.0.0.1:{status}/")
+
+    def count_of(self, text):
+        return int(text.split("\n")[2].split()[2])
+
+
+def nginx_tls(directory):
+    files = tls.files()
+    return Nginx(directory, " ssl", f"ssl_certificate {files.certificate}; ssl_certificate_key {files.key};")
+
+
+def go_server(directory, command):
+    """Started with a port for the status last; on one thread, as an nginx worker is."""
+    status = free_port()
+    server = servers.Server([*command, str(status)], directory, "go", ("127.0.0.1", int(command[2])), f"{directory}/none",
+                            env={"GOMAXPROCS": "1"})
+    server.start()
+    return Measured(server, server.process.pid, f"http://127.0.0.1:{status}/")
+
+
+def go_tls(directory):
+    files = tls.files()
+    return go_server(directory, [servers.go_binary(), "bench", str(free_port()), files.certificate, files.key])
+
+
+def grpc_go(directory):
+    return go_server(directory, [build.grpc_go(), "bench", str(free_port())])
+
+
+def grpc_message(directory):
+    """A unary message of 16 bytes with its prefix."""
+    path = f"{directory}/message"
+    with open(path, "wb") as file:
+        file.write(b"\0\0\0\0\x10" + b"0123456789abcdef")
+    return path
 
 
 def attach(directory, nginx, *args, exports=("none",), probes="", name="sonde"):
@@ -110,6 +164,7 @@ def machine():
         system = re.search(r'PRETTY_NAME="(.*)"', file.read()).group(1)
     return {"system": system, "kernel": os.uname().release, "cpu": model.group(1) if model else os.uname().machine,
             "cpus": len(CPUS), "nginx": output_of(servers.tool("nginx"), "-v").replace("nginx version: ", ""),
-            "wrk": output_of(servers.tool("wrk"), "-v").split(" [")[0],
+            "wrk": output_of(servers.tool("wrk"), "-v").split(" [")[0], "h2load": output_of(servers.tool("h2load"), "--version"),
+            "go": output_of(servers.tool("go"), "version"),
             "commit": output_of("git", "-C", root, "-c", f"safe.directory={os.path.realpath(root)}", "describe", "--always",
                                 "--dirty")}

@@ -10,6 +10,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import measure  # noqa: E402
 import rig  # noqa: E402
+from harness import build  # noqa: E402
 
 MIB = 1 << 20
 
@@ -32,12 +33,17 @@ def spread(q, digits=2):
 
 
 def rows(results):
-    for path, title in (("/", "nginx `return 200`"), ("/file", "nginx 1 KiB file")):
-        r = results["overhead"][path]
+    for title, r in results["overhead"].items():
+        if "missing" in r:
+            yield f"{title}: not measured", r["missing"]
+            continue
         yield f"{title}: throughput attached / detached", spread(r["ratio"], 3)
         yield f"{title}: detached, requests/s", spread(r["detached_rps"], 0)
-        yield f"{title}: nginx CPU per request, detached, us", spread(r["detached_us"])
-        yield f"{title}: nginx CPU added per request, us", spread(r["added_us"])
+        yield f"{title}: server CPU per request, detached, us", spread(r["detached_us"])
+        yield f"{title}: server CPU added per request, us", spread(r["added_us"])
+        yield f"{title}: agent CPU per request at this speed, us", spread(r["agent_us"])
+    if not results["agent"]:
+        return
     for name, r in results["agent"].items():
         yield (f"agent CPU per span, {name}, us",
                f"{r['us_per_span']:.2f} (at {r['spans_per_second']:.0f}/s; dropped {r['events_dropped']:.0f} events, "
@@ -60,12 +66,19 @@ def main():
     parser.add_argument("--output", required=True)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--probes", default="")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only overhead, of the targets with TEXT in their name")
     options = parser.parse_args()
-    facts = rig.machine()
-    results = {"machine": facts, "probes": options.probes or "chosen", "overhead": {}, "agent": {}}
-    for path in ("/", "/file"):
-        note(f"overhead of {path}, {options.pairs} pairs")
-        results["overhead"][path] = in_directory(measure.overhead, path, options.pairs, options.probes)
+    results = {"machine": rig.machine(), "probes": options.probes or "chosen", "overhead": {}, "agent": {}}
+    for target in measure.TARGETS:
+        if options.only not in target:
+            continue
+        note(f"overhead, {target}, {options.pairs} pairs")
+        try:
+            results["overhead"][target] = in_directory(measure.overhead, target, options.pairs, options.probes)
+        except build.Missing as reason:
+            results["overhead"][target] = {"missing": str(reason)}
+    if options.only:
+        return finish(results, options)
     for exporter in measure.EXPORTERS:
         note(f"agent with exporter {exporter}")
         results["agent"][exporter] = in_directory(measure.agent, exporter, options.probes)
@@ -73,11 +86,14 @@ def main():
     results["ready_ms"] = in_directory(measure.time_to_ready, options.probes)
     results["span_ms"] = in_directory(measure.time_to_span, options.probes)
     results["loss"] = in_directory(measure.loss, options.probes)
+    finish(results, options)
 
+
+def finish(results, options):
     name = f"overhead-{options.probes or 'default'}.json"
     with open(os.path.join(options.output, name), "w", encoding="utf-8") as file:
         json.dump(results, file, indent=1)
-    print("; ".join(f"{key} {value}" for key, value in facts.items()) + f"; probes {results['probes']}\n")
+    print("; ".join(f"{key} {value}" for key, value in results["machine"].items()) + f"; probes {results['probes']}\n")
     table = list(rows(results))
     width = max(len(title) for title, _ in table)
     print(f"| {'What':<{width}} | Value |\n|{'-' * (width + 2)}|-------|")

@@ -6,10 +6,14 @@ import os
 import shutil
 import subprocess
 
-import pytest
-
 from .servers import APPS, SBIN
 from .tls import CACHE, Locked
+
+try:
+    from pytest import skip
+    Missing = skip.Exception  # a skipped test
+except ImportError:  # script/bench has no pytest
+    Missing = Exception
 
 # Each bundles a TLS library of its own: OpenSSL 4.0 (cryptography), OpenSSL 3.6 (pycurl), BoringSSL (grpcio). The others use
 # the interpreter's.
@@ -21,15 +25,15 @@ def attempt(command, directory, env=None):
         done = subprocess.run(["nice", *command], cwd=directory, env={**os.environ, **(env or {})}, capture_output=True,
                               text=True, timeout=1500, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        pytest.skip(f"{command[0]}: {error}")
+        raise Missing(f"{command[0]}: {error}")
     if done.returncode != 0:
-        pytest.skip(f"{' '.join(command[:4])} failed: {(done.stdout + done.stderr).strip()[-400:]}")
+        raise Missing(f"{' '.join(command[:4])} failed: {(done.stdout + done.stderr).strip()[-400:]}")
 
 
 def program(name):
     found = shutil.which(name, path=SBIN)
     if not found:
-        pytest.skip(f"{name} is not installed")
+        raise Missing(f"{name} is not installed")
     return found
 
 

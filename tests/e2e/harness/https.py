@@ -3,8 +3,6 @@
 import glob
 import os
 
-import pytest
-
 from . import build, servers, tls
 from .process import free_port
 from .servers import APPS, PYTHON, Server
@@ -91,7 +89,7 @@ def pyenv(version):
     """An interpreter of another version: up to 3.9 it calls SSL_read and SSL_write, from 3.10 on their _ex forms."""
     found = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin/python3")))
     if not found:
-        pytest.skip(f"no Python {version} of pyenv")
+        raise build.Missing(f"no Python {version} of pyenv")
     return found[-1]
 
 

@@ -106,7 +106,7 @@ def judge(entries, spans, kind=SERVER, max_names=200, source="socket", ports=Fal
         problems += [f"{entry.key}: {fact}" for fact in _facts(entry, found[0], source)]
     for key, found in by_key.items():
         problems.append(f"{key}: {len(found)} spans, not in the log: {found[:2]}")
-    assert not problems, (f"{len(problems)} differences over {len(entries)} log lines and {len(spans)} spans "
+    assert not problems, (f"{len(problems)} differences over {len(entries)} log lines and {len(spans)} spans of kind {kind} "
                           f"({absent} without a span, {repeated} with several, {sum(map(len, by_key.values()))} spans that no "
                           f"line claims):\n  " + "\n  ".join(problems[:12]))
     names = {s.name for s in spans}

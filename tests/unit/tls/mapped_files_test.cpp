@@ -48,13 +48,27 @@ class MappedFilesTest : public ::testing::Test {
 
 TEST_F(MappedFilesTest, EachFileOnceWithItsFirstRange) {
   const auto files = Read(
-      "5500-5510 r--p 00000000 fe:01 31 /srv/app\n"
+      "00005500-5510 r--p 00000000 fe:01 31 /srv/app\n"
       "5510-5520 r-xp 00010000 fe:01 31 /srv/app\n"
       "7f00-7f10 rw-s 00000000 00:2b 5000000000 /data/a b.db\n");
   ASSERT_THAT(Paths(files), ElementsAre("/srv/app", "/data/a b.db"));
   EXPECT_EQ(files[0].range, "5500-5510");
   EXPECT_EQ(files[0].id, (FileId{.inode = 31, .device = 0xfe << 20 | 1}));
   EXPECT_EQ(files[1].id, (FileId{.inode = 5'000'000'000, .device = 0x2b}));
+}
+
+// maps pads addresses with zeros, the names in map_files have none.
+TEST_F(MappedFilesTest, RangesAreAsMapFilesNamesThem) {
+  const auto files = Read(
+      "00400000-00ab0000 r-xp 0 fe:01 1 /a\n"
+      "0000-00010 r-xp 0 fe:01 2 /b\n"
+      "- r-xp 0 fe:01 3 /c\n"
+      "12- r-xp 0 fe:01 4 /d\n"
+      "12 r-xp 0 fe:01 5 /e\n");
+  ASSERT_EQ(files.size(), 5U);
+  EXPECT_EQ(files[0].range, "400000-ab0000");
+  EXPECT_EQ(files[1].range, "0-10");
+  EXPECT_EQ(files[2].range + files[3].range + files[4].range, "");
 }
 
 TEST_F(MappedFilesTest, TlsLibrariesComeFirstThenTheExecutable) {

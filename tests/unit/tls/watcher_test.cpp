@@ -168,7 +168,7 @@ TEST_F(WatcherTest, ALibraryIsProbedOnceForAllItsUsers) {
   EXPECT_EQ(Gauge("decoded"), 1);
 }
 
-TEST_F(WatcherTest, AFileWithoutTlsIsMarkedAndNotLookedAtAgain) {
+TEST_F(WatcherTest, AFileWithoutTlsIsMarkedAndInspectedOnce) {
   tree_.AddProcess(7, "/srv/app");
   tree_.Map(7, "/srv/app", 31, tree_.AddFile("app", "nothing"));
   Begin(7);
@@ -176,7 +176,7 @@ TEST_F(WatcherTest, AFileWithoutTlsIsMarkedAndNotLookedAtAgain) {
   tree_.AddProcess(8, "/srv/app");
   tree_.Map(8, "/srv/app", 31, tree_.root() + "/files/app");
   Begin(8);
-  EXPECT_THAT(prober_.plain, ElementsAre(31));
+  EXPECT_THAT(prober_.plain, ElementsAre(31, 31));
   EXPECT_EQ(inspected_, 1);
   EXPECT_EQ(prober_.attempts, 0);
 }
@@ -279,6 +279,7 @@ TEST_F(WatcherTest, AFileThatIsReplacedIsProbedAsItIsNow) {
 }
 
 TEST_F(WatcherTest, AFileWrittenInPlaceLosesWhatWasProbed) {
+  Restart(milliseconds(0));
   Start(7);
   Begin(7);
   tree_.AddFile("library", "decodable, newer");
@@ -287,6 +288,25 @@ TEST_F(WatcherTest, AFileWrittenInPlaceLosesWhatWasProbed) {
   EXPECT_EQ(prober_.attempts, 2);
   EXPECT_EQ(prober_.attached, 1);
   EXPECT_EQ(Gauge("decoded"), 1);
+  Happens(ProcessChange::kExit, 8);
+  std::this_thread::sleep_for(milliseconds(30));
+  EXPECT_EQ(prober_.attached, 1);  // process 7 uses it still
+  Happens(ProcessChange::kExit, 7);
+  EXPECT_TRUE(Becomes([this] { return prober_.attached == 0; }));
+}
+
+// The number of a device is given to the next container when one is gone.
+TEST_F(WatcherTest, AnotherFileOfTheSameNamesLeavesTheProbesOfOthersAlone) {
+  Start(7);
+  tree_.AddProcess(8, "/srv/app");
+  tree_.Map(8, "/lib/libssl.so.3", 50, library_, "00:2b");
+  Begin(7);
+  Begin(8);
+  Happens(ProcessChange::kExit, 7);
+  tree_.AddProcess(9, "/srv/app");
+  tree_.Map(9, "/lib/libssl.so.3", 50, tree_.AddFile("other", "decodable, but another"));
+  Begin(9);
+  EXPECT_EQ(prober_.attached, 2);
 }
 
 TEST_F(WatcherTest, ANumberThatIsUsedAgainIsAnotherFile) {

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Go's net/http as a server (serve PORT [CERTIFICATE KEY]) and as a client (call BASE FILE); answers and logs like answer.py.
+// For script/bench: a server that only counts (bench PORT CERTIFICATE KEY STATUS_PORT).
 package main
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -93,6 +96,18 @@ func serve(port string, secrets []string) {
 	panic(err)
 }
 
+func bench(port, certificate, key, statusPort string) {
+	var served atomic.Int64
+	status := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, served.Load()) }
+	go http.ListenAndServe("127.0.0.1:"+statusPort, http.HandlerFunc(status))
+	hello := []byte("hello")
+	handler := func(w http.ResponseWriter, _ *http.Request) {
+		served.Add(1)
+		w.Write(hello)
+	}
+	panic(http.ListenAndServeTLS("127.0.0.1:"+port, certificate, key, http.HandlerFunc(handler)))
+}
+
 func call(base, path string) {
 	openLog("CLIENT_LOG")
 	file, err := os.Open(path)
@@ -143,6 +158,8 @@ func one(client *http.Client, base string, r request) {
 func main() {
 	if os.Args[1] == "serve" {
 		serve(os.Args[2], os.Args[3:])
+	} else if os.Args[1] == "bench" {
+		bench(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
 	} else {
 		call(os.Args[2], os.Args[3])
 	}

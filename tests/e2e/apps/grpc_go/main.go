@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // grpc-go without generated code: serve PORT [CERTIFICATE KEY], call PORT COUNT CONNECTIONS [AUTHORITY]; like grpc_peer.py.
+// For script/bench: a server that echoes and counts (bench PORT STATUS_PORT).
 package main
 
 import (
@@ -8,10 +9,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -72,6 +75,23 @@ func serve(port string, secrets []string) {
 	check(grpc.NewServer(options...).Serve(listener))
 }
 
+func bench(port, statusPort string) {
+	var served atomic.Int64
+	status := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, served.Load()) }
+	go http.ListenAndServe("127.0.0.1:"+statusPort, http.HandlerFunc(status))
+	echo := func(_ any, stream grpc.ServerStream) error {
+		served.Add(1)
+		var message []byte
+		if err := stream.RecvMsg(&message); err != nil {
+			return err
+		}
+		return stream.SendMsg(&message)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	check(err)
+	check(grpc.NewServer(grpc.UnknownServiceHandler(echo)).Serve(listener))
+}
+
 func call(port string, count, connections int, authority []string) {
 	transport := insecure.NewCredentials()
 	if len(authority) == 1 {
@@ -113,6 +133,10 @@ func main() {
 	encoding.RegisterCodec(raw{})
 	if os.Args[1] == "serve" {
 		serve(os.Args[2], os.Args[3:])
+		return
+	}
+	if os.Args[1] == "bench" {
+		bench(os.Args[2], os.Args[3])
 		return
 	}
 	count, _ := strconv.Atoi(os.Args[3])
