@@ -10,7 +10,8 @@ namespace sonde::probe {
 
 std::span<const TlsLibrary* const> TlsLibraries() {
   static constexpr std::array kLibraries = {
-      &kOpenSsl, &kBoringSsl, &kGnuTls, &kGoTls, &kRustls,
+      &kOpenSsl, &kBoringSsl, &kGnuTls,  &kGoTls,    &kRustls, &kJava,
+      &kNss,     &kMbedTls,   &kWolfSsl, &kLibreSsl, &kS2n,
   };
   return kLibraries;
 }

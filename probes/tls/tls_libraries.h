@@ -13,4 +13,12 @@ extern const TlsLibrary kGnuTls;
 extern const TlsLibrary kGoTls;
 extern const TlsLibrary kRustls;
 
+// Recognised only (probes/tls/undecoded).
+extern const TlsLibrary kJava;
+extern const TlsLibrary kNss;
+extern const TlsLibrary kMbedTls;
+extern const TlsLibrary kWolfSsl;
+extern const TlsLibrary kLibreSsl;
+extern const TlsLibrary kS2n;
+
 }  // namespace sonde::probe

@@ -59,10 +59,20 @@ FileDescriptor ProgramOf(const LoadedFamily& family, const char* name) {
 
 }  // namespace
 
-Uprobes::Attachment::~Attachment() {
-  links_.clear();
-  owner_.GiveSlots(slots_);
-}
+class Uprobes::Links final : public Attachment {
+ public:
+  explicit Links(Uprobes& owner) : owner_(owner) {}
+  ~Links() override {
+    fds.clear();
+    owner_.GiveSlots(slots);
+  }
+
+  std::vector<uint32_t> slots;  // of sonde_tls_probes
+  std::vector<FileDescriptor> fds;
+
+ private:
+  Uprobes& owner_;
+};
 
 Result<std::unique_ptr<Uprobes>> Uprobes::Create(const LoadedFamily& tls,
                                                  std::shared_ptr<SharedMaps> maps) {
@@ -95,7 +105,7 @@ void Uprobes::GiveSlots(const std::vector<uint32_t>& slots) {
 }
 
 Status Uprobes::Link(int program, uint32_t attach_type, int file, std::vector<uint64_t> offsets,
-                     std::vector<uint64_t> cookies, bool at_return, Attachment& attachment) const {
+                     std::vector<uint64_t> cookies, bool at_return, Links& links) const {
   if (offsets.empty()) return absl::OkStatus();
   const std::string path = absl::StrCat("/proc/self/fd/", file);
   LinkCreate attr = {};
@@ -108,20 +118,20 @@ Status Uprobes::Link(int program, uint32_t attach_type, int file, std::vector<ui
   attr.uprobe_flags = at_return ? kReturn : 0;
   const auto fd = static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)));
   if (fd < 0) return absl::ErrnoToStatus(errno, "cannot attach uprobes");
-  attachment.links_.emplace_back(fd);
+  links.fds.emplace_back(fd);
   return absl::OkStatus();
 }
 
-Result<std::unique_ptr<Uprobes::Attachment>> Uprobes::Attach(
+Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     int file, std::span<const probe::TlsPoint> points) {
-  std::unique_ptr<Attachment> attachment(new Attachment(*this));
+  auto attachment = std::make_unique<Links>(*this);
   std::vector<uint64_t> offsets[2];  // by follows_return
   std::vector<uint64_t> cookies[2];
   for (const probe::TlsPoint& point : points) {
     const int slot = TakeSlot();
     if (slot < 0) return absl::ResourceExhaustedError("more than 4096 probed instructions");
     const auto index = static_cast<uint32_t>(slot);
-    attachment->slots_.push_back(index);
+    attachment->slots.push_back(index);
     if (bpf_map_update_elem(maps_->fd("sonde_tls_probes"), &index, &point.spec, BPF_ANY) != 0) {
       return absl::ErrnoToStatus(errno, "cannot describe a probe");
     }
@@ -141,12 +151,12 @@ Result<std::unique_ptr<Uprobes::Attachment>> Uprobes::Attach(
   for (size_t i = 0; i < points.size(); ++i) {
     sonde_tls_probe spec = points[i].spec;
     spec.attached_ns = MonotonicNow();
-    bpf_map_update_elem(maps_->fd("sonde_tls_probes"), &attachment->slots_[i], &spec, BPF_ANY);
+    bpf_map_update_elem(maps_->fd("sonde_tls_probes"), &attachment->slots[i], &spec, BPF_ANY);
   }
   return attachment;
 }
 
-void Uprobes::MarkPlain(uint64_t inode, uint32_t device) const {
+void Uprobes::MarkPlain(uint64_t inode, uint32_t device) {
   struct {
     uint64_t inode;
     uint64_t device;

@@ -45,8 +45,7 @@ std::vector<std::string> DescribeProcess(const std::string& proc, uint32_t tgid)
       if (!found.plan.version.empty()) absl::StrAppend(&text, " (", found.plan.version, ")");
       if (!found.plan.remark.empty()) absl::StrAppend(&text, ": ", found.plan.remark);
     } else {
-      absl::StrAppend(&text, ": seen, not decoded, because ",
-                      std::string(found.status.message()));
+      absl::StrAppend(&text, ": seen, not decoded, because ", std::string(found.status.message()));
     }
     std::vector<std::string>& list = found.status.ok() ? decoded : undecoded;
     if (std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));

@@ -16,11 +16,11 @@
 namespace sonde::tls {
 namespace {
 
-constexpr int kMaxInterpreters = 4;        // as the kernel follows (fs/exec.c)
+constexpr int kMaxInterpreters = 4;          // as the kernel follows (fs/exec.c)
 constexpr std::streamsize kLineBytes = 256;  // BINPRM_BUF_SIZE
 
 constexpr const char* kLibraries[] = {
-    "/lib/*/libssl.so.*",     "/usr/lib/*/libssl.so.*",    "/lib64/libssl.so.*",
+    "/lib/*/libssl.so.*",     "/usr/lib/*/libssl.so.*",     "/lib64/libssl.so.*",
     "/usr/lib64/libssl.so.*", "/usr/local/lib/libssl.so.*", "/usr/lib/*/libgnutls.so.*",
     "/lib/*/libgnutls.so.*",  "/usr/lib64/libgnutls.so.*",
 };

@@ -3,9 +3,10 @@
 // belong to another mount namespace, or may be gone.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "kernel/file_descriptor.h"
@@ -17,6 +18,10 @@ struct FileId {
   uint64_t inode = 0;
   uint32_t device = 0;  // major << 20 | minor
   friend auto operator<=>(const FileId&, const FileId&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const FileId& id) {
+    return H::combine(std::move(state), id.inode, id.device);
+  }
 };
 
 struct MappedFile {

@@ -5,25 +5,25 @@
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <iterator>
 #include <memory>
 #include <mutex>
+#include <ranges>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "kernel/file_descriptor.h"
-#include "kernel/uprobes.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/prober.h"
 #include "sonde/probe/tls.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
@@ -31,11 +31,9 @@
 namespace sonde::tls {
 namespace {
 
-constexpr std::chrono::milliseconds kIdleCheck{1000};
 // Where mappings are not reported: libraries are mapped by then, or are loaded later still.
-constexpr std::chrono::milliseconds kLookAgain[] = {std::chrono::milliseconds(20),
-                                                    std::chrono::milliseconds(200),
-                                                    std::chrono::milliseconds(1000)};
+constexpr std::chrono::milliseconds kLookAgain[] = {
+    std::chrono::milliseconds(20), std::chrono::milliseconds(200), std::chrono::milliseconds(1000)};
 // Files remembered; beyond, those that nothing uses are forgotten.
 constexpr size_t kMaxFiles = 8192;
 
@@ -45,8 +43,11 @@ constexpr char kLibrariesHelp[] =
 
 }  // namespace
 
-Watcher::Watcher(kernel::Uprobes& uprobes, Options options, MetricRegistry& metrics)
-    : uprobes_(uprobes), options_(std::move(options)), metrics_(metrics), thread_([this] { Run(); }) {}
+Watcher::Watcher(probe::Prober& prober, Options options, MetricRegistry& metrics)
+    : prober_(prober),
+      options_(std::move(options)),
+      metrics_(metrics),
+      thread_([this] { Run(); }) {}
 
 Watcher::~Watcher() {
   {
@@ -61,7 +62,9 @@ void Watcher::Begin(uint32_t tgid) {
   const Clock::time_point now = Clock::now();
   Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now});
   if (options_.mappings_are_reported) return;
-  for (const auto delay : kLookAgain) Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now + delay});
+  for (const auto delay : kLookAgain) {
+    Tell({.kind = Task::Kind::kLook, .tgid = tgid, .due = now + delay});
+  }
 }
 
 void Watcher::Expect(const std::vector<std::string>& paths) {
@@ -91,14 +94,21 @@ void Watcher::OnProcess(const ProcessEvent& event) {
 void Watcher::Tell(Task task) {
   {
     const std::scoped_lock lock(mutex_);
-    const auto same = [&](const Task& other) {
-      return other.kind == Task::Kind::kLook && other.tgid == task.tgid && other.due <= task.due;
-    };
-    // A program that starts touches dozens of files: one look for all that came meanwhile.
-    if (task.kind == Task::Kind::kLook && std::ranges::any_of(tasks_, same)) return;
+    if (IsPending(task)) return;
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
+}
+
+// A program that starts touches dozens of files: one look for all that came meanwhile.
+bool Watcher::IsPending(const Task& task) const {
+  if (task.kind != Task::Kind::kLook || task.due > Clock::now()) return false;
+  for (const Task& other : std::views::reverse(tasks_)) {
+    if (other.tgid != task.tgid) continue;
+    if (other.kind == Task::Kind::kEnd) return false;  // before an exec
+    if (other.kind == Task::Kind::kLook && other.due <= task.due) return true;
+  }
+  return false;
 }
 
 void Watcher::Settle() {
@@ -111,13 +121,13 @@ void Watcher::Settle() {
 }
 
 void Watcher::Run() {
-  Clock::time_point next_check = Clock::now() + kIdleCheck;
+  Clock::time_point next_check = Clock::now() + options_.idle_check;
   std::unique_lock lock(mutex_);
   while (!stop_) {
     const Clock::time_point now = Clock::now();
     std::vector<Task> due;
-    const auto later = std::ranges::stable_partition(
-        tasks_, [now](const Task& task) { return task.due > now; });
+    const auto later =
+        std::ranges::stable_partition(tasks_, [now](const Task& task) { return task.due > now; });
     due.assign(later.begin(), later.end());
     tasks_.erase(later.begin(), later.end());
     if (due.empty() && now < next_check) {
@@ -132,7 +142,7 @@ void Watcher::Run() {
     for (const Task& task : due) Do(task);
     if (now >= next_check) {
       LetGo(now);
-      next_check = now + kIdleCheck;
+      next_check = now + options_.idle_check;
     }
     lock.lock();
     busy_ = false;
@@ -146,17 +156,24 @@ void Watcher::Do(const Task& task) {
     case Task::Kind::kEnd:
       return LoseUser(task.tgid);
     case Task::Kind::kExpect:
-      for (const std::string& path : task.paths) Expect(path);
+      for (const std::string& path : task.paths) Prepare(path);
       return;
-    case Task::Kind::kShare: {
-      const auto parent = processes_.find(task.parent);
-      if (parent == processes_.end()) return Look(task.tgid);
-      const std::vector<Content> shared = parent->second;
-      for (const Content& content : shared) files_[content].users.insert(task.tgid);
-      processes_[task.tgid] = shared;
-      return;
-    }
+    case Task::Kind::kShare:
+      return Share(task.tgid, task.parent);
   }
+}
+
+void Watcher::Share(uint32_t tgid, uint32_t parent) {
+  const auto shared = processes_.find(parent);
+  if (shared == processes_.end()) return Look(tgid);
+  const Process same = shared->second;
+  for (const Content& content : same.uses) {
+    const auto file = files_.find(content);
+    if (file != files_.end()) file->second.users.insert(tgid);
+  }
+  Process& process = processes_[tgid];
+  process.looked.insert(same.looked.begin(), same.looked.end());
+  process.uses.insert(same.uses.begin(), same.uses.end());
 }
 
 void Watcher::Look(uint32_t tgid) {
@@ -170,28 +187,23 @@ void Watcher::Look(uint32_t tgid) {
 }
 
 void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
-  const auto name = names_.find(mapped.id);
-  if (name != names_.end()) {
-    const auto file = files_.find(name->second);
-    if (file != files_.end() &&
-        (file->second.found.library.empty() || file->second.users.contains(tgid))) {
-      return;
-    }
-  }
+  const auto process = processes_.find(tgid);
+  if (process != processes_.end() && process->second.looked.contains(mapped.id)) return;
   const auto opened = OpenMapped(options_.proc, tgid, mapped);
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
   const Content content = ContentOf(status);
-  names_[mapped.id] = content;
   File& file = Know(content, opened.get(), absl::StrCat("pid ", tgid, ": ", mapped.path));
+  processes_[tgid].looked.insert(mapped.id);
   if (file.found.library.empty()) {
-    uprobes_.MarkPlain(mapped.id.inode, mapped.id.device);
-  } else if (file.users.insert(tgid).second) {
-    processes_[tgid].push_back(content);
+    prober_.MarkPlain(mapped.id.inode, mapped.id.device);
+  } else {
+    file.users.insert(tgid);
+    processes_[tgid].uses.insert(content);
   }
 }
 
-void Watcher::Expect(const std::string& path) {
+void Watcher::Prepare(const std::string& path) {
   const kernel::FileDescriptor opened(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
@@ -201,75 +213,100 @@ void Watcher::Expect(const std::string& path) {
 Watcher::Content Watcher::ContentOf(const struct stat& status) {
   constexpr uint64_t kInodeBits = 56;
   return {.inode = status.st_ino & ((1ULL << kInodeBits) - 1),
-          .size = status.st_size,
+          .bytes = status.st_size,
           .changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
 Watcher::File& Watcher::Know(const Content& content, int opened, const std::string& place) {
-  const auto [entry, is_new] = files_.try_emplace(content);
-  File& file = entry->second;
+  const auto [at, is_new] = files_.try_emplace(content);
+  File& file = at->second;
   if (is_new) {
-    file.found = InspectFile(opened);
+    TakeOver(content, file);
+    file.found = options_.inspect(opened);
     file.idle_since = Clock::now();
     if (!file.found.library.empty() && !file.found.status.ok()) Refuse(file, place);
   }
-  if (!file.found.library.empty() && file.found.status.ok() && file.attachment == nullptr) {
-    Attach(file, opened, place);
-  }
+  if (!file.found.library.empty()) Want(file, opened, place);
   return file;
+}
+
+// A file that was written to while it is probed is not what it was: its breakpoints would end up in
+// other instructions.
+void Watcher::TakeOver(const Content& content, File& file) {
+  const auto first = files_.lower_bound({.inode = content.inode, .bytes = INT64_MIN});
+  for (auto at = first; at != files_.end() && at->first.inode == content.inode; ++at) {
+    struct stat status = {};
+    if (!at->second.probed.valid() || fstat(at->second.probed.get(), &status) != 0 ||
+        ContentOf(status) == at->first) {
+      continue;
+    }
+    for (const uint32_t user : at->second.users) processes_[user].uses.insert(content);
+    file.users.merge(at->second.users);
+    at->second.users.clear();
+    Release(at->second);
+  }
 }
 
 void Watcher::Refuse(const File& file, const std::string& place) {
   spdlog::warn("{}: {}: seen, not decoded, because {}", place, file.found.library,
                std::string(file.found.status.message()));
-  Count("undecoded", file, 1);
 }
 
-void Watcher::Attach(File& file, int opened, const std::string& place) {
-  auto attachment = uprobes_.Attach(opened, file.found.plan.points);
-  if (!attachment.ok()) {
-    file.found.status = attachment.status();
-    return Refuse(file, place);
+void Watcher::Want(File& file, int opened, const std::string& place) {
+  const probe::TlsPlan& plan = file.found.plan;
+  if (file.found.status.ok() && file.attachment == nullptr) {
+    auto attachment = prober_.Attach(opened, plan.points);
+    if (attachment.ok()) {
+      file.attachment = *std::move(attachment);
+      file.probed = kernel::FileDescriptor::DuplicateOf(opened);
+      for (const probe::TlsPoint& point : plan.points) {
+        spdlog::debug("{}: {} at {}", place, file.found.library, point.where);
+      }
+      if (!plan.remark.empty()) spdlog::info("{}: {}", place, plan.remark);
+    } else {
+      file.found.status = attachment.status();
+      Refuse(file, place);
+    }
   }
-  file.attachment = *std::move(attachment);
-  Count("decoded", file, 1);
-  for (const probe::TlsPoint& point : file.found.plan.points) {
-    spdlog::debug("{}: {} at {}", place, file.found.library, point.where);
-  }
-  if (!file.found.plan.remark.empty()) spdlog::info("{}: {}", place, file.found.plan.remark);
+  if (file.counted) return;
+  file.counted = true;
+  Count(file, 1);
 }
 
 void Watcher::LoseUser(uint32_t tgid) {
   const auto process = processes_.find(tgid);
   if (process == processes_.end()) return;
-  for (const Content& content : process->second) {
-    File& file = files_[content];
-    file.users.erase(tgid);
-    if (file.users.empty()) file.idle_since = Clock::now();
+  for (const Content& content : process->second.uses) {
+    const auto file = files_.find(content);
+    if (file == files_.end() || file->second.users.erase(tgid) == 0) continue;
+    if (file->second.users.empty()) file->second.idle_since = Clock::now();
   }
   processes_.erase(process);
 }
 
 void Watcher::LetGo(Clock::time_point now) {
   for (auto& [content, file] : files_) {
-    if (file.attachment == nullptr || !file.users.empty() ||
-        now - file.idle_since < options_.linger) {
-      continue;
-    }
-    file.attachment.reset();
-    Count("decoded", file, -1);
+    if (file.users.empty() && now - file.idle_since >= options_.linger) Release(file);
   }
-  if (files_.size() + names_.size() <= kMaxFiles) return;
+  if (files_.size() <= kMaxFiles) return;
   std::erase_if(files_, [](const auto& entry) {
-    return entry.second.users.empty() && entry.second.attachment == nullptr;
+    return entry.second.users.empty() && !entry.second.counted;
   });
-  names_.clear();
 }
 
-void Watcher::Count(const char* state, const File& file, int change) {
+void Watcher::Release(File& file) {
+  file.attachment.reset();
+  file.probed = {};
+  if (!file.counted) return;
+  file.counted = false;
+  Count(file, -1);
+}
+
+void Watcher::Count(const File& file, int change) {
   metrics_
       .AddGauge(kLibraries, kLibrariesHelp,
-                {{"library", std::string(file.found.library)}, {"state", state}})
+                {{"library", std::string(file.found.library)},
+                 {"state", file.found.status.ok() ? "decoded" : "undecoded"}})
       .Add(change);
 }
 

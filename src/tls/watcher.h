@@ -9,9 +9,9 @@
 //   fork                   the child uses what its parent does
 //   exit, released         its files lose a user; without users for a while they are let go
 //
-// A file is inspected once for all processes. It is known by its inode number, size and time of
-// change, not by its device: an overlay shows a file of its lower layer under another device, and
-// what is probed is the file beneath. Probed twice, every text would be seen twice.
+// A file is inspected and probed once for all processes. It is known by its inode number, size and
+// time of change, not by its device: an overlay shows a file of its lower layer under another
+// device, and what is probed is the file beneath. Probed twice, every text would be seen twice.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -19,18 +19,22 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <compare>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "kernel/uprobes.h"
+#include "kernel/file_descriptor.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/prober.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
 
@@ -42,11 +46,13 @@ class Watcher {
     std::string proc = "/proc";
     // The kernel tells when a process touches a file: nothing is looked at by timer.
     bool mappings_are_reported = true;
-    std::chrono::milliseconds linger{30'000};  // of probes without a user
+    std::chrono::milliseconds linger{30'000};     // of probes without a user
+    std::chrono::milliseconds idle_check{1'000};  // for those that lingered long enough
+    std::function<Inspection(int file)> inspect = InspectFile;
   };
 
-  // `uprobes` and `metrics` outlive it.
-  Watcher(kernel::Uprobes& uprobes, Options options, MetricRegistry& metrics);
+  // `prober` and `metrics` outlive it.
+  Watcher(probe::Prober& prober, Options options, MetricRegistry& metrics);
   // Takes all probes out.
   ~Watcher();
   Watcher(const Watcher&) = delete;
@@ -67,7 +73,7 @@ class Watcher {
   struct Task {
     enum class Kind : uint8_t { kLook, kShare, kEnd, kExpect } kind = Kind::kLook;
     uint32_t tgid = 0;
-    uint32_t parent = 0;  // kShare
+    uint32_t parent = 0;                  // kShare
     std::vector<std::string> paths = {};  // kExpect
     Clock::time_point due;
   };
@@ -75,40 +81,49 @@ class Watcher {
   // in the highest bits of an inode's (Documentation/filesystems/overlayfs.rst, xino).
   struct Content {
     uint64_t inode = 0;
-    int64_t size = 0;
+    int64_t bytes = 0;
     int64_t changed_ns = 0;
     friend auto operator<=>(const Content&, const Content&) = default;
   };
   struct File {
     Inspection found;
-    std::unique_ptr<kernel::Uprobes::Attachment> attachment;
+    std::unique_ptr<probe::Prober::Attachment> attachment;
+    kernel::FileDescriptor probed;  // the file, while it is: tells if it is written to
     absl::flat_hash_set<uint32_t> users;
     Clock::time_point idle_since;
+    bool counted = false;  // in the gauge
+  };
+  struct Process {
+    absl::flat_hash_set<FileId> looked;  // at these already
+    std::set<Content> uses;              // those with a TLS library
   };
 
   void Tell(Task task);
+  bool IsPending(const Task& task) const;
   void Run();
   void Do(const Task& task);
   void Look(uint32_t tgid);
+  void Share(uint32_t tgid, uint32_t parent);
   void Use(uint32_t tgid, const MappedFile& mapped);
-  void Expect(const std::string& path);
+  void Prepare(const std::string& path);
   // The file, inspected if it is new and probed if it can be. `place` names it in messages.
   File& Know(const Content& content, int opened, const std::string& place);
   static Content ContentOf(const struct stat& status);
-  void Attach(File& file, int opened, const std::string& place);
+  void TakeOver(const Content& content, File& file);
+  void Want(File& file, int opened, const std::string& place);
   void Refuse(const File& file, const std::string& place);
   void LoseUser(uint32_t tgid);
   void LetGo(Clock::time_point now);
-  void Count(const char* state, const File& file, int change);
+  void Release(File& file);
+  void Count(const File& file, int change);
 
-  kernel::Uprobes& uprobes_;
+  probe::Prober& prober_;
   const Options options_;
   MetricRegistry& metrics_;
 
   // Worker thread only.
   std::map<Content, File> files_;
-  std::map<FileId, Content> names_;  // what processes call a file that was looked at
-  absl::flat_hash_map<uint32_t, std::vector<Content>> processes_;  // traced ones, what they use
+  absl::flat_hash_map<uint32_t, Process> processes_;  // traced ones
 
   std::mutex mutex_;
   std::condition_variable wake_;

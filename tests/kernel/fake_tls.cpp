@@ -23,6 +23,7 @@
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/prober.h"
 #include "sonde/probe/tls.h"
 
 extern "C" {
@@ -137,9 +138,9 @@ sonde_tls_probe FakeProbe(Direction direction) {
   return probe;
 }
 
-std::unique_ptr<kernel::Uprobes::Attachment> ProbeFakes(Lab& lab, const sonde_tls_probe& receive,
-                                                        const sonde_tls_probe& send,
-                                                        const sonde_tls_probe& write) {
+std::unique_ptr<probe::Prober::Attachment> ProbeFakes(Lab& lab, const sonde_tls_probe& receive,
+                                                      const sonde_tls_probe& send,
+                                                      const sonde_tls_probe& write) {
   const kernel::FileDescriptor file(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
   const std::vector<probe::TlsPoint> points = {
       Point(reinterpret_cast<const void*>(&sonde_fake_receive), receive, false),

@@ -11,11 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "kernel/uprobes.h"
 #include "lab.h"
 #include "sonde/abi/tls.h"
 #include "sonde/pipeline/event.h"
-#include "sonde/probe/tls.h"
+#include "sonde/probe/prober.h"
 
 namespace sonde::kernel_test {
 
@@ -46,8 +45,8 @@ ConnectionId TextId(int fd);
 // What is known of a FakeTls object; as a resolver would find it.
 sonde_tls_probe FakeProbe(Direction direction);
 // Probes the test program; the returned object keeps it probed.
-std::unique_ptr<kernel::Uprobes::Attachment> ProbeFakes(
-    Lab& lab, const sonde_tls_probe& receive, const sonde_tls_probe& send,
-    const sonde_tls_probe& write);
+std::unique_ptr<probe::Prober::Attachment> ProbeFakes(Lab& lab, const sonde_tls_probe& receive,
+                                                      const sonde_tls_probe& send,
+                                                      const sonde_tls_probe& write);
 
 }  // namespace sonde::kernel_test

@@ -62,7 +62,7 @@ class TlsTest : public FamilyTest {
     return opens;
   }
 
-  std::unique_ptr<kernel::Uprobes::Attachment> probes_;
+  std::unique_ptr<probe::Prober::Attachment> probes_;
 };
 
 TEST_P(TlsTest, ClientRandomNamesTheSocket) {

@@ -41,7 +41,9 @@ constexpr uint8_t kText = SONDE_REGISTER_SI;
 constexpr uint8_t kLength = SONDE_REGISTER_DX;
 
 constexpr uint32_t kRecordBytes = 16384;
-constexpr size_t kMaxFunctions = 256;  // that name ssl_lib.cc: 46 as a rule
+// Functions that name ssl_lib.cc: 46 as a rule.
+constexpr size_t kMinFunctions = 8;
+constexpr size_t kMaxFunctions = 256;
 
 // SSL3_STATE begins with two sequence numbers and the server's random.
 constexpr int32_t kRandomInState = 0x30;
@@ -139,7 +141,9 @@ Result<Library> FindByShape(const Elf& elf) {
   const auto text = elf.FindString("/ssl/ssl_lib.cc", true);
   if (!text) return absl::NotFoundError("no BoringSSL");
   const auto functions = binary::FunctionsThatName(elf, *text, kMaxFunctions);
-  if (functions.empty()) return absl::NotFoundError("BoringSSL is named, but not there");
+  if (functions.size() < kMinFunctions) {
+    return absl::NotFoundError("BoringSSL is named, but not there");  // as in sonde itself
+  }
   Library library;
   std::optional<int64_t> state;
   size_t writers = 0;
