@@ -179,6 +179,7 @@ trap 'kill $a $b' TERM; wait; wait"""
     with open(f"{work}/upgraded", "w", encoding="utf-8"):
         pass
     new.wait()
+    time.sleep(0.5)  # a file that nobody had before
     ask(new, "new")
     ask(old, "still")
     run.process.stop(signal.SIGTERM, 15)
