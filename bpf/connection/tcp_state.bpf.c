@@ -34,24 +34,43 @@ static __always_inline struct sonde_socket *sonde_known_socket(struct sock *sk)
 	return bpf_sk_storage_get(&sonde_storage, sk, 0, 0);
 }
 
-/* The plain text that this socket carried, if there is any. It is forgotten when the program can read
- * no more of it: an end that the peer brought about leaves text in the library. */
-static __always_inline void sonde_text_ends(struct sonde_socket *socket, struct sock *sk)
+/* It is forgotten when the program can read no more of it: an end that the peer brought about leaves
+ * text in the library. */
+static __always_inline void sonde_text_end(const struct sonde_text_key *key, bool dead)
 {
-	struct sonde_text_key key = {.name = {socket->inode, 0}, .kind = SONDE_TEXT_INODE};
-	struct sonde_text *text;
+	struct sonde_text *text = bpf_map_lookup_elem(&sonde_texts, key);
 
-	if (!sonde_settings.tls)
-		return;
-	if (socket->text.kind)
-		key = socket->text;
-	text = bpf_map_lookup_elem(&sonde_texts, &key);
 	if (!text)
 		return;
 	if (text->socket.opened)
 		sonde_emit_shutdown(&text->socket, SONDE_BOTH, 0, false);
-	if (sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DEAD))
-		bpf_map_delete_elem(&sonde_texts, &key);
+	if (dead)
+		bpf_map_delete_elem(&sonde_texts, key);
+}
+
+/* The plain text that this socket carried, by whatever it is named. */
+static __always_inline void sonde_text_ends(struct sonde_socket *socket, struct sock *sk)
+{
+	struct sonde_text_key key = {.name = {socket->inode, 0}, .kind = SONDE_TEXT_INODE};
+	bool dead =
+	    sk->__sk_common.skc_flags & 1UL << bpf_core_enum_value(enum sock_flags, SOCK_DEAD);
+	__u64 inode = socket->inode;
+	struct sonde_text_key *bound;
+
+	if (!sonde_settings.tls)
+		return;
+	sonde_text_end(&key, dead);
+	if (socket->text.kind) {
+		key = socket->text;
+		sonde_text_end(&key, dead);
+	}
+	bound = bpf_map_lookup_elem(&sonde_texts_bound, &inode);
+	if (!bound)
+		return;
+	key = *bound;
+	sonde_text_end(&key, dead);
+	if (dead)
+		bpf_map_delete_elem(&sonde_texts_bound, &inode);
 }
 
 SEC("tp_btf/inet_sock_set_state")

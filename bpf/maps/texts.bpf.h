@@ -18,6 +18,10 @@ struct sonde_text {
 	__u64 last_text;
 	__u32 last_length;
 	__u32 last_sequence; /* the socket's write_seq before it */
+	/* An object that looks for its socket: the one that was beside it last, and how often. */
+	__u64 candidate;
+	__u32 votes;
+	__u32 has_begin; /* said in the OPEN record */
 	__u64 hello_ns;      /* when the client's hello was seen, 0 = it was not */
 };
 
@@ -35,6 +39,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sonde_text);
 } sonde_text_zero SEC(".maps");
+
+/* Which object's text is a socket's. Key: the socket's inode. Removed when the socket ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct sonde_text_key);
+} sonde_texts_bound SEC(".maps");
 
 /* Set in the id of a connection that is the plain text of another. */
 #define SONDE_TEXT_ID (1ULL << 62)

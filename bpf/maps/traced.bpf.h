@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which processes are traced. Key: tgid. Entries come from userspace and from fork in the kernel;
+ * Which processes are traced. Key: tgid; value: SONDE_TRACED_* bits. Entries come from userspace and from fork in the kernel;
  * userspace and the exit program delete them. Full: the child is not traced, counted. Not
  * preallocated: usually a handful of entries.
  */
@@ -15,9 +15,18 @@ struct {
 	__type(value, __u32);
 } sonde_traced SEC(".maps");
 
+#define SONDE_TRACED       1 /* always */
+#define SONDE_TRACED_SEEKS 2 /* TLS objects of the process are looking for their sockets */
+
+/* Null: not traced. */
+static __always_inline __u32 *sonde_traced_flags(__u32 tgid)
+{
+	return bpf_map_lookup_elem(&sonde_traced, &tgid);
+}
+
 static __always_inline bool sonde_is_traced(__u32 tgid)
 {
-	return bpf_map_lookup_elem(&sonde_traced, &tgid) != 0;
+	return sonde_traced_flags(tgid) != 0;
 }
 
 #endif

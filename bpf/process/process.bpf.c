@@ -14,7 +14,7 @@ int BPF_PROG(sonde_fork, struct task_struct *parent, struct task_struct *child)
 	struct sonde_process_record *record;
 	__u32 parent_tgid = parent->tgid;
 	__u32 tgid = child->tgid;
-	__u32 flag = 1;
+	__u32 flag = SONDE_TRACED;
 	bool traced = true;
 
 	if (tgid == parent_tgid || !sonde_is_traced(parent_tgid))

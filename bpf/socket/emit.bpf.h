@@ -16,6 +16,7 @@
 #include "socket/payload.bpf.h"
 #include "socket/pieces.bpf.h"
 #include "socket/socket_state.bpf.h"
+#include "tls/beside.bpf.h"
 #include "tls/hello.bpf.h"
 
 /* What the bytes are worth: fills scratch->call. Reads the first bytes into payload. Global:
@@ -264,6 +265,18 @@ static __always_inline void sonde_record_begin(struct sonde_scratch *scratch,
 	scratch->segment_count = 0;
 	scratch->more_segments = 0;
 	scratch->skip = 0;
+}
+
+/* Beside which TLS objects may find their sockets. `sk` is wanted as a number. */
+static __always_inline void sonde_beside_moved(struct sonde_socket *socket, struct sock *sk,
+					       __u32 direction, __u32 length)
+{
+	struct sonde_scratch *scratch = sonde_scratch_get();
+
+	if (!scratch || socket->capture.socket_class == SONDE_CLASS_REFUSED)
+		return;
+	scratch->sk = (__u64)sk;
+	sonde_beside_socket(scratch, socket->inode, direction, length);
 }
 
 #endif

@@ -23,7 +23,7 @@ struct sonde_fd_call {
 	__u32 kind;      /* enum sonde_payload_kind */
 	__u32 flags;     /* MSG_* */
 	__u32 family;
-	__u32 reserved;
+	__u32 traced; /* SONDE_TRACED_* of the process */
 };
 
 /* False: not a socket that is looked at. */

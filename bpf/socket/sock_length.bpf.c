@@ -120,7 +120,8 @@ static __always_inline int sonde_failed(struct sock *sk)
 	return 0;
 }
 
-static __always_inline int sonde_moved(struct sock *sk, int length, __u32 direction, int flags)
+static __always_inline int sonde_moved(struct sock *sk, int length, __u32 direction, int flags,
+				       __u32 traced)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct sonde_socket *socket;
@@ -134,6 +135,8 @@ static __always_inline int sonde_moved(struct sock *sk, int length, __u32 direct
 	if (!socket || !scratch)
 		return 0;
 	end = sonde_end_position(sk, socket, direction, length);
+	if (traced & SONDE_TRACED_SEEKS)
+		sonde_beside_moved(socket, sk, direction, length);
 	if (socket->capture.socket_class >= SONDE_CLASS_TLS)
 		return sonde_count(SONDE_COUNT_QUIET);
 	sonde_record_begin(scratch, socket, direction, length,
@@ -154,21 +157,27 @@ static __always_inline int sonde_moved(struct sock *sk, int length, __u32 direct
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sonde_sock_send, struct sock *sk, int ret, int flags)
 {
+	__u32 *traced;
+
 	if (ret <= 0 && !sonde_mmsg_used)
 		return 0;
-	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+	traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
+	if (!traced)
 		return 0;
-	return ret > 0 ? sonde_moved(sk, ret, SONDE_SEND, 0) : sonde_failed(sk);
+	return ret > 0 ? sonde_moved(sk, ret, SONDE_SEND, 0, *traced) : sonde_failed(sk);
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sonde_sock_recv, struct sock *sk, int ret, int flags)
 {
+	__u32 *traced;
+
 	if ((ret < 0 && !sonde_mmsg_used) || flags & SONDE_MSG_NOT_STREAM)
 		return 0;
-	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+	traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
+	if (!traced)
 		return 0;
 	if (ret > 0)
-		return sonde_moved(sk, ret, SONDE_RECEIVE, flags);
+		return sonde_moved(sk, ret, SONDE_RECEIVE, flags, *traced);
 	return ret ? sonde_failed(sk) : sonde_ended(sk);
 }

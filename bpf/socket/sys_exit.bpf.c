@@ -157,6 +157,8 @@ __noinline int sonde_call(struct sonde_fd_call *call)
 	if (call->kind == SONDE_PAYLOAD_MMSG)
 		return sonde_call_mmsg(scratch, call, state);
 	end = sonde_fd_end_position(call, state, call->moved);
+	if (call->traced & SONDE_TRACED_SEEKS)
+		sonde_beside_moved(state, call->sk, call->direction, call->moved);
 	if (state->capture.socket_class >= SONDE_CLASS_TLS)
 		return sonde_count(SONDE_COUNT_QUIET);
 	sonde_record_begin(scratch, state, call->direction, call->moved,
@@ -174,9 +176,14 @@ int BPF_PROG(sonde_sys_exit, struct pt_regs *regs, long ret)
 	__u64 nr = SONDE_REG_NR(regs);
 	struct sonde_fd_call call = {};
 
-	if (ret < 0 || !sonde_is_socket_call(nr) ||
-	    !sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+	__u32 *traced;
+
+	if (ret < 0 || !sonde_is_socket_call(nr))
 		return 0;
+	traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
+	if (!traced)
+		return 0;
+	call.traced = *traced;
 	if (SONDE_TASK_COMPAT(bpf_get_current_task_btf()))
 		return 0; /* other numbers; their sockets show holes */
 	call.fd = SONDE_REG_ARG1(regs);

@@ -10,6 +10,7 @@
 #include "core/sonde.bpf.h"
 #include "maps/texts.bpf.h"
 #include "socket/fd.bpf.h"
+#include "tls/beside.bpf.h"
 
 /* Bit of a BIO's type: it is one of a descriptor (BIO_TYPE_DESCRIPTOR, openssl/bio.h). */
 #define SONDE_BIO_DESCRIPTOR 0x100
@@ -170,32 +171,40 @@ static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tl
 	return text;
 }
 
-/* Addresses of objects are used again: a number made of address and process, not a name for good. */
-static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u32 tgid)
+/* Addresses of objects are used again: a number made of address and process, not a name for good. It
+ * ends with its socket, once that is found by what is beside it. */
+static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u32 tgid,
+							       __u32 direction, __u32 length)
 {
 	struct sonde_text_key key = {.name = {object, 0}, .tgid = tgid, .kind = SONDE_TEXT_OBJECT};
 	struct sonde_text *text = bpf_map_lookup_elem(&sonde_texts, &key);
+	__u32 *flags;
 
-	if (text)
-		return text;
-	text = sonde_text_create(&key, (object ^ (__u64)tgid << 40) | 1ULL << 61, 0, 0);
-	/* A port was asked for, and this one's is not known. */
-	if (text && sonde_settings.port_range_count)
-		text->socket.capture.socket_class = SONDE_CLASS_REFUSED;
-	if (text)
+	if (!text) {
+		text = sonde_text_create(&key, (object ^ (__u64)tgid << 40) | 1ULL << 61, 0, 0);
+		flags = sonde_traced_flags(tgid);
+		if (!text || !flags)
+			return 0;
+		*flags |= SONDE_TRACED_SEEKS;
 		sonde_count(SONDE_COUNT_TLS_NO_SOCKET);
+		/* A port was asked for, and this one's is not known. */
+		if (sonde_settings.port_range_count)
+			text->socket.capture.socket_class = SONDE_CLASS_REFUSED;
+	}
+	if (!text->sk)
+		sonde_beside_text(text, &key, direction, length);
 	return text;
 }
 
 static __always_inline struct sonde_text *sonde_text_find(const struct sonde_tls_probe *probe,
-							  __u64 object, __u32 tgid)
+							  __u64 object, __u32 tgid, __u32 length)
 {
 	struct sonde_text *text = sonde_text_by_random(probe, object, tgid);
 
 	if (!text)
 		text = sonde_text_by_fd(probe, object);
 	if (!text)
-		text = sonde_text_by_object(object, tgid);
+		text = sonde_text_by_object(object, tgid, probe->direction, length);
 	return text;
 }
 

@@ -11,6 +11,7 @@
 #include "maps/texts.bpf.h"
 #include "socket/emit.bpf.h"
 #include "tls/object.bpf.h"
+#include "tls/open_text.bpf.h"
 
 /* More at once is no length. */
 #define SONDE_TLS_MAX_TEXT (1U << 30)
@@ -49,61 +50,6 @@ static __always_inline struct sonde_tls_room *sonde_tls_room_take(void)
 	return 0;
 }
 
-/* Is this still the socket that it was when its address was noted? */
-static __always_inline bool sonde_text_socket_lives(const struct sonde_text *text)
-{
-	struct sock *sk = (struct sock *)text->sk;
-	struct socket *socket;
-
-	if (!sk)
-		return false;
-	socket = BPF_CORE_READ(sk, sk_socket);
-	if (!socket)
-		return false;
-	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) ==
-	       text->socket.inode;
-}
-
-static __noinline int sonde_text_open(struct sonde_text *text, const struct sonde_tls_probe *probe)
-{
-	struct sonde_open_record *record;
-	struct sock *sk = (struct sock *)text->sk;
-	__u64 task = bpf_get_current_pid_tgid();
-
-	if (__sync_lock_test_and_set(&text->socket.opened, 1))
-		return 0;
-	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
-	if (!record) {
-		text->socket.opened = 0; /* tried again with the next record */
-		return sonde_drop(SONDE_DROP_RING_FULL);
-	}
-	__builtin_memset(record, 0, sizeof(*record));
-	record->header.type = SONDE_RECORD_OPEN;
-	record->header.size = sizeof(*record);
-	record->header.mono_ns = bpf_ktime_get_ns();
-	record->connection = text->socket.connection;
-	record->tgid = task >> 32;
-	record->tid = (__u32)task;
-	record->plain_text = 1;
-	if (text->name)
-		sonde_count(SONDE_COUNT_TLS_BY_RANDOM);
-	if (probe->attached_ns && text->hello_ns > probe->attached_ns) {
-		record->has_begin = 1;
-		record->peer_connection = text->name;
-	}
-	if (sonde_text_socket_lives(text)) {
-		record->netns_inode = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-		if (BPF_CORE_READ(sk, __sk_common.skc_family) == SONDE_AF_UNIX) {
-			record->transport = SONDE_TRANSPORT_UNIX;
-			sonde_open_unix(record, sk);
-		} else {
-			sonde_open_inet(record, sk);
-		}
-	}
-	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	return 0;
-}
-
 /*
  * A write that could not finish is made again with the same text. One that has the address and the
  * length of the last is such a retry if the socket has not taken that one since, whole: then at
@@ -133,14 +79,24 @@ static __always_inline bool sonde_text_is_retry(const struct sonde_tls_probe *pr
 	return false;
 }
 
+/* What began before its end was probed is not seen from its start. */
+static __always_inline void sonde_text_first(struct sonde_text *text,
+					     const struct sonde_tls_probe *probe)
+{
+	if (text->name)
+		sonde_count(SONDE_COUNT_TLS_BY_RANDOM);
+	text->has_begin = probe->attached_ns && text->hello_ns > probe->attached_ns;
+	sonde_text_open(text);
+}
+
 static __always_inline int sonde_text_emit(struct sonde_scratch *scratch, struct sonde_text *text,
 					   const struct sonde_tls_probe *probe)
 {
 	sonde_decide(scratch, &text->socket);
 	if (scratch->call.quiet)
 		return sonde_count(SONDE_COUNT_QUIET);
-	if (!text->socket.opened)
-		sonde_text_open(text, probe);
+	if (!__sync_lock_test_and_set(&text->socket.opened, 1))
+		sonde_text_first(text, probe);
 	if (text->socket.capture.socket_class == SONDE_CLASS_HTTP2)
 		return sonde_emit_http2(scratch, &text->socket);
 	return sonde_emit(scratch, &text->socket);
@@ -171,7 +127,7 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
 	if (probe->handshake != SONDE_NOWHERE && sonde_user_int(object + probe->handshake))
 		return 0;
-	text = sonde_text_find(probe, object, tgid);
+	text = sonde_text_find(probe, object, tgid, length);
 	if (!text)
 		return 0;
 	if (direction == SONDE_SEND && sonde_text_is_retry(probe, text, object, moved->text, length))

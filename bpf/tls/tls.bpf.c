@@ -107,7 +107,9 @@ static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
 		return false;
 	sonde_registers_read(&registers, ctx);
 	sonde_tls_read(&call.moved, probe, &registers);
-	if (call.moved.length <= probe->entire) {
+	if (call.moved.length <= probe->entire &&
+	    (probe->unready == SONDE_NOWHERE ||
+	     !sonde_user_int(call.moved.object + probe->unready))) {
 		sonde_text_moved(probe, &call.moved);
 		return false;
 	}

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "connection/environment.h"
@@ -316,14 +317,13 @@ bool Connection::OtherIsDue(Direction direction) {
 bool Connection::Parse(Direction direction) {
   Stream& stream = lane(direction).stream();
   if (state_ != State::kParsing) return false;
-  ProtocolMetrics& metrics = environment_.protocol_metrics[protocol_];
   bool progress = false;
   bool stuck = false;
   while (true) {
     const uint64_t before = stream.offset();
     const Outcome outcome = active_->parser->Advance(direction);
-    metrics.outcomes[static_cast<size_t>(outcome)]->Add();
-    if (outcome == Outcome::kUpgrade) {
+    environment_.protocol_metrics[protocol_].outcomes[static_cast<size_t>(outcome)]->Add();
+    if (outcome == Outcome::kUpgrade && !HandOver()) {
       Ignore();
       return false;
     }
@@ -336,6 +336,26 @@ bool Connection::Parse(Direction direction) {
     progress = true;
     if (stream.empty() && !stream.ended()) return true;
   }
+}
+
+// The next protocol's parser takes the place of the one that said kUpgrade.
+bool Connection::HandOver() {
+  auto upgrade = active_->parser->TakeUpgrade();
+  if (!upgrade) return false;
+  const auto next = std::ranges::find_if(environment_.protocols, [&](const Protocol& protocol) {
+    return upgrade->protocol == protocol.name;
+  });
+  if (next == environment_.protocols.end()) {
+    environment_.sink.OnExchange(std::move(upgrade->open));
+    return false;
+  }
+  active_->parser->Close(Unfinished::kConnectionClosed);
+  SetState(State::kParsing, static_cast<uint8_t>(next - environment_.protocols.begin()));
+  rest_ = 0;
+  active_->parser = next->create(*this, rest_);
+  active_->parser->Adopt(*std::move(upgrade));
+  environment_.verdicts.OnVerdict(info_.id, next->verdict);
+  return true;
 }
 
 bool Connection::Recognise(Direction direction) {

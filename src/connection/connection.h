@@ -20,7 +20,8 @@ namespace sonde::connection {
 // ------------|-----------------------------------------|--------------------------|-------------
 // kUnknown    | detect; yes -> kParsing, 3 turns or     | forgotten                | none
 //             | 512 records of nothing -> kIgnored      |                          |
-// kParsing    | Parser::Advance; kUpgrade -> kIgnored   | Parser::Close, forgotten | recognised
+// kParsing    | Parser::Advance; kUpgrade -> kParsing   | Parser::Close, forgotten | recognised
+//             | by the next protocol, or kIgnored       |                          |
 // kIgnored    | nothing                                 | forgotten                | refused
 enum class State : uint8_t { kUnknown, kParsing, kIgnored };
 
@@ -60,6 +61,7 @@ class Connection final : public ParserHost {
   ExchangeSink& sink() override { return environment_.sink; }
   ExchangeId NextExchangeId() override { return ++environment_.last_exchange; }
   const LimitOptions& limits() const override { return environment_.limits; }
+  MemoryAccount& memory() override { return environment_.parser_memory; }
 
   // Hooks of the table's lists (list.h).
   Connection* list_previous = nullptr;
@@ -86,6 +88,7 @@ class Connection final : public ParserHost {
   void End(Direction direction, uint64_t now_ns, bool force);
   void Run(Direction direction);
   bool Parse(Direction direction);
+  bool HandOver();
   bool OtherIsDue(Direction direction);
   bool Recognise(Direction direction);
   void NotRecognised(Direction direction);

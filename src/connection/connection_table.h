@@ -46,6 +46,7 @@ class ConnectionTable final : public EventHandler {
 
   size_t size() const { return connections_.size(); }
   size_t buffered_bytes() const { return environment_.buffers.used; }
+  size_t parser_bytes() const { return environment_.parser_memory.used(); }
 
  private:
   ConnectionTable(const LimitOptions& limits, ProtocolList protocols, ExchangeSink& sink,

@@ -31,6 +31,8 @@ Environment::Environment(const LimitOptions& limit_options, ProtocolList protoco
       protocols(protocol_list),
       sink(exchange_sink),
       verdicts(verdict_sink),
+      parser_memory(limits.total_connection_bytes,
+                    registry.AddCounter(kDropped, kDroppedHelp, {{"reason", "parser_memory"}})),
       open(registry.AddGauge(kConnections, kConnectionsHelp, {{"state", "open"}})),
       ignored(registry.AddGauge(kConnections, kConnectionsHelp, {{"state", "ignored"}})),
       gaps(registry.AddCounter(kStream, kStreamHelp, {{"event", "gap"}})),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "connection/buffer_account.h"
+#include "connection/parser_memory.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exchange.h"
@@ -29,6 +30,7 @@ struct Environment {
   ExchangeSink& sink;
   VerdictSink& verdicts;
   BufferTotal buffers;
+  ParserMemory parser_memory;  // as much again as the buffers may take
   ExchangeId last_exchange = 0;
 
   std::vector<ProtocolMetrics> protocol_metrics;

@@ -32,11 +32,12 @@ constexpr std::array<const char*, SONDE_DROP_REASON_COUNT> kReasons = {
     "socket_state_full", "process_map_full", "fd_lookup",      "busy",
     "text_state_full",   "text_unreadable"};
 
-constexpr std::array<std::pair<uint32_t, const char*>, 4> kTlsConnections = {{
+constexpr std::array<std::pair<uint32_t, const char*>, 5> kTlsConnections = {{
     {SONDE_COUNT_TLS_HELLO, "hello"},
     {SONDE_COUNT_TLS_BY_RANDOM, "text_by_random"},
     {SONDE_COUNT_TLS_BY_FD, "text_by_descriptor"},
     {SONDE_COUNT_TLS_NO_SOCKET, "text_without_socket"},
+    {SONDE_COUNT_TLS_BY_LENGTH, "text_by_length"},
 }};
 
 double SumOverCpus(int map_fd, uint32_t key) {

@@ -33,6 +33,17 @@ bool ParseNumber(std::string_view text, int base, Number& number) {
   return result.ec == std::errc() && result.ptr == end;
 }
 
+// maps pads addresses with zeros, map_files does not.
+std::string WithoutZeros(std::string_view range) {
+  const auto strip = [](std::string_view number) {
+    return number.substr(std::min(number.find_first_not_of('0'), number.size() - 1));
+  };
+  const size_t dash = range.find('-');
+  if (dash == 0 || dash == std::string_view::npos || dash + 1 == range.size()) return "";
+  return absl::StrCat(std::string(strip(range.substr(0, dash))), "-",
+                      std::string(strip(range.substr(dash + 1))));
+}
+
 // "start-end perms offset major:minor inode   path"; false: no file, or not understood.
 bool ParseLine(std::string_view line, MappedFile& file) {
   std::string_view fields[5];
@@ -53,7 +64,7 @@ bool ParseLine(std::string_view line, MappedFile& file) {
     return false;
   }
   file.id.device = major << 20U | minor;
-  file.range = std::string(fields[0]);
+  file.range = WithoutZeros(fields[0]);
   file.path = std::string(line.substr(path));
   return true;
 }

@@ -43,10 +43,6 @@ constexpr char kLibraries[] = "sonde_tls_libraries";
 constexpr char kLibrariesHelp[] =
     "Files with a TLS library that traced processes use, by library and whether it is decoded.";
 
-int64_t ChangedNs(const struct stat& status) {
-  return status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;
-}
-
 }  // namespace
 
 Watcher::Watcher(kernel::Uprobes& uprobes, Options options, MetricRegistry& metrics)
@@ -155,8 +151,8 @@ void Watcher::Do(const Task& task) {
     case Task::Kind::kShare: {
       const auto parent = processes_.find(task.parent);
       if (parent == processes_.end()) return Look(task.tgid);
-      const std::vector<FileId> shared = parent->second;
-      for (const FileId& id : shared) files_[id].users.insert(task.tgid);
+      const std::vector<Content> shared = parent->second;
+      for (const Content& content : shared) files_[content].users.insert(task.tgid);
       processes_[task.tgid] = shared;
       return;
     }
@@ -174,42 +170,48 @@ void Watcher::Look(uint32_t tgid) {
 }
 
 void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
-  std::vector<FileId>& used = processes_[tgid];
-  if (std::ranges::find(used, mapped.id) != used.end()) return;
-  const auto known = files_.find(mapped.id);
-  if (known != files_.end() && known->second.found.library.empty()) return;
+  const auto name = names_.find(mapped.id);
+  if (name != names_.end()) {
+    const auto file = files_.find(name->second);
+    if (file != files_.end() &&
+        (file->second.found.library.empty() || file->second.users.contains(tgid))) {
+      return;
+    }
+  }
   const auto opened = OpenMapped(options_.proc, tgid, mapped);
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
-  File& file = Know(mapped.id, opened.get(), ChangedNs(status),
-                    absl::StrCat("pid ", tgid, ": ", mapped.path));
-  if (file.found.library.empty()) return;
-  file.users.insert(tgid);
-  used.push_back(mapped.id);
+  const Content content = ContentOf(status);
+  names_[mapped.id] = content;
+  File& file = Know(content, opened.get(), absl::StrCat("pid ", tgid, ": ", mapped.path));
+  if (file.found.library.empty()) {
+    uprobes_.MarkPlain(mapped.id.inode, mapped.id.device);
+  } else if (file.users.insert(tgid).second) {
+    processes_[tgid].push_back(content);
+  }
 }
 
 void Watcher::Expect(const std::string& path) {
   const kernel::FileDescriptor opened(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) return;
-  const FileId id{.inode = status.st_ino,
-                  .device = major(status.st_dev) << 20U | minor(status.st_dev)};
-  Know(id, opened.get(), ChangedNs(status), path);
+  Know(ContentOf(status), opened.get(), path);
 }
 
-Watcher::File& Watcher::Know(const FileId& id, int opened, int64_t changed_ns,
-                             const std::string& place) {
-  File& file = files_[id];
-  if (file.changed_ns != changed_ns) {
-    file.changed_ns = changed_ns;
-    file.attachment.reset();
+Watcher::Content Watcher::ContentOf(const struct stat& status) {
+  constexpr uint64_t kInodeBits = 56;
+  return {.inode = status.st_ino & ((1ULL << kInodeBits) - 1),
+          .size = status.st_size,
+          .changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+Watcher::File& Watcher::Know(const Content& content, int opened, const std::string& place) {
+  const auto [entry, is_new] = files_.try_emplace(content);
+  File& file = entry->second;
+  if (is_new) {
     file.found = InspectFile(opened);
     file.idle_since = Clock::now();
-    if (file.found.library.empty()) {
-      uprobes_.MarkPlain(id.inode, id.device);
-    } else if (!file.found.status.ok()) {
-      Refuse(file, place);
-    }
+    if (!file.found.library.empty() && !file.found.status.ok()) Refuse(file, place);
   }
   if (!file.found.library.empty() && file.found.status.ok() && file.attachment == nullptr) {
     Attach(file, opened, place);
@@ -240,8 +242,8 @@ void Watcher::Attach(File& file, int opened, const std::string& place) {
 void Watcher::LoseUser(uint32_t tgid) {
   const auto process = processes_.find(tgid);
   if (process == processes_.end()) return;
-  for (const FileId& id : process->second) {
-    File& file = files_[id];
+  for (const Content& content : process->second) {
+    File& file = files_[content];
     file.users.erase(tgid);
     if (file.users.empty()) file.idle_since = Clock::now();
   }
@@ -249,7 +251,7 @@ void Watcher::LoseUser(uint32_t tgid) {
 }
 
 void Watcher::LetGo(Clock::time_point now) {
-  for (auto& [id, file] : files_) {
+  for (auto& [content, file] : files_) {
     if (file.attachment == nullptr || !file.users.empty() ||
         now - file.idle_since < options_.linger) {
       continue;
@@ -257,10 +259,11 @@ void Watcher::LetGo(Clock::time_point now) {
     file.attachment.reset();
     Count("decoded", file, -1);
   }
-  if (files_.size() <= kMaxFiles) return;
+  if (files_.size() + names_.size() <= kMaxFiles) return;
   std::erase_if(files_, [](const auto& entry) {
     return entry.second.users.empty() && entry.second.attachment == nullptr;
   });
+  names_.clear();
 }
 
 void Watcher::Count(const char* state, const File& file, int change) {

@@ -9,11 +9,14 @@
 //   fork                   the child uses what its parent does
 //   exit, released         its files lose a user; without users for a while they are let go
 //
-// A file is inspected once for all processes, known by inode and time of change.
+// A file is inspected once for all processes. It is known by its inode number, size and time of
+// change, not by its device: an overlay shows a file of its lower layer under another device, and
+// what is probed is the file beneath. Probed twice, every text would be seen twice.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -68,8 +71,15 @@ class Watcher {
     std::vector<std::string> paths = {};  // kExpect
     Clock::time_point due;
   };
+  // What an overlay and the layers beneath it say alike. Overlays may keep a number of their layer
+  // in the highest bits of an inode's (Documentation/filesystems/overlayfs.rst, xino).
+  struct Content {
+    uint64_t inode = 0;
+    int64_t size = 0;
+    int64_t changed_ns = 0;
+    friend auto operator<=>(const Content&, const Content&) = default;
+  };
   struct File {
-    int64_t changed_ns = 0;  // st_ctim: the same number with another content is another file
     Inspection found;
     std::unique_ptr<kernel::Uprobes::Attachment> attachment;
     absl::flat_hash_set<uint32_t> users;
@@ -83,7 +93,8 @@ class Watcher {
   void Use(uint32_t tgid, const MappedFile& mapped);
   void Expect(const std::string& path);
   // The file, inspected if it is new and probed if it can be. `place` names it in messages.
-  File& Know(const FileId& id, int opened, int64_t changed_ns, const std::string& place);
+  File& Know(const Content& content, int opened, const std::string& place);
+  static Content ContentOf(const struct stat& status);
   void Attach(File& file, int opened, const std::string& place);
   void Refuse(const File& file, const std::string& place);
   void LoseUser(uint32_t tgid);
@@ -95,8 +106,9 @@ class Watcher {
   MetricRegistry& metrics_;
 
   // Worker thread only.
-  std::map<FileId, File> files_;
-  absl::flat_hash_map<uint32_t, std::vector<FileId>> processes_;  // traced ones, what they use
+  std::map<Content, File> files_;
+  std::map<FileId, Content> names_;  // what processes call a file that was looked at
+  absl::flat_hash_map<uint32_t, std::vector<Content>> processes_;  // traced ones, what they use
 
   std::mutex mutex_;
   std::condition_variable wake_;

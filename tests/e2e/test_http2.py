@@ -117,3 +117,25 @@ def test_grpcio(work, sonde, threads):
             assert span["sonde.rpc.response.size"] == (0 if failed else 2 * size), span.attributes
             assert 0 < span["sonde.rpc.timeout_ms"] <= 31_000, span.attributes  # grpcio rounds up
             assert not span["sonde.capture.truncated"] and not span["sonde.unfinished"], span.attributes
+
+
+def apache_h2c(work):
+    """Apache whose HTTP/1.1 connections may go on as HTTP/2."""
+    server = servers.apache(work)
+    with open(f"{work}/apache.conf", "a", encoding="utf-8") as file:
+        file.write("LoadModule http2_module /usr/lib/apache2/modules/mod_http2.so\nProtocols h2c http/1.1\nH2Upgrade on\n")
+    return server
+
+
+@pytest.mark.parametrize("client", ["curl -s --http2", "nghttp -nu"])
+def test_upgrade(work, sonde, client):
+    """The request is HTTP/1.1 with `Upgrade: h2c`, its answer stream 1 of HTTP/2. Small files and one request per connection:
+    this Apache (2.4.71) ends most upgraded connections with GOAWAY behind the first 64 KiB."""
+    server = apache_h2c(work)
+    url = f"http://127.0.0.1:{server.address[1]}"
+    loop = f"for i in $(seq 0 39); do {client} {url}/f$((i % 4)).bin?n=$i > {work}/got || exit 1; done"
+    run = run_pair(sonde, work, " ".join(server.command), server.address[1], f"( {loop} )")
+    judge_http(run, [f"/f{i % 4}.bin?n={i}" for i in range(40)])
+    for span in run.spans():
+        size = [0, 1, 1024, 4096][int(span.target[2])]
+        assert (span["http.response.body.size"] or 0) == size, span.attributes

@@ -40,8 +40,9 @@ enum sonde_count {
 	SONDE_COUNT_TLS_HELLO = 1,   /* TLS connections whose client random was seen */
 	SONDE_COUNT_TLS_BY_RANDOM = 2, /* plain text streams, by how their socket was found ... */
 	SONDE_COUNT_TLS_BY_FD = 3,
-	SONDE_COUNT_TLS_NO_SOCKET = 4, /* ... or was not */
+	SONDE_COUNT_TLS_NO_SOCKET = 4, /* ... or was not, at first */
 	SONDE_COUNT_TLS_RETRY = 5,     /* writes that were made again with the same text */
+	SONDE_COUNT_TLS_BY_LENGTH = 6, /* of those without: found later by the lengths of records */
 	SONDE_COUNT_COUNT
 };
 

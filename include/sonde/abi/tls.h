@@ -70,6 +70,9 @@ struct sonde_tls_probe {
 	/* An int in the object that is not 0 while what passes is no text yet: a handshake runs, or a
 	 * corked text is kept for later. */
 	__s32 handshake;
+	/* An int in the object. While it is not 0 (a handshake runs), what a call accepts is known only
+	 * when it returns, however short the text is. */
+	__s32 unready;
 	/* SONDE_TLS_FD_BIO: pointer to the BIO in the object; to the method in the BIO, which begins
 	 * with its type; number in the BIO. */
 	__s32 bio;
@@ -90,7 +93,7 @@ struct sonde_tls_probe {
 	 */
 	__u8 chunks;
 	__u8 has_unless;
-	__u8 reserved[5];
+	__u8 reserved[1];
 };
 
 #define SONDE_TLS_PROBE_BYTES 96

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -76,10 +77,22 @@ enum class Outcome : uint8_t {
   kSkip,  // bytes were given up because of loss or because their message's start was not seen; call
           // again
   kInvalid,  // bytes that are no message were given up; call again
-  kUpgrade,  // the connection speaks something else from here on: the parser is closed and never
-             // called again
+  kUpgrade,  // the connection speaks something else from here on: the parser is asked TakeUpgrade,
+             // closed, and never called again
 };
 constexpr size_t kOutcomeCount = 5;
+
+// Room for what parsers keep between calls, beside the streams: bounded over all connections. What
+// was taken is given back at the latest when its owner is destroyed.
+class MemoryAccount {
+ public:
+  // False, and counted: there is no room, so it is not to be kept.
+  virtual bool Take(size_t bytes) = 0;
+  virtual void Give(size_t bytes) = 0;
+
+ protected:
+  ~MemoryAccount() = default;
+};
 
 // What the connection stage lends to a parser; outlives it.
 class ParserHost {
@@ -92,9 +105,17 @@ class ParserHost {
   virtual ExchangeSink& sink() = 0;
   virtual ExchangeId NextExchangeId() = 0;
   virtual const LimitOptions& limits() const = 0;
+  virtual MemoryAccount& memory() = 0;
 
  protected:
   ~ParserHost() = default;
+};
+
+// What a connection speaks after kUpgrade, if the parser knows.
+struct Upgrade {
+  std::string_view protocol;  // as registered
+  Direction requests = Direction::kReceive;
+  Exchange open;  // begun by the old parser, whose OnRequestStart was said; ended by the new one
 };
 
 class Parser {
@@ -111,6 +132,12 @@ class Parser {
   // The connection, or the reading of it, is over: every open exchange is given out with this
   // reason.
   virtual void Close(Unfinished why) = 0;
+
+  // After kUpgrade. Nothing: the connection is left alone.
+  virtual std::optional<Upgrade> TakeUpgrade() { return std::nullopt; }
+  // Right after its creation, to a parser whose protocol an Upgrade named: both streams stand where
+  // it begins.
+  virtual void Adopt(Upgrade /*upgrade*/) {}
 
   // Between messages, with nothing open: the object may be destroyed and made again from `rest`
   // when bytes come.

@@ -33,7 +33,8 @@ struct TlsPoint {
 // Of which nothing is known but what it is for.
 inline sonde_tls_probe UndescribedTlsProbe(sonde_source source, sonde_direction direction) {
   sonde_tls_probe probe{};
-  probe.random = probe.random_pointer = probe.server = probe.handshake = SONDE_NOWHERE;
+  probe.random = probe.random_pointer = probe.server = probe.handshake = probe.unready =
+      SONDE_NOWHERE;
   probe.bio = probe.bio_method = probe.bio_fd = SONDE_NOWHERE;
   probe.source = static_cast<uint8_t>(source);
   probe.direction = static_cast<uint8_t>(direction);

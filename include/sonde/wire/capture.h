@@ -6,7 +6,8 @@
  *
  *            HTTP start          TLS hello         budget used up, nobody knows it
  *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start, hello--> as UNKNOWN
- *   UNKNOWN, OTHER --preface--> HTTP2 <--frames that lead to each other, verdict-- UNKNOWN
+ *   UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2
+ *   HTTP1 --101 response--> UNKNOWN, with a new budget
  *   any --verdict refused, port not wanted--> REFUSED (for good)
  */
 #ifndef SONDE_WIRE_CAPTURE_H
@@ -34,6 +35,10 @@ enum sonde_class {
 
 #define SONDE_CAPTURE_PIPELINED                                                                    \
 	1 /* messages are sent back to back: large records may hold a head anywhere */
+#define SONDE_CAPTURE_UPGRADED 2 /* a 101 response was seen: it is HTTP/1 no longer */
+
+/* "101" in bytes 9 to 11 of a status line, as the word from byte 8 has them. */
+#define SONDE_SWITCHING_PROTOCOLS 0x31303100
 
 struct sonde_capture_direction {
 	__u64 partial; /* first bytes of what may become a start, from records too short to tell */
@@ -51,7 +56,7 @@ struct sonde_capture_direction {
 struct sonde_capture_state {
 	struct sonde_capture_direction direction[2];
 	__u8 socket_class;   /* enum sonde_class */
-	__u8 flags;          /* SONDE_CAPTURE_PIPELINED */
+	__u8 flags;          /* SONDE_CAPTURE_* */
 	__u8 last_start;     /* 1 + direction of the last message start, 0 = none or unsure */
 	__u8 last_direction; /* 1 + direction of the last call */
 	__u32 since_start;   /* records since a message start */
@@ -79,13 +84,18 @@ static inline __u32 sonde_capture_asks(const struct sonde_capture_state *state, 
 {
 	if (state->socket_class == SONDE_CLASS_UNKNOWN)
 		return !state->direction[direction & 1].budget;
-	return state->socket_class == SONDE_CLASS_HTTP1 &&
+	/* OTHER: what userspace found in the first bytes may have come too late. */
+	return (state->socket_class == SONDE_CLASS_HTTP1 ||
+		state->socket_class == SONDE_CLASS_OTHER) &&
 	       state->since_start % SONDE_ASK_EVERY == SONDE_ASK_EVERY - 1;
 }
 
 /* `verdict`: enum sonde_verdict, 0 = none was given. */
 static inline void sonde_capture_answer(struct sonde_capture_state *state, __u32 verdict)
 {
+	/* Said when the connection was recognised, and not asked for since. */
+	if (verdict == SONDE_VERDICT_HTTP1 && state->flags & SONDE_CAPTURE_UPGRADED)
+		verdict = 0;
 	if (verdict == SONDE_VERDICT_REFUSED) {
 		state->socket_class = SONDE_CLASS_REFUSED;
 	} else if (verdict == SONDE_VERDICT_HTTP1) {
@@ -105,7 +115,7 @@ static inline __u32 sonde_capture_peek(const struct sonde_capture_state *state, 
 {
 	switch (state->socket_class) {
 	case SONDE_CLASS_OTHER:
-		return sonde_min(length, SONDE_SNIFF_BYTES);
+		return sonde_min(length, SONDE_OTHER_PREFIX);
 	case SONDE_CLASS_TLS:
 	case SONDE_CLASS_REFUSED:
 		return 0;
@@ -236,6 +246,25 @@ static inline void sonde_capture_started(struct sonde_capture_state *state,
 	state->since_start = 0;
 }
 
+/* A 101 response (RFC 9110 section 15.2.2): what follows is some other protocol, perhaps HTTP/2,
+ * and perhaps in this call already. */
+static inline void sonde_capture_upgraded(struct sonde_capture_state *state,
+					  struct sonde_capture_call *call)
+{
+	__u32 i;
+
+	state->socket_class = SONDE_CLASS_UNKNOWN;
+	state->flags |= SONDE_CAPTURE_UPGRADED;
+	for (i = 0; i < 2; i++) {
+		state->direction[i].budget = SONDE_UNKNOWN_BUDGET;
+		state->direction[i].head_open = 0;
+		state->direction[i].partial_bytes = 0;
+		state->direction[i].chunks.state = SONDE_CHUNK_OFF;
+		state->direction[i].frames.state = SONDE_FRAMES_SEARCH;
+	}
+	call->captured = sonde_min(call->length, SONDE_HEAD_BUDGET);
+}
+
 static inline void sonde_capture_http1(struct sonde_capture_state *state,
 				       struct sonde_capture_call *call,
 				       const struct sonde_first_bytes *first, __u32 kind)
@@ -301,6 +330,13 @@ static inline void sonde_capture_unknown(struct sonde_capture_state *state,
 	dir->budget -= call->captured;
 }
 
+static inline void sonde_capture_other(struct sonde_capture_state *state,
+				       struct sonde_capture_call *call)
+{
+	call->quiet = 1;
+	state->since_start++; /* of calls, here */
+}
+
 /*
  * Decides about one call. `first` holds call->have valid bytes. Ask sonde_capture_asks before.
  */
@@ -331,6 +367,9 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	if (kind == SONDE_SNIFF_TLS && (state->socket_class == SONDE_CLASS_UNKNOWN ||
 					state->socket_class == SONDE_CLASS_OTHER))
 		sonde_capture_tls(state, call, kept);
+	else if (kind == SONDE_SNIFF_INTERIM &&
+		 (sonde_load_aligned(first, 8) & 0xffffff00) == SONDE_SWITCHING_PROTOCOLS)
+		sonde_capture_upgraded(state, call);
 	else if (state->socket_class == SONDE_CLASS_HTTP1)
 		sonde_capture_http1(state, call, first, kind);
 	else if (state->socket_class == SONDE_CLASS_HTTP2)
@@ -338,7 +377,7 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	else if (state->socket_class == SONDE_CLASS_UNKNOWN)
 		sonde_capture_unknown(state, call);
 	else
-		call->quiet = 1;
+		sonde_capture_other(state, call);
 	state->last_direction = (__u8)((call->direction & 1) + 1);
 }
 

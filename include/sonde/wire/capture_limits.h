@@ -43,6 +43,10 @@
 /* The same in a small call, where a frame may be 9 bytes. */
 #define SONDE_MAX_SMALL_FRAMES 128
 
+/* Looked at of a call on a connection of another protocol: a small HEADERS frame and the header
+ * behind it, by which a late attach knows HTTP/2. */
+#define SONDE_OTHER_PREFIX 96
+
 /* Bytes of a record that are sniffed. */
 #define SONDE_SNIFF_BYTES 16
 
@@ -57,7 +61,7 @@
 #define SONDE_MAX_PIECES (SONDE_HEAD_BUDGET / SONDE_PIECE_BYTES)
 
 /* In HTTP/1, userspace is asked again after so many records without a message start (WebSocket,
- * CONNECT). */
+ * CONNECT); in other protocols, after so many calls. */
 #define SONDE_ASK_EVERY 32
 
 /* Type, version, length: RFC 8446 section 5.1. */

@@ -218,6 +218,11 @@ bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, sonde_
   }
   if (direction == SONDE_SEND) {
     point.spec.entire = kRecordBytes;
+    if (symbols.in_init) {
+      point.spec.unready = binary::FirstField(elf, symbols.in_init->address, sizeof(uint32_t),
+                                              sizeof(uint64_t), Plain(symbols))
+                               .value_or(SONDE_NOWHERE);
+    }
     point.spec.retries = 1;
   }
   return Add(elf, entry.function, entry.name, *address, point, plan);

@@ -36,6 +36,8 @@ class LengthPrefixedWalk {
   void Lose() { known_ = false; }
 
   bool known() const { return known_; }
+  // There were messages, and the last one is complete.
+  bool whole() const { return known_ && messages_ > 0 && prefix_ == 0; }
   uint64_t messages() const { return messages_; }  // that are complete
   uint64_t bytes() const { return bytes_; }        // of them, without prefixes
 

@@ -34,9 +34,22 @@ std::string_view Value(const std::vector<HttpHeader>& headers, std::string_view 
   return found == headers.end() ? std::string_view() : std::string_view(found->value);
 }
 
-bool IsCall(const HttpExchange& http) {
-  return IsGrpcContentType(Value(http.request.headers, "content-type")) ||
-         IsGrpcContentType(Value(http.response.headers, "content-type"));
+bool NamesGrpc(const std::vector<HttpHeader>& headers) {
+  return std::ranges::any_of(
+      headers, [](const HttpHeader& header) { return header.name.starts_with("grpc-"); });
+}
+
+bool IsCall(const http2::OpenStream& stream, const HttpExchange& http) {
+  const std::string_view request = Value(http.request.headers, "content-type");
+  const std::string_view response = Value(http.response.headers, "content-type");
+  if (IsGrpcContentType(request) || IsGrpcContentType(response)) return true;
+  // Attached late: the content type is what is not sent again.
+  const bool unknown = request.empty() && response.empty() &&
+                       (stream.exchange.truncated & kTruncatedRequestHead) != 0;
+  if (!unknown || http.request.method != "POST") return false;
+  if (NamesGrpc(http.request.headers) || NamesGrpc(http.response.trailers)) return true;
+  // A body of anything else that divides into messages of the lengths it says: one in four billion.
+  return stream.request_messages.whole() && stream.response_messages.known();
 }
 
 // From the trailers, or from a response that is nothing but trailers.
@@ -162,15 +175,19 @@ uint32_t StatusOfHttp(uint32_t status) {
 void Refine(http2::OpenStream& stream) {
   Exchange& exchange = stream.exchange;
   auto* http = std::get_if<HttpExchange>(&exchange.detail);
-  if (http == nullptr || !IsCall(*http)) return;
+  if (http == nullptr || !IsCall(stream, *http)) return;
   RpcExchange rpc;
   rpc.http = std::move(*http);
   rpc.method = rpc.http.request.target;
   if (rpc.method.starts_with('/')) rpc.method.erase(0, 1);
   rpc.timeout_ns = ParseTimeout(Value(rpc.http.request.headers, "grpc-timeout"));
   SetStatus(exchange, rpc);
-  const bool request_whole = (exchange.truncated & kTruncatedRequestBody) == 0;
-  const bool response_whole = (exchange.truncated & kTruncatedResponseBody) == 0;
+  // A server may answer before it has read the request: what else would come is not known.
+  const auto whole = [&](uint32_t lost, bool done) {
+    return (exchange.truncated & lost) == 0 && (done || rpc.http.reset);
+  };
+  const bool request_whole = whole(kTruncatedRequestBody, stream.request_done);
+  const bool response_whole = whole(kTruncatedResponseBody, stream.response_done);
   rpc.request_messages = Messages(stream.request_messages, request_whole);
   rpc.response_messages = Messages(stream.response_messages, response_whole);
   exchange.protocol = "grpc";

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -122,6 +123,8 @@ void Http1Parser::Close(Unfinished why) {
   if (!request_reader_.resting()) request_reader_.Rest(Phase::kSearch);
   if (!response_reader_.resting()) response_reader_.Rest(Phase::kSearch);
 }
+
+std::optional<Upgrade> Http1Parser::TakeUpgrade() { return std::exchange(upgrade_, std::nullopt); }
 
 void Http1Parser::NoteProgress() {
   if (request_ != nullptr && !request_->request_done) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "protocol/http1/match.h"
 #include "protocol/http1/reader.h"
@@ -22,6 +23,7 @@ class Http1Parser final : public Parser {
   Outcome Advance(Direction direction) override;
   bool OnTick(uint64_t mono_ns) override;
   void Close(Unfinished why) override;
+  std::optional<Upgrade> TakeUpgrade() override;
   bool idle() const override;
   uint64_t rest() const override;
 
@@ -34,6 +36,7 @@ class Http1Parser final : public Parser {
   Outcome AdvanceRequest(StreamView& stream);
   Outcome BeginRequest(StreamView& stream);
   bool Doubtful(const StreamView& stream);
+  bool MayBeUpgraded(const StreamView& stream);
   Outcome TakeRequest(StreamView& stream, MessageReader::Head found, size_t head_size);
   OpenExchange& OpenRequest(StreamView& stream, size_t head_size, bool truncated);
   void BeginRequestBody(StreamView& stream);
@@ -47,6 +50,7 @@ class Http1Parser final : public Parser {
   Outcome TakeResponse(StreamView& stream, OpenExchange& open, MessageReader::Head found,
                        size_t head_size);
   Outcome WithoutRequest(StreamView& stream, Matcher::Verdict verdict);
+  Outcome UpgradeToHttp2(StreamView& stream, OpenExchange& open, size_t head_size);
   void StartResponse(StreamView& stream, OpenExchange& open, size_t head_size);
   void BeginResponseBody(StreamView& stream, uint32_t status);
   Outcome ReadResponseBody(StreamView& stream);
@@ -78,6 +82,7 @@ class Http1Parser final : public Parser {
   bool response_to_head_ = false;
   uint32_t response_status_ = 0;
   bool request_may_have_body_ = false;
+  std::optional<Upgrade> upgrade_;
 };
 
 }  // namespace sonde::protocol::http1

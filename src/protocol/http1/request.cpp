@@ -10,6 +10,7 @@
 #include "protocol/http1/parser.h"
 #include "protocol/http1/reader.h"
 #include "protocol/http1/types.h"
+#include "protocol/http1/upgrade.h"
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/protocol.h"
 
@@ -50,7 +51,7 @@ Outcome Http1Parser::BeginRequest(StreamView& stream) {
     if (const size_t passed = EmptyLines(stream.bytes()); passed > 0) stream.Consume(passed);
     if (stream.bytes() == "\r" && stream.hole() == 0 && !stream.ended()) return Outcome::kNeedMore;
   }
-  if (stream.empty()) return Outcome::kNeedMore;
+  if (stream.empty() || MayBeUpgraded(stream)) return Outcome::kNeedMore;
   const bool searching = request_reader_.phase() == Phase::kSearch;
   if (stream.bytes().empty()) {
     if (matcher_.pipelined()) {
@@ -72,6 +73,12 @@ Outcome Http1Parser::BeginRequest(StreamView& stream) {
     return Outcome::kNeedMore;
   }
   return TakeRequest(stream, found, head_size);
+}
+
+// What follows is HTTP/2 if the server agrees, which another processor may report in a moment.
+bool Http1Parser::MayBeUpgraded(const StreamView& stream) {
+  return !matcher_.empty() && !drop_held_ && !stream.ended() && LooksLikePreface(stream.bytes()) &&
+         NamesHttp2(matcher_.at(matcher_.size() - 1).http().request.headers);
 }
 
 bool Http1Parser::Doubtful(const StreamView& stream) {

@@ -9,6 +9,7 @@
 #include "protocol/http1/parser.h"
 #include "protocol/http1/reader.h"
 #include "protocol/http1/types.h"
+#include "protocol/http1/upgrade.h"
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/protocol.h"
 
@@ -110,6 +111,10 @@ Outcome Http1Parser::TakeResponse(StreamView& stream, OpenExchange& open, Messag
     response_reader_.GiveUp(stream);
     return Outcome::kSkip;
   }
+  if (response.status == 101 && complete && &open != request_ && NamesHttp2(response.headers) &&
+      NamesHttp2(open.http().request.headers)) {
+    return UpgradeToHttp2(stream, open, head_size);
+  }
   if (head.truncated) open.exchange.truncated |= kTruncatedResponseHead;
   response_facts_ = head.body;
   response_status_ = response.status;
@@ -128,6 +133,18 @@ Outcome Http1Parser::TakeResponse(StreamView& stream, OpenExchange& open, Messag
   }
   BeginResponseBody(stream, response.status);
   return ReadResponseBody(stream);
+}
+
+// RFC 7540 3.2: the response to this request comes as stream 1 of HTTP/2. `&open != request_`: its
+// body was read, so that the request stream stands before the preface, too.
+Outcome Http1Parser::UpgradeToHttp2(StreamView& stream, OpenExchange& open, size_t head_size) {
+  open.http().response = HttpResponse();
+  response_reader_.TakeHead(stream, head_size);
+  response_reader_.Rest(Phase::kHead);
+  upgrade_ = Upgrade{.protocol = "http2",
+                     .requests = request_direction_,
+                     .open = matcher_.Remove(matcher_.IndexOf(&open))};
+  return Outcome::kUpgrade;
 }
 
 void Http1Parser::StartResponse(StreamView& stream, OpenExchange& open, size_t head_size) {

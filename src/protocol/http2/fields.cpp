@@ -26,6 +26,7 @@ namespace sonde::protocol::http2 {
 namespace {
 
 constexpr const char* kVersion = "2";
+constexpr size_t kKeptBlockBytes = 1024;
 
 // Moves the value of a pseudo-header out of the list.
 std::optional<std::string> TakePseudo(FieldList& list, std::string_view name) {
@@ -50,7 +51,7 @@ void Http2Parser::BeginBlock(Direction direction, const Frame& frame) {
   const StreamView& stream = host_.stream(direction);
   const Mark& first = stream.MarkAt(0);
   Block& block = side(direction).block;
-  block = Block();
+  DropBlock(direction);
   block.stream = frame.header.stream;
   block.first = frame.header;
   block.first_ns = first.mono_ns;
@@ -67,11 +68,26 @@ void Http2Parser::AddToBlock(Direction direction, const Frame& frame) {
   const auto part = FieldBlock(frame.header, frame.payload);
   const size_t room = host_.limits().max_head_bytes - block.bytes.size();
   const std::string_view bytes = part.value_or(std::string_view());
+  const std::string_view kept = bytes.substr(0, room);
   block.cut = frame.cut || !part || bytes.size() > room;
-  block.bytes.append(bytes.substr(0, room));
+  // The last part is decoded at once.
+  const bool stays = !frame.header.has(kFlagEndHeaders);
+  if (stays && !host_.memory().Take(kept.size())) {
+    block.cut = true;
+    return;
+  }
+  if (stays) block.charged += kept.size();
+  block.bytes.append(kept);
 }
 
-void Http2Parser::DropBlock(Direction direction) { side(direction).block = Block(); }
+void Http2Parser::DropBlock(Direction direction) {
+  Block& block = side(direction).block;
+  host_.memory().Give(block.charged);
+  // A moved-to string keeps its buffer, which is wanted for the usual block and not for a large
+  // one.
+  if (block.bytes.capacity() > kKeptBlockBytes) std::string().swap(block.bytes);
+  block = Block();
+}
 
 Outcome Http2Parser::FinishBlock(Direction direction) {
   Side& side = this->side(direction);

@@ -168,6 +168,10 @@ Detection DetectFrames(std::string_view bytes) {
   const Chain chain = Follow(bytes, 0);
   if (chain.frames >= kEnoughFrames) return Detection::kYes;
   if (chain.frames >= 2 && chain.end == bytes.size()) return Detection::kYes;
+  // One frame that is all of a call: chance would have to hit its length, too. An empty DATA frame
+  // is nearly nothing but zeros.
+  const bool empty = header.type == FrameType::kData && header.length == 0;
+  if (chain.frames == 1 && chain.end == bytes.size() && !empty) return Detection::kYes;
   const bool fields = header.type == FrameType::kHeaders && header.has(kFlagEndHeaders);
   if (chain.frames >= 1 && fields && bytes.size() >= kFrameHeaderBytes + header.length &&
       BeginsWithPseudoHeader(header, bytes.substr(kFrameHeaderBytes))) {

@@ -7,13 +7,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/protocol.h"
+
 namespace sonde::protocol::http2 {
 namespace {
 
+// nghttp2's inflater with its empty table.
+constexpr size_t kInflaterBytes = 2048;
 constexpr uint64_t kStaticEntries = 61;  // RFC 7541 appendix A
 // Larger integers are nothing that SETTINGS or a block could make sense of.
 constexpr uint64_t kMaxInteger = uint64_t{1} << 32U;
@@ -33,17 +40,43 @@ std::string LiteralHead(size_t length) {
   return head;
 }
 
+// nghttp2's, which it shows through an inflater only.
+const std::array<HttpHeader, kStaticEntries>& StaticTable() {
+  static const std::array<HttpHeader, kStaticEntries> table = [] {
+    std::array<HttpHeader, kStaticEntries> fields;
+    nghttp2_hd_inflater* inflater = nullptr;
+    if (nghttp2_hd_inflate_new(&inflater) != 0) std::abort();  // no memory at all
+    for (size_t i = 0; i < fields.size(); ++i) {
+      const nghttp2_nv* field = nghttp2_hd_inflate_get_table_entry(inflater, i + 1);
+      fields.at(i) = {.name = {reinterpret_cast<const char*>(field->name), field->namelen},
+                      .value = {reinterpret_cast<const char*>(field->value), field->valuelen}};
+    }
+    nghttp2_hd_inflate_del(inflater);
+    return fields;
+  }();
+  return table;
+}
+
 }  // namespace
 
 void HpackDecoder::Deleter::operator()(nghttp2_hd_inflater* inflater) const {
   nghttp2_hd_inflate_del(inflater);
 }
 
-HpackDecoder::HpackDecoder() = default;
+HpackDecoder::HpackDecoder(MemoryAccount* memory) : memory_(memory) {}
+
+HpackDecoder::~HpackDecoder() {
+  Clear();
+  DropInflater();
+}
+
+void HpackDecoder::Clear() {
+  Evict(0);
+  std::deque<Entry>().swap(table_);
+}
 
 void HpackDecoder::Forget() {
-  table_.clear();
-  table_bytes_ = 0;
+  Clear();
   forgot_ = true;
 }
 
@@ -100,6 +133,7 @@ bool HpackDecoder::HaveInflater() {
   nghttp2_hd_inflater* inflater = nullptr;
   if (nghttp2_hd_inflate_new(&inflater) != 0) return false;
   inflater_.reset(inflater);
+  inflater_charged_ = memory_ != nullptr && memory_->Take(kInflaterBytes);
   return true;
 }
 
@@ -118,7 +152,7 @@ bool HpackDecoder::Huffman(std::string_view coded, std::string& decoded) {
       nghttp2_nv field{};
       const ssize_t used = nghttp2_hd_inflate_hd2(inflater_.get(), &field, &flags, in, left, final);
       if (used < 0) {  // an inflater that failed once is of no use any more
-        inflater_.reset();
+        DropInflater();
         return false;
       }
       in += used;
@@ -132,17 +166,22 @@ bool HpackDecoder::Huffman(std::string_view coded, std::string& decoded) {
     }
   }
   nghttp2_hd_inflate_end_headers(inflater_.get());
+  if (memory_ != nullptr && !inflater_charged_) DropInflater();  // no room to keep it
   return found;
+}
+
+void HpackDecoder::DropInflater() {
+  if (inflater_charged_) memory_->Give(kInflaterBytes);
+  inflater_charged_ = false;
+  inflater_.reset();
 }
 
 bool HpackDecoder::Lookup(uint64_t index, Entry& entry) {
   if (index == 0) return false;
   if (index <= kStaticEntries) {
-    if (!HaveInflater()) return false;
-    const nghttp2_nv* field = nghttp2_hd_inflate_get_table_entry(inflater_.get(), index);
-    if (field == nullptr) return false;
-    entry.name.assign(reinterpret_cast<const char*>(field->name), field->namelen);
-    entry.value.assign(reinterpret_cast<const char*>(field->value), field->valuelen);
+    const HttpHeader& field = StaticTable().at(index - 1);
+    entry.name = field.name;
+    entry.value = field.value;
     return true;
   }
   const uint64_t depth = index - kStaticEntries - 1;
@@ -213,6 +252,10 @@ void HpackDecoder::Insert(const Entry& entry) {
   // Larger than the table: it empties the table and is not inserted (RFC 7541 4.4).
   Evict(limit_ > added.size() ? limit_ - added.size() : 0);
   if (added.size() > limit_) return;
+  if (memory_ != nullptr && !memory_->Take(added.memory())) {
+    Forget();
+    return;
+  }
   table_bytes_ += added.size();
   table_.push_front(std::move(added));
 }
@@ -220,6 +263,7 @@ void HpackDecoder::Insert(const Entry& entry) {
 void HpackDecoder::Evict(size_t limit) {
   while (table_bytes_ > limit) {
     table_bytes_ -= table_.back().size();
+    if (memory_ != nullptr) memory_->Give(table_.back().memory());
     table_.pop_back();
   }
 }

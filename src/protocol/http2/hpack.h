@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/protocol.h"
 
 struct nghttp2_hd_inflater;
 
@@ -38,7 +39,11 @@ class HpackDecoder {
   static constexpr size_t kKeptBytes = 64U << 10;
   static constexpr size_t kMaxFields = 512;
 
-  HpackDecoder();
+  // What the table holds is taken from `memory`; where there is no room it is forgotten.
+  explicit HpackDecoder(MemoryAccount* memory = nullptr);
+  ~HpackDecoder();
+  HpackDecoder(const HpackDecoder&) = delete;
+  HpackDecoder& operator=(const HpackDecoder&) = delete;
 
   // Decodes a whole block, or the start of one whose rest is lost: call Forget then.
   FieldList Decode(std::string_view block, size_t max_bytes);
@@ -54,6 +59,7 @@ class HpackDecoder {
     bool name_known = true;
     bool value_known = true;
     size_t size() const { return name.size() + value.size() + 32; }  // RFC 7541 4.1
+    size_t memory() const { return size() + sizeof(Entry); }
   };
   // A string of the block, or of a table: a view, into the block or into `decoded`.
   struct Text {
@@ -68,17 +74,21 @@ class HpackDecoder {
   static uint64_t ReadInteger(Cursor& cursor, int prefix_bits);
   Text ReadString(Cursor& cursor, std::string& decoded);
   bool HaveInflater();
+  void DropInflater();
   bool Huffman(std::string_view coded, std::string& decoded);
   bool Lookup(uint64_t index, Entry& entry);
   void ReadField(Cursor& cursor, FieldList& list, size_t max_bytes);
   void Insert(const Entry& entry);
   void Evict(size_t limit);
+  void Clear();
   static void Keep(const Entry& entry, FieldList& list, size_t max_bytes);
 
+  MemoryAccount* memory_;
   struct Deleter {
     void operator()(nghttp2_hd_inflater* inflater) const;
   };
   std::unique_ptr<nghttp2_hd_inflater, Deleter> inflater_;
+  bool inflater_charged_ = false;
   std::deque<Entry> table_;  // newest first
   size_t table_bytes_ = 0;
   size_t limit_ = kKeptBytes;

@@ -27,15 +27,44 @@ constexpr uint64_t kWireHoldNs = 3'000'000'000;
 // Between two looks at how long streams have been open.
 constexpr uint64_t kTimeoutStepNs = 1'000'000'000;
 
+// A stream of which bytes may have been lost, and that is silent for so long, is over.
+constexpr uint64_t kLostNs = 60'000'000'000;
+constexpr uint32_t kBodyLost = kTruncatedRequestBody | kTruncatedResponseBody;
+
 constexpr uint32_t kRefusedStream = 7;  // RFC 9113 7
 
 }  // namespace
+
+Http2Parser::Http2Parser(ParserHost& host, Refine refine)
+    : host_(host),
+      refine_(refine),
+      sides_{Side(host.memory()), Side(host.memory())},
+      streams_(host.memory()) {}
+
+Http2Parser::~Http2Parser() {
+  DropBlock(Direction::kReceive);
+  DropBlock(Direction::kSend);
+}
 
 bool Http2Parser::idle() const {
   return streams_.empty() && held_since_ns_ == 0 &&
          std::ranges::all_of(sides_, [](const Side& side) {
            return side.hpack.pristine() && side.block.stream == 0 && side.reader.between_frames();
          });
+}
+
+void Http2Parser::Adopt(Upgrade upgrade) {
+  LearnDirection(upgrade.requests);
+  // Clients begin with the preface, servers with a frame.
+  side(Opposite(upgrade.requests)).reader.ExpectFrame();
+  last_request_ = 1;
+  OpenStream* added = streams_.Add(last_request_);
+  if (added == nullptr) return host_.sink().OnExchange(std::move(upgrade.open));
+  OpenStream& open = *added;
+  open.exchange = std::move(upgrade.open);
+  open.exchange.protocol = "http2";
+  open.request_done = true;
+  open.last_ns = open.exchange.request.last_mono_ns;
 }
 
 Outcome Http2Parser::Advance(Direction direction) {
@@ -232,7 +261,10 @@ bool Http2Parser::OnTick(uint64_t mono_ns) {
         static_cast<uint64_t>(std::chrono::nanoseconds(host_.limits().exchange_timeout).count());
     std::vector<uint32_t> late;
     streams_.ForEach([&](uint32_t id, const OpenStream& open) {
-      if (open.last_ns + timeout_ns < mono_ns) late.push_back(id);
+      // Its end may have been in what was lost.
+      const bool doubtful = (open.exchange.truncated & kBodyLost) != 0;
+      const uint64_t patience_ns = doubtful ? std::min(timeout_ns, kLostNs) : timeout_ns;
+      if (open.last_ns + patience_ns < mono_ns) late.push_back(id);
     });
     std::ranges::sort(late);
     for (const uint32_t id : late) Emit(id, Unfinished::kTimeout);

@@ -24,10 +24,15 @@ using Refine = void (*)(OpenStream& stream);
 
 class Http2Parser final : public Parser {
  public:
-  Http2Parser(ParserHost& host, Refine refine) : host_(host), refine_(refine) {}
+  Http2Parser(ParserHost& host, Refine refine);
+  ~Http2Parser() override;
+  Http2Parser(const Http2Parser&) = delete;
+  Http2Parser& operator=(const Http2Parser&) = delete;
 
   Outcome Advance(Direction direction) override;
   bool OnTick(uint64_t mono_ns) override;
+  // RFC 7540 3.2: the request of HTTP/1.1 is stream 1, which its sender has ended already.
+  void Adopt(Upgrade upgrade) override;
   void Close(Unfinished why) override;
   // The header tables of both directions are state that 64 bits cannot say: once there is something
   // in one of them the parser lives as long as its connection.
@@ -40,7 +45,8 @@ class Http2Parser final : public Parser {
     uint32_t stream = 0;  // 0: none
     FrameHeader first;
     std::string bytes;
-    bool cut = false;  // bytes are missing at its end
+    size_t charged = 0;  // to the host's memory
+    bool cut = false;    // bytes are missing at its end
     uint64_t first_ns = 0;
     uint64_t first_position = 0;
     Execution first_by;
@@ -48,6 +54,7 @@ class Http2Parser final : public Parser {
     uint64_t wire_bytes = 0;
   };
   struct Side {
+    explicit Side(MemoryAccount& memory) : hpack(&memory) {}
     FrameReader reader;
     HpackDecoder hpack;
     Block block;

@@ -45,6 +45,9 @@ class FrameReader {
   // The frame that was taken has passed; says so once.
   bool Ended(const StreamView& stream);
 
+  // The stream stands before a frame.
+  void ExpectFrame() { state_ = State::kFrame; }
+
   // Frames are in step: nothing is missing since the last one.
   bool in_step() const { return state_ == State::kFrame || state_ == State::kPayload; }
   // Nothing of a frame was taken.

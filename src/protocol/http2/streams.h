@@ -11,6 +11,7 @@
 
 #include "protocol/common/length_prefixed.h"
 #include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/protocol.h"
 
 namespace sonde::protocol::http2 {
 
@@ -33,6 +34,11 @@ class StreamTable {
   // Header fields of all open streams of a connection.
   static constexpr size_t kMaxKeptBytes = 4U << 20;
 
+  explicit StreamTable(MemoryAccount& memory) : memory_(memory) {}
+  ~StreamTable();
+  StreamTable(const StreamTable&) = delete;
+  StreamTable& operator=(const StreamTable&) = delete;
+
   OpenStream* Find(uint32_t id);
   // Null if there is no room.
   OpenStream* Add(uint32_t id);
@@ -51,6 +57,7 @@ class StreamTable {
  private:
   absl::flat_hash_map<uint32_t, std::unique_ptr<OpenStream>> streams_;
   size_t kept_bytes_ = 0;
+  MemoryAccount& memory_;
 };
 
 }  // namespace sonde::protocol::http2

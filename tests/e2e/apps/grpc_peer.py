@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gRPC without generated code: `serve PORT [CERTIFICATE KEY]`, or `call PORT COUNT THREADS [AUTHORITY]`. Method AddN answers,
-FailN fails with NOT_FOUND. With an authority it speaks TLS, on a connection per thread. ACCESS_LOG: method and client port."""
+"""gRPC without generated code: `serve PORT [CERTIFICATE KEY]`, or `call PORT COUNT THREADS [AUTHORITY [METHODS]]`. Method
+AddN answers, FailN fails with NOT_FOUND. With an authority (not -) it speaks TLS, on a connection per thread. METHODS: so
+many names are used over and over, so that their header table entries are not sent again. ACCESS_LOG: method, client port."""
 import json
 import os
 import sys
@@ -40,9 +41,9 @@ def serve(port, certificate=None, key=None):
     server.wait_for_termination()
 
 
-def call(port, count, threads, authority=None):
+def call(port, count, threads, authority="-", methods=None):
     own = threading.local()
-    shared = None if authority else grpc.insecure_channel(f"127.0.0.1:{port}")
+    shared = None if authority != "-" else grpc.insecure_channel(f"127.0.0.1:{port}")
 
     def channel():
         if shared:
@@ -53,7 +54,8 @@ def call(port, count, threads, authority=None):
         return own.channel
 
     def one(i):
-        method = f"/shop.Cart/Fail{i}" if i % 10 == 0 else f"/shop.Cart/Add{i}"
+        name = i % int(methods or count)
+        method = f"/shop.Cart/Fail{name}" if name % 10 == 0 else f"/shop.Cart/Add{name}"
         try:
             return channel().unary_unary(method)(b"x" * (i % 3000), timeout=30) is not None
         except grpc.RpcError as error:

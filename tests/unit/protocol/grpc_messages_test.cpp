@@ -167,6 +167,57 @@ TEST_F(Grpc, LossMakesItUnknown) {
   EXPECT_EQ(rpc.request_messages, std::nullopt);
 }
 
+TEST_F(Grpc, AnsweredBeforeTheRequestWasRead) {
+  Begin();
+  talk.Receive(Http2Writer::Data(1, Message(5), false));
+  talk.Send(out.Headers(1, {{"grpc-status", "5"}}, true));
+  const auto& rpc = std::get<RpcExchange>(talk.sink.exchanges.at(0).detail);
+  EXPECT_EQ(rpc.request_messages, std::nullopt);
+  EXPECT_EQ(rpc.response_messages, Counted({.count = 0, .bytes = 0}));
+}
+
+TEST_F(Grpc, CancelledInTheMiddle) {
+  Begin();
+  talk.Receive(Http2Writer::Data(1, Message(5) + Message(9).substr(0, 8), false));
+  talk.Send(Http2Writer::Data(1, Message(2), false));
+  talk.Receive(Http2Writer::Reset(1, 8));
+  const auto& rpc = std::get<RpcExchange>(talk.sink.exchanges.at(0).detail);
+  EXPECT_EQ(rpc.request_messages, Counted({.count = 1, .bytes = 5}));
+  EXPECT_EQ(rpc.response_messages, Counted({.count = 1, .bytes = 2}));
+}
+
+// Attached in the middle: neither content type is known.
+TEST(GrpcLate, KnownByItsMessages) {
+  Http2Writer in;
+  Http2Writer out;
+  const auto head = [&](uint32_t id) {
+    return in.Headers(id,
+                      {{":method", "POST"},
+                       {":scheme", "http"},
+                       {":path", "/s.S/M"},
+                       {"content-type", "application/grpc"}},
+                      false);
+  };
+  const Fields ok = {{":status", "200"}, {"content-type", "application/grpc"}};
+  head(1);
+  out.Headers(1, ok, false);
+  out.Headers(1, {{"grpc-status", "0"}}, true);
+  const auto late = [&](uint32_t id, const std::string& body) {
+    Conversation::Options options;
+    options.has_begin = false;
+    Conversation talk(RegisteredProtocols(), options);
+    talk.Receive(head(id) + Http2Writer::Data(id, body, true));
+    talk.Send(out.Headers(id, ok, false) + Http2Writer::Data(id, Message(3), false));
+    talk.Send(out.Headers(id, {{"grpc-status", "0"}}, true));
+    return talk.sink.exchanges.at(0);
+  };
+  const Exchange call = late(3, Message(10));
+  EXPECT_EQ(std::string_view(call.protocol), "grpc");
+  EXPECT_NE(call.truncated & kTruncatedRequestHead, 0U);
+  EXPECT_EQ(std::string_view(late(5, "name=value&other=1").protocol), "http2");
+  EXPECT_EQ(std::string_view(late(7, Message(10) + "x").protocol), "http2");
+}
+
 TEST(GrpcTimeout, UnitsAndLimits) {
   EXPECT_EQ(grpc::ParseTimeout("1n"), 1U);
   EXPECT_EQ(grpc::ParseTimeout("5u"), 5000U);

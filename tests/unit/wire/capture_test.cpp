@@ -146,7 +146,7 @@ TEST(CaptureTest, AsksAgainAboutALongSilenceOfHttp) {
   socket.Call(kIn, Head(100));
   socket.Call(kOut, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
   int records = 0;
-  while (!socket.Call(kIn, "\x81\x05hello").quiet) ASSERT_LT(++records, 2 * SONDE_ASK_EVERY);
+  while (!socket.Call(kIn, "\x81\x05hello").quiet) ASSERT_LT(++records, SONDE_UNKNOWN_BUDGET);
   EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_REFUSED);
 }
 

@@ -135,6 +135,65 @@ TEST(Http2Class, RestOfAHeaderIsNoHeader) {
   EXPECT_EQ(walk.state, SONDE_FRAMES_WALK);
 }
 
+// Upgrade: h2c. What was said of the connection when it was recognised is out of date.
+TEST(Http2Class, UpgradeFromHttp1) {
+  const std::string ask = "GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n";
+  const std::string agreed = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n";
+  Socket socket;
+  socket.set_verdict(SONDE_VERDICT_HTTP1);
+  socket.Call(0, ask);
+  EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_HTTP1);
+  EXPECT_EQ(socket.Call(1, agreed).captured, agreed.size());
+  EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_UNKNOWN);
+  socket.Call(1, Frame(4, 0, 6, 's') + Frame(1, 1, 50, 'h') + Frame(0, 1, 5000, 'd'));
+  EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_HTTP2);
+  EXPECT_EQ(socket.state().direction[1].frames.state, SONDE_FRAMES_WALK);
+  socket.Call(0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(4, 0, 6, 's'));
+  EXPECT_EQ(socket.state().direction[0].frames.state, SONDE_FRAMES_WALK);
+
+  Socket together;
+  together.Call(0, ask);
+  const std::string all =
+      agreed + Frame(4, 0, 6, 's') + Frame(1, 1, 50, 'h') + Frame(0, 1, 9000, 'd');
+  EXPECT_EQ(together.Call(1, all).captured, all.size());
+  together.Call(0, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(4, 0, 6, 's'));
+  EXPECT_EQ(together.state().socket_class, SONDE_CLASS_HTTP2);
+
+  Socket stale;
+  stale.Call(0, ask);
+  stale.Call(1, agreed);
+  stale.set_verdict(SONDE_VERDICT_HTTP1);
+  stale.Call(0, std::string(SONDE_UNKNOWN_BUDGET, 'x'));
+  stale.Call(0, "x");
+  EXPECT_EQ(stale.state().socket_class, SONDE_CLASS_OTHER);
+  stale.Call(1, Frame(4, 0, 6, 's'));
+  EXPECT_EQ(stale.state().socket_class, SONDE_CLASS_HTTP2);
+}
+
+// Attached to a connection in the middle of DATA: quiet at first, found by the next small call, or
+// because userspace recognised what it had been sent.
+TEST(Http2Class, FoundAmongOtherProtocols) {
+  const auto other = [] {
+    Socket socket;
+    socket.Call(0, std::string(SONDE_UNKNOWN_BUDGET, 'd'));
+    socket.Call(0, "d");
+    EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_OTHER);
+    return socket;
+  };
+  Socket update = other();
+  EXPECT_TRUE(update.Call(0, std::string(5000, 'd')).quiet);
+  EXPECT_FALSE(update.Call(1, Frame(8, 0, 4, 'w')).quiet);
+  EXPECT_EQ(update.state().socket_class, SONDE_CLASS_HTTP2);
+  Socket request = other();
+  EXPECT_FALSE(request.Call(1, Frame(1, 5, 60, 'h') + Frame(0, 5, 9000, 'd')).quiet);
+  EXPECT_EQ(request.state().socket_class, SONDE_CLASS_HTTP2);
+  Socket told = other();
+  told.set_verdict(SONDE_VERDICT_HTTP2);
+  int calls = 0;
+  while (told.Call(0, std::string(5000, 'd')).quiet) ASSERT_LE(++calls, SONDE_ASK_EVERY);
+  EXPECT_EQ(told.state().socket_class, SONDE_CLASS_HTTP2);
+}
+
 TEST(Http2Class, Verdict) {
   Socket socket;
   socket.set_verdict(SONDE_VERDICT_HTTP2);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which socket a TLS object without client random and descriptor belongs to, by what happens beside
+ * it on its thread: text is read just after the record that held it was received, and the first
+ * send after a write carries the record made of it. Believed only if the lengths fit (a record is
+ * its text and 21, 22 or 29 bytes; 5 fewer if its header was read alone), and only when two such
+ * agree. Time alone decides nothing.
+ */
+#ifndef SONDE_BPF_TLS_BESIDE_H
+#define SONDE_BPF_TLS_BESIDE_H
+
+#include "core/sonde.bpf.h"
+#include "maps/scratch.bpf.h"
+#include "maps/texts.bpf.h"
+#include "maps/traced.bpf.h"
+#include "tls/open_text.bpf.h"
+
+#define SONDE_VOTES_NEEDED 2
+
+/* Of one thread: what it received last, and the text it wrote that was not sent yet. */
+struct sonde_beside {
+	__u64 received_inode;
+	__u64 received_sk;
+	__u32 received; /* bytes */
+	__u32 wrote;    /* bytes, 0 = nothing waits */
+	__u32 header;   /* the 5 bytes of a record's header were received alone before */
+	__u32 reserved;
+	struct sonde_text_key writer;
+};
+
+/* Key: thread. Only threads of processes that have objects without a socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct sonde_beside);
+} sonde_besides SEC(".maps");
+
+/* TLS 1.3: header 5, type 1, tag 16. TLS 1.2: header 5, nonce 8 (AES-GCM) or none, tag 16. */
+static __always_inline bool sonde_is_record_of(__u32 record, __u32 text, bool headless)
+{
+	__u32 more = record - text + (headless ? SONDE_TLS_RECORD_HEADER : 0);
+
+	return more == 21 || more == 22 || more == 29;
+}
+
+/* The object's socket may be this one. */
+static __always_inline void sonde_vote(struct sonde_text *text, const struct sonde_text_key *key,
+				       __u64 inode, __u64 sk)
+{
+	if (text->candidate != inode) {
+		text->candidate = inode;
+		text->votes = 0;
+	}
+	if (++text->votes < SONDE_VOTES_NEEDED)
+		return;
+	text->socket.inode = inode;
+	text->sk = sk;
+	bpf_map_update_elem(&sonde_texts_bound, &inode, key, BPF_ANY);
+	sonde_count(SONDE_COUNT_TLS_BY_LENGTH);
+	if (text->socket.opened)
+		sonde_text_open(text);
+}
+
+/* A socket call of a process that has objects without a socket; scratch->sk says which. Global:
+ * verified once. */
+__noinline int sonde_beside_socket(struct sonde_scratch *scratch, __u64 inode, __u32 direction,
+				   __u32 length)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct sonde_beside *beside = bpf_map_lookup_elem(&sonde_besides, &thread);
+	struct sonde_text_key key;
+	struct sonde_text *text;
+	__u64 sk;
+
+	if (!scratch)
+		return 0;
+	sk = scratch->sk;
+	if (!beside) {
+		struct sonde_beside none = {};
+
+		bpf_map_update_elem(&sonde_besides, &thread, &none, BPF_ANY);
+		beside = bpf_map_lookup_elem(&sonde_besides, &thread);
+		if (!beside)
+			return 0;
+	}
+	if (direction == SONDE_RECEIVE) {
+		beside->header = beside->received == SONDE_TLS_RECORD_HEADER &&
+				 beside->received_inode == inode;
+		beside->received_inode = inode;
+		beside->received_sk = sk;
+		beside->received = length;
+		return 0;
+	}
+	if (!beside->wrote)
+		return 0;
+	key = beside->writer;
+	if (sonde_is_record_of(length, beside->wrote, false)) {
+		text = bpf_map_lookup_elem(&sonde_texts, &key);
+		if (text && !text->sk)
+			sonde_vote(text, &key, inode, sk);
+	}
+	beside->wrote = 0; /* only the first send after a write says anything */
+	return 0;
+}
+
+/* Text of an object that has no socket yet. */
+static __always_inline void sonde_beside_text(struct sonde_text *text,
+					      const struct sonde_text_key *key, __u32 direction,
+					      __u32 length)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct sonde_beside *beside = bpf_map_lookup_elem(&sonde_besides, &thread);
+
+	if (!beside)
+		return; /* no socket call since the process began to look */
+	if (direction == SONDE_SEND) {
+		beside->writer = *key;
+		beside->wrote = length;
+	} else if (beside->received_sk &&
+		   sonde_is_record_of(beside->received, length, beside->header)) {
+		sonde_vote(text, key, beside->received_inode, beside->received_sk);
+		beside->received_sk = 0; /* it held one record */
+	}
+}
+
+#endif
