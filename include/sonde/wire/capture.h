@@ -5,10 +5,10 @@
  * fuzzed natively, run in the kernel.
  *
  *            HTTP start          TLS hello         budget used up, nobody knows it
- *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start, hello--> as UNKNOWN
- *   UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2
- *   HTTP1 --101 response--> UNKNOWN, with a new budget
- *   any --verdict refused, port not wanted--> REFUSED (for good)
+ *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start, hello--> as
+ * UNKNOWN UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2 HTTP1 --101
+ * response--> UNKNOWN, with a new budget any --verdict refused, port not wanted--> REFUSED (for
+ * good)
  */
 #ifndef SONDE_WIRE_CAPTURE_H
 #define SONDE_WIRE_CAPTURE_H

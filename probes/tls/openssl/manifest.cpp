@@ -57,15 +57,15 @@ struct Symbols {
 };
 
 Symbols FindSymbols(const Elf& elf) {
-  const auto found = elf.FindAll(
-      {"SSL_read", "SSL_write", "SSL_read_ex", "SSL_write_ex", "SSL_CTX_new", "TLS_method",
-       "SSL_in_init", "SSL_get_client_random", "SSL_get_rbio", "SSL_get_wbio", "BIO_method_type",
-       "BIO_get_data", "ssl3_read_bytes",
-       // In OpenSSL, but neither in BoringSSL nor in LibreSSL: exported, and inner.
-       "SSL_CONF_cmd", "ossl_statem_accept",
-       // Since 3.0, since 3.2: exported, and inner.
-       "SSL_get1_peer_certificate", "SSL_new_stream", "ossl_quic_obj_get0_handshake_layer",
-       "SSL_is_server"});
+  const auto found =
+      elf.FindAll({"SSL_read", "SSL_write", "SSL_read_ex", "SSL_write_ex", "SSL_CTX_new",
+                   "TLS_method", "SSL_in_init", "SSL_get_client_random", "SSL_get_rbio",
+                   "SSL_get_wbio", "BIO_method_type", "BIO_get_data", "ssl3_read_bytes",
+                   // In OpenSSL, but neither in BoringSSL nor in LibreSSL: exported, and inner.
+                   "SSL_CONF_cmd", "ossl_statem_accept",
+                   // Since 3.0, since 3.2: exported, and inner.
+                   "SSL_get1_peer_certificate", "SSL_new_stream",
+                   "ossl_quic_obj_get0_handshake_layer", "SSL_is_server"});
   Symbols symbols;
   symbols.read = found[0].value_or(Symbol{});
   symbols.write = found[1].value_or(Symbol{});

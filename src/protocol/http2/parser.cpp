@@ -231,8 +231,8 @@ void Http2Parser::EndOf(Direction direction, uint32_t id) {
   Emit(id, Unfinished::kNo);
 }
 
-// All that the response announced was received: a client that resets the stream now (curl does, before
-// it has read END_STREAM) has what it asked for.
+// All that the response announced was received: a client that resets the stream now (curl does,
+// before it has read END_STREAM) has what it asked for.
 bool Http2Parser::ResponseIsWhole(OpenStream& open) {
   const HttpResponse& response = open.http().response;
   if (!open.exchange.response.seen || (open.exchange.truncated & kTruncatedResponseBody) != 0) {
