@@ -137,7 +137,7 @@ class Parser {
   virtual std::optional<Upgrade> TakeUpgrade() { return std::nullopt; }
   // Right after its creation, to a parser whose protocol an Upgrade named: both streams stand where
   // it begins.
-  virtual void Adopt(Upgrade /*upgrade*/) {}
+  virtual void Adopt(Upgrade&& /*upgrade*/) {}
 
   // Between messages, with nothing open: the object may be destroyed and made again from `rest`
   // when bytes come.

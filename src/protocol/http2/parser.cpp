@@ -54,7 +54,7 @@ bool Http2Parser::idle() const {
          });
 }
 
-void Http2Parser::Adopt(Upgrade upgrade) {
+void Http2Parser::Adopt(Upgrade&& upgrade) {
   LearnDirection(upgrade.requests);
   // Clients begin with the preface, servers with a frame.
   side(Opposite(upgrade.requests)).reader.ExpectFrame();

@@ -32,7 +32,7 @@ class Http2Parser final : public Parser {
   Outcome Advance(Direction direction) override;
   bool OnTick(uint64_t mono_ns) override;
   // RFC 7540 3.2: the request of HTTP/1.1 is stream 1, which its sender has ended already.
-  void Adopt(Upgrade upgrade) override;
+  void Adopt(Upgrade&& upgrade) override;
   void Close(Unfinished why) override;
   // The header tables of both directions are state that 64 bits cannot say: once there is something
   // in one of them the parser lives as long as its connection.

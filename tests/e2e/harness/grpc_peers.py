@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """gRPC libraries from their registries, built once per build directory. What cannot be had is a reason to skip."""
+import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -27,12 +29,24 @@ def _directory(name):
     return path
 
 
+def once(build):
+    """The hook families' tests run side by side: one builds, the others wait."""
+    @functools.wraps(build)
+    def locked():
+        with open(os.path.join(_directory("locks"), build.__name__), "w", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return build()
+
+    return locked
+
+
 def _tool(name):
     if not shutil.which(name, path=SBIN):
         pytest.skip(f"{name} is not installed")
     return shutil.which(name, path=SBIN)
 
 
+@once
 def go():
     """Command of the grpc-go peer."""
     source = os.path.join(APPS, "grpc_go_plain", "main.go")
@@ -51,6 +65,7 @@ def go():
     return target
 
 
+@once
 def js():
     """Command of the @grpc/grpc-js peer."""
     directory = _directory("grpc_js")
@@ -62,6 +77,7 @@ def js():
     return f"env NODE_PATH={directory}/node_modules {node} {APPS}/grpc_js.js"
 
 
+@once
 def java():
     """Command of the grpc-java peer."""
     source = os.path.join(APPS, "grpc_java")
