@@ -34,8 +34,8 @@ static __always_inline struct sonde_socket *sonde_known_socket(struct sock *sk)
 	return bpf_sk_storage_get(&sonde_storage, sk, 0, 0);
 }
 
-/* It is forgotten when the program can read no more of it: an end that the peer brought about leaves
- * text in the library. */
+/* It is forgotten when the program can read no more of it: an end that the peer brought about
+ * leaves text in the library. */
 static __always_inline void sonde_text_end(const struct sonde_text_key *key, bool dead)
 {
 	struct sonde_text *text = bpf_map_lookup_elem(&sonde_texts, key);

@@ -12,8 +12,8 @@
 
 struct sonde_text {
 	struct sonde_socket socket; /* as if the text were moved on a socket of its own */
-	__u64 name;		    /* the same at both ends of the connection, 0 = not known */
-	__u64 sk;		    /* address of the struct sock beneath, 0 = not known */
+	__u64 name;                 /* the same at both ends of the connection, 0 = not known */
+	__u64 sk;                   /* address of the struct sock beneath, 0 = not known */
 	/* The last write, by which one that is made again is known. */
 	__u64 last_text;
 	__u32 last_length;
@@ -22,7 +22,7 @@ struct sonde_text {
 	__u64 candidate;
 	__u32 votes;
 	__u32 has_begin; /* said in the OPEN record */
-	__u64 hello_ns;      /* when the client's hello was seen, 0 = it was not */
+	__u64 hello_ns;  /* when the client's hello was seen, 0 = it was not */
 };
 
 struct {
@@ -52,8 +52,7 @@ struct {
 #define SONDE_TEXT_ID (1ULL << 62)
 
 static __always_inline struct sonde_text *sonde_text_create(const struct sonde_text_key *key,
-							    __u64 connection, __u64 inode,
-							    __u64 sk)
+							    __u64 connection, __u64 inode, __u64 sk)
 {
 	__u32 zero = 0;
 	void *template = bpf_map_lookup_elem(&sonde_text_zero, &zero);

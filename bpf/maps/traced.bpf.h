@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which processes are traced. Key: tgid; value: SONDE_TRACED_* bits. Entries come from userspace and from fork in the kernel;
- * userspace and the exit program delete them. Full: the child is not traced, counted. Not
- * preallocated: usually a handful of entries.
+ * Which processes are traced. Key: tgid; value: SONDE_TRACED_* bits. Entries come from userspace
+ * and from fork in the kernel; userspace and the exit program delete them. Full: the child is not
+ * traced, counted. Not preallocated: usually a handful of entries.
  */
 #ifndef SONDE_BPF_MAPS_TRACED_H
 #define SONDE_BPF_MAPS_TRACED_H

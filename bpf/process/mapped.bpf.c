@@ -10,7 +10,8 @@
 #include "maps/traced.bpf.h"
 
 struct sonde_mapped_key {
-	__u64 start_ns; /* with exec_id: a program for good, though numbers of processes come again */
+	__u64
+	    start_ns; /* with exec_id: a program for good, though numbers of processes come again */
 	__u64 exec_id;
 	__u64 inode;
 	__u64 device;

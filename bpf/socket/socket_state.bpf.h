@@ -15,8 +15,9 @@ struct sonde_mmsg {
 	__u32 reserved;
 };
 
-/* Key of map sonde_texts. A TLS connection is named by what both its socket and its TLS object show:
- * the client random, if the handshake was seen; else by the socket's inode; else by the object. */
+/* Key of map sonde_texts. A TLS connection is named by what both its socket and its TLS object
+ * show: the client random, if the handshake was seen; else by the socket's inode; else by the
+ * object. */
 enum sonde_text_kind {
 	SONDE_TEXT_NONE = 0,
 	SONDE_TEXT_INODE = 1,  /* name[0], no tgid */
@@ -38,8 +39,8 @@ struct sonde_socket {
 	struct sonde_capture_state capture;
 	struct sonde_mmsg mmsg;
 	struct sonde_text_key text; /* where its plain text is, if its hello was seen */
-	__u32 opened; /* an OPEN record was sent */
-	__u32 ended;  /* a SHUTDOWN record for receive was sent */
+	__u32 opened;               /* an OPEN record was sent */
+	__u32 ended;                /* a SHUTDOWN record for receive was sent */
 };
 
 #endif

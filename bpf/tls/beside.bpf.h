@@ -85,8 +85,8 @@ __noinline int sonde_beside_socket(struct sonde_scratch *scratch, __u64 inode, _
 			return 0;
 	}
 	if (direction == SONDE_RECEIVE) {
-		beside->header = beside->received == SONDE_TLS_RECORD_HEADER &&
-				 beside->received_inode == inode;
+		beside->header =
+		    beside->received == SONDE_TLS_RECORD_HEADER && beside->received_inode == inode;
 		beside->received_inode = inode;
 		beside->received_sk = sk;
 		beside->received = length;

@@ -35,8 +35,7 @@ __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *s
 	__builtin_memcpy(key->name, hello + SONDE_HELLO_RANDOM, sizeof(key->name));
 	key->tgid = bpf_get_current_pid_tgid() >> 32;
 	key->kind = scratch->call.direction == SONDE_SEND ? SONDE_TEXT_CLIENT : SONDE_TEXT_SERVER;
-	text = sonde_text_create(key, sonde_inode_id(socket->inode), socket->inode,
-				 scratch->sk);
+	text = sonde_text_create(key, sonde_inode_id(socket->inode), socket->inode, scratch->sk);
 	if (text) {
 		text->name = key->name[0];
 		text->hello_ns = bpf_ktime_get_ns();

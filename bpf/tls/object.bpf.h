@@ -60,9 +60,9 @@ struct sonde_go_netfd {
 	__u64 type;
 };
 
-#define SONDE_GO_MAX_FD     (1U << 20)
-#define SONDE_GO_WRAPPERS   3
-#define SONDE_GO_FIELDS     5
+#define SONDE_GO_MAX_FD   (1U << 20)
+#define SONDE_GO_WRAPPERS 3
+#define SONDE_GO_FIELDS   5
 
 /* `connection`: address of what may be a *net.TCPConn, which is conn{fd *netFD}. */
 static __always_inline int sonde_go_fd_of(__u64 connection)
@@ -171,8 +171,8 @@ static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tl
 	return text;
 }
 
-/* Addresses of objects are used again: a number made of address and process, not a name for good. It
- * ends with its socket, once that is found by what is beside it. */
+/* Addresses of objects are used again: a number made of address and process, not a name for good.
+ * It ends with its socket, once that is found by what is beside it. */
 static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u32 tgid,
 							       __u32 direction, __u32 length)
 {

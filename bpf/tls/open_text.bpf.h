@@ -19,11 +19,11 @@ static __always_inline bool sonde_text_socket_lives(const struct sonde_text *tex
 	socket = BPF_CORE_READ(sk, sk_socket);
 	if (!socket)
 		return false;
-	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) ==
-	       text->socket.inode;
+	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino) == text->socket.inode;
 }
 
-/* Said again when the socket of a text is found later than its first bytes. Global: verified once. */
+/* Said again when the socket of a text is found later than its first bytes. Global: verified once.
+ */
 __noinline int sonde_text_open(struct sonde_text *text)
 {
 	struct sonde_open_record *record;

@@ -130,7 +130,8 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	text = sonde_text_find(probe, object, tgid, length);
 	if (!text)
 		return 0;
-	if (direction == SONDE_SEND && sonde_text_is_retry(probe, text, object, moved->text, length))
+	if (direction == SONDE_SEND &&
+	    sonde_text_is_retry(probe, text, object, moved->text, length))
 		return sonde_count(SONDE_COUNT_TLS_RETRY);
 	position = __sync_fetch_and_add(&text->socket.moved[direction], length);
 	if (text->socket.capture.socket_class >= SONDE_CLASS_TLS)
@@ -143,8 +144,7 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	room->scratch.call.direction = direction;
 	room->scratch.call.length = length;
 	room->scratch.base = moved->text;
-	if (!moved->pieces ||
-	    sonde_payload_iov(&room->scratch, moved->text, moved->pieces)) {
+	if (!moved->pieces || sonde_payload_iov(&room->scratch, moved->text, moved->pieces)) {
 		room->scratch.skip = moved->skip;
 		sonde_text_emit(&room->scratch, text, probe);
 	} else {

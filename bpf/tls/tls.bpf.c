@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Family tls: uprobes at the edge of TLS libraries, where plain text passes. Which instructions, and
- * how they are read, userspace finds per binary (probes/tls) and names by the probe's cookie, an
- * index of sonde_tls_probes. The breakpoints are in every process that uses the file; those that
+ * Family tls: uprobes at the edge of TLS libraries, where plain text passes. Which instructions,
+ * and how they are read, userspace finds per binary (probes/tls) and names by the probe's cookie,
+ * an index of sonde_tls_probes. The breakpoints are in every process that uses the file; those that
  * are not traced leave at the first lookup.
  */
 #include "core/sonde.bpf.h"

@@ -38,8 +38,7 @@ int Processes(const config::Invocation& invocation) {
   auto resources = resource::ResourceStage::Create(invocation.config.resource, reader, metrics);
   if (!resources.ok()) return Fail(resources.status());
   const auto candidates = discovery::ListCandidates(
-      reader, *selection,
-      [&](uint32_t pid) { return (*resources)->ForProcess(pid)->service_name; },
+      reader, *selection, [&](uint32_t pid) { return (*resources)->ForProcess(pid)->service_name; },
       [](uint32_t pid) { return tls::DescribeProcess("/proc", pid); });
   const std::string text = invocation.output == config::OutputFormat::kJson
                                ? discovery::ToJson(candidates)

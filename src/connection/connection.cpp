@@ -100,8 +100,8 @@ Role Connection::ClaimRequestDirection(Direction direction) {
 
 Connection::Active& Connection::Activate() {
   if (active_) return *active_;
-  active_ = std::make_unique<Active>(
-      environment_, info_.plain_text || info_.transport == Transport::kUnix);
+  active_ = std::make_unique<Active>(environment_,
+                                     info_.plain_text || info_.transport == Transport::kUnix);
   for (const Direction direction : kBoth) {
     const auto i = static_cast<size_t>(direction);
     if (next_[i] != 0) lane(direction).stream().Begin(next_[i], true);

@@ -26,8 +26,7 @@ EventCounters::EventCounters(MetricRegistry& metrics)
       {SONDE_RECORD_DATA, "data"},         {SONDE_RECORD_OPEN, "open"},
       {SONDE_RECORD_SHUTDOWN, "shutdown"}, {SONDE_RECORD_FORK, "fork"},
       {SONDE_RECORD_EXEC, "exec"},         {SONDE_RECORD_EXIT, "exit"},
-      {SONDE_RECORD_LISTEN, "listen"},
-      {SONDE_RECORD_MAPPED, "mapped"}};
+      {SONDE_RECORD_LISTEN, "listen"},     {SONDE_RECORD_MAPPED, "mapped"}};
   for (const auto& [type, name] : kNames) {
     by_type_[type] = &metrics.AddCounter("sonde_events_total",
                                          "Records from the kernel side by type.", {{"type", name}});

@@ -102,9 +102,8 @@ bool Kernel::IsTraced(uint32_t tgid) const {
 }
 
 bool Kernel::reports_mappings() const {
-  return std::ranges::any_of(loaded_, [](const auto& family) {
-    return family->family().part == probe::Part::kMappings;
-  });
+  return std::ranges::any_of(
+      loaded_, [](const auto& family) { return family->family().part == probe::Part::kMappings; });
 }
 
 void Kernel::SetVerdict(ConnectionId connection, Verdict verdict) {

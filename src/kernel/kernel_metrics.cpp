@@ -28,9 +28,8 @@ namespace {
 
 // By enum sonde_drop_reason.
 constexpr std::array<const char*, SONDE_DROP_REASON_COUNT> kReasons = {
-    "ring_full",         "payload_fault",    "payload_unseen", "segments",
-    "socket_state_full", "process_map_full", "fd_lookup",      "busy",
-    "text_state_full",   "text_unreadable"};
+    "ring_full",        "payload_fault", "payload_unseen", "segments",        "socket_state_full",
+    "process_map_full", "fd_lookup",     "busy",           "text_state_full", "text_unreadable"};
 
 constexpr std::array<std::pair<uint32_t, const char*>, 5> kTlsConnections = {{
     {SONDE_COUNT_TLS_HELLO, "hello"},
@@ -123,7 +122,8 @@ void ExportKernelMetrics(const std::shared_ptr<SharedMaps>& maps,
                       });
   metrics.AddCallback(
       "sonde_tls_connections_total",
-      "TLS connections: client hellos seen, and streams of plain text by how their socket was found.",
+      "TLS connections: client hellos seen, and streams of plain text by how their socket was "
+      "found.",
       MetricType::kCounter, [maps] {
         std::vector<MetricSample> samples;
         for (const auto& [what, name] : kTlsConnections) {

@@ -88,9 +88,10 @@ Status PrepareUprobes(bpf_object* object, const probe::Family& family) {
     if (type) {
       bpf_program__set_expected_attach_type(found, static_cast<bpf_attach_type>(*type));
     } else if (program.on_failure == probe::OnFailure::kFatal) {
-      return absl::UnimplementedError(absl::StrCat("the kernel cannot attach many uprobes at once "
-                                                   "(needs Linux ",
-                                                   std::string(family.kernel), " or newer)"));
+      return absl::UnimplementedError(
+          absl::StrCat("the kernel cannot attach many uprobes at once "
+                       "(needs Linux ",
+                       std::string(family.kernel), " or newer)"));
     } else {
       bpf_program__set_autoload(found, false);
     }

@@ -179,6 +179,7 @@ trap 'kill $a $b' TERM; wait; wait"""
     with open(f"{work}/upgraded", "w", encoding="utf-8"):
         pass
     new.wait()
+    time.sleep(0.5)  # a file that nobody had before
     ask(new, "new")
     ask(old, "still")
     run.process.stop(signal.SIGTERM, 15)
@@ -220,6 +221,7 @@ def test_container(how, work, sonde):
     script = f"""{' '.join(f"'{word}'" for word in contained(server, how, work))} & trap 'kill -9 $(pgrep -P $!)' TERM; wait; wait"""
     run = sonde(command=["bash", "-c", script], env=server.env)
     server.wait()
+    time.sleep(0.5)  # a library that lies nowhere the command's own lies
     ask(server, "contained")
     run.process.stop(signal.SIGTERM, 15)
     judge_all(server, run)

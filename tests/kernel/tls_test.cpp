@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plain text at the edge of a TLS library: which connection it is told of, and how much of it was
 // really moved. The library is fake_tls.h; real ones are tests/e2e's.
+#include "sonde/abi/tls.h"
+
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,7 +20,6 @@
 #include "lab.h"
 #include "log.h"
 #include "sockets.h"
-#include "sonde/abi/tls.h"
 #include "sonde/pipeline/event.h"
 
 namespace sonde::kernel_test {
@@ -226,15 +227,20 @@ TEST_P(TlsTest, LongWriteIsWhatWasAccepted) {
 TEST_P(TlsTest, TheSocketsEndIsTheTextsEnd) {
   Pair pair = Connect(Kind::kTcp4);
   const ConnectionId id = TextId(pair.near.get());
-  const Log log = lab_->Run([&] {
-    FakeTls tls = Object(kRandom, false);
-    Must(SendAll(pair.near.get(), ClientHello(kRandom)));
-    FakeText(tls, Request("end"), Direction::kSend);
-    pair.far = {};
-    shutdown(pair.near.get(), SHUT_RDWR);
-    pair.near = {};
-    usleep(100'000);
-  }, [&] { pair.far = {}; pair.near = {}; });
+  const Log log = lab_->Run(
+      [&] {
+        FakeTls tls = Object(kRandom, false);
+        Must(SendAll(pair.near.get(), ClientHello(kRandom)));
+        FakeText(tls, Request("end"), Direction::kSend);
+        pair.far = {};
+        shutdown(pair.near.get(), SHUT_RDWR);
+        pair.near = {};
+        usleep(100'000);
+      },
+      [&] {
+        pair.far = {};
+        pair.near = {};
+      });
   const auto end = std::ranges::find(log.shutdowns, id, &ShutdownEvent::connection);
   ASSERT_NE(end, log.shutdowns.end());
   EXPECT_TRUE(end->send && end->receive);

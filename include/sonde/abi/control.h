@@ -23,7 +23,7 @@ struct sonde_settings {
 	__u8 watch_listen; /* LISTEN records, of any process */
 	__u8 socket_table; /* per-socket state lives in sonde_sockets (sys_exit family), not in
 			      sk_storage */
-	__u8 tls;	   /* the client randoms of TLS connections are remembered */
+	__u8 tls;          /* the client randoms of TLS connections are remembered */
 };
 
 /* Value of map sonde_verdicts; key: connection id. The kernel deletes an entry when it has obeyed
@@ -36,8 +36,8 @@ enum sonde_verdict {
 
 /* Index of map sonde_counts. */
 enum sonde_count {
-	SONDE_COUNT_QUIET = 0, /* calls on connections of other protocols: no record was made */
-	SONDE_COUNT_TLS_HELLO = 1,   /* TLS connections whose client random was seen */
+	SONDE_COUNT_QUIET = 0,     /* calls on connections of other protocols: no record was made */
+	SONDE_COUNT_TLS_HELLO = 1, /* TLS connections whose client random was seen */
 	SONDE_COUNT_TLS_BY_RANDOM = 2, /* plain text streams, by how their socket was found ... */
 	SONDE_COUNT_TLS_BY_FD = 3,
 	SONDE_COUNT_TLS_NO_SOCKET = 4, /* ... or was not, at first */

@@ -19,7 +19,8 @@ enum sonde_drop_reason {
 	SONDE_DROP_PROCESS_MAP_FULL = 5, /* a child could not be marked as traced */
 	SONDE_DROP_FD_LOOKUP = 6, /* sys_exit family: the file descriptor was gone or unreadable */
 	SONDE_DROP_BUSY = 7, /* TLS: more calls at once on one processor than there is room for */
-	SONDE_DROP_TEXT_STATE_FULL = 8, /* TLS: no room for the state of a connection's plain text */
+	SONDE_DROP_TEXT_STATE_FULL =
+	    8, /* TLS: no room for the state of a connection's plain text */
 	SONDE_DROP_TEXT_UNREADABLE = 9, /* TLS: the object or the length made no sense */
 	SONDE_DROP_REASON_COUNT
 };

@@ -18,7 +18,8 @@ enum sonde_record_type {
 	SONDE_RECORD_EXEC = 5,     /* a process began a new program */
 	SONDE_RECORD_EXIT = 6,     /* the last thread of a traced process ended */
 	SONDE_RECORD_LISTEN = 7,   /* a process began to listen on a TCP port */
-	SONDE_RECORD_MAPPED = 8,   /* a traced process touched a file in its memory for the first time */
+	SONDE_RECORD_MAPPED =
+	    8, /* a traced process touched a file in its memory for the first time */
 };
 
 /* Direction of bytes, seen from the process that made the call. */

@@ -51,8 +51,8 @@ enum sonde_tls_fd {
 };
 
 struct sonde_tls_probe {
-	/* Since when every process that uses the file is probed, CLOCK_MONOTONIC; 0 = not yet. What began
-	 * before was not seen from its start. */
+	/* Since when every process that uses the file is probed, CLOCK_MONOTONIC; 0 = not yet. What
+	 * began before was not seen from its start. */
 	__u64 attached_ns;
 	struct sonde_place object;
 	struct sonde_place text;
@@ -64,32 +64,32 @@ struct sonde_tls_probe {
 	 * `random_pointer` in the object leads to. */
 	__s32 random;
 	__s32 random_pointer; /* SONDE_NOWHERE: in the object itself */
-	/* An int in the object that is not 0 at the server's end: tells the ends apart if one process
-	 * has both. */
+	/* An int in the object that is not 0 at the server's end: tells the ends apart if one
+	 * process has both. */
 	__s32 server;
-	/* An int in the object that is not 0 while what passes is no text yet: a handshake runs, or a
-	 * corked text is kept for later. */
+	/* An int in the object that is not 0 while what passes is no text yet: a handshake runs, or
+	 * a corked text is kept for later. */
 	__s32 handshake;
-	/* An int in the object. While it is not 0 (a handshake runs), what a call accepts is known only
-	 * when it returns, however short the text is. */
+	/* An int in the object. While it is not 0 (a handshake runs), what a call accepts is known
+	 * only when it returns, however short the text is. */
 	__s32 unready;
-	/* SONDE_TLS_FD_BIO: pointer to the BIO in the object; to the method in the BIO, which begins
-	 * with its type; number in the BIO. */
+	/* SONDE_TLS_FD_BIO: pointer to the BIO in the object; to the method in the BIO, which
+	 * begins with its type; number in the BIO. */
 	__s32 bio;
 	__s32 bio_method;
 	__s32 bio_fd;
-	__u32 entire;   /* a text of up to so many bytes needs no look at what the call returned */
-	__u32 at_most;  /* of a longer text only so many bytes are taken by one call; 0 = no limit */
-	__u8 source;    /* enum sonde_source */
+	__u32 entire;  /* a text of up to so many bytes needs no look at what the call returned */
+	__u32 at_most; /* of a longer text only so many bytes are taken by one call; 0 = no limit */
+	__u8 source;   /* enum sonde_source */
 	__u8 direction; /* enum sonde_direction, never SONDE_BOTH */
 	__u8 returned;  /* enum sonde_returned */
-	__u8 fd;	/* enum sonde_tls_fd */
+	__u8 fd;        /* enum sonde_tls_fd */
 	__u8 retries;   /* 1: a call that could not finish is made again with the same text */
 	/*
-	 * 1: the text may be in pieces. Then the 8 bytes before the place of `text` are not 0 but the
-	 * address of an array {address, bytes} as iovec has it, and from the place of `text` on stand
-	 * how many pieces, and the first and the end of the bytes of all that are meant (rustls,
-	 * OutboundChunks::Multiple). Else `text` and `length` hold.
+	 * 1: the text may be in pieces. Then the 8 bytes before the place of `text` are not 0 but
+	 * the address of an array {address, bytes} as iovec has it, and from the place of `text` on
+	 * stand how many pieces, and the first and the end of the bytes of all that are meant
+	 * (rustls, OutboundChunks::Multiple). Else `text` and `length` hold.
 	 */
 	__u8 chunks;
 	__u8 has_unless;

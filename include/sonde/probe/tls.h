@@ -44,7 +44,7 @@ inline sonde_tls_probe UndescribedTlsProbe(sonde_source source, sonde_direction 
 struct TlsPlan {
   std::vector<TlsPoint> points;
   std::string version;  // as far as the file tells: "OpenSSL 3.0.19", "go1.22.3", or empty
-  std::string remark;   // what is done at a higher price or not at all, and why; empty = all is well
+  std::string remark;  // what is done at a higher price or not at all, and why; empty = all is well
 };
 
 struct TlsLibrary {

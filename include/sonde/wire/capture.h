@@ -5,10 +5,10 @@
  * fuzzed natively, run in the kernel.
  *
  *            HTTP start          TLS hello         budget used up, nobody knows it
- *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start, hello--> as UNKNOWN
- *   UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2
- *   HTTP1 --101 response--> UNKNOWN, with a new budget
- *   any --verdict refused, port not wanted--> REFUSED (for good)
+ *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start, hello--> as
+ * UNKNOWN UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2 HTTP1 --101
+ * response--> UNKNOWN, with a new budget any --verdict refused, port not wanted--> REFUSED (for
+ * good)
  */
 #ifndef SONDE_WIRE_CAPTURE_H
 #define SONDE_WIRE_CAPTURE_H
@@ -354,6 +354,11 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	if (state->socket_class >= SONDE_CLASS_TLS) {
 		call->quiet = 1;
 		return;
+	}
+	/* A start is not interrupted by the other side: what was kept was the end of a body. */
+	if (state->last_direction != (call->direction & 1) + 1) {
+		state->direction[call->direction & 1].partial_bytes = 0;
+		kept = 0;
 	}
 	kind =
 	    sonde_capture_sniff(state, &state->direction[call->direction & 1], first, call->have);

@@ -22,9 +22,11 @@ const Family kMapped = {
     .tracepoints = kTracepoints,
     .kernel = "6.9",
     .fallback = "",
-    .cost = "about 80 ns when a process touches a part of a file for the first time, no system call",
-    .without = "TLS libraries are looked for when a process starts and a second later, not when it "
-               "loads one after that",
+    .cost =
+        "about 80 ns when a process touches a part of a file for the first time, no system call",
+    .without =
+        "TLS libraries are looked for when a process starts and a second later, not when it "
+        "loads one after that",
     .socket_table = false,
 };
 

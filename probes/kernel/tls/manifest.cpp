@@ -26,8 +26,9 @@ const Family kTls = {
     .tracepoints = {},
     .kernel = "6.6",
     .fallback = "",
-    .cost = "about 1.5 us per read and per write of a traced process; 1.1 us if an untraced process "
-            "uses the same file",
+    .cost =
+        "about 1.5 us per read and per write of a traced process; 1.1 us if an untraced process "
+        "uses the same file",
     .without = "requests inside TLS are not seen",
     .socket_table = false,
 };

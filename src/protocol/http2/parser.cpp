@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/common/length_prefixed.h"
+#include "protocol/common/text.h"
 #include "protocol/http2/frame.h"
 #include "protocol/http2/reader.h"
 #include "protocol/http2/streams.h"
@@ -154,7 +155,7 @@ Outcome Http2Parser::OnFrame(Direction direction, const Frame& frame) {
       if (continues) AddToBlock(direction, frame);
       break;
     case FrameType::kRstStream:
-      OnReset(frame, mono_ns);
+      OnReset(direction, frame, mono_ns);
       break;
     case FrameType::kGoaway:
       OnGoaway(direction, frame);
@@ -230,9 +231,23 @@ void Http2Parser::EndOf(Direction direction, uint32_t id) {
   Emit(id, Unfinished::kNo);
 }
 
-void Http2Parser::OnReset(const Frame& frame, uint64_t mono_ns) {
+// All that the response announced was received: a client that resets the stream now (curl does,
+// before it has read END_STREAM) has what it asked for.
+bool Http2Parser::ResponseIsWhole(OpenStream& open) {
+  const HttpResponse& response = open.http().response;
+  if (!open.exchange.response.seen || (open.exchange.truncated & kTruncatedResponseBody) != 0) {
+    return false;
+  }
+  const auto length = std::ranges::find(response.headers, "content-length", &HttpHeader::name);
+  return length != response.headers.end() && ParseNumber(length->value) == response.body_bytes;
+}
+
+void Http2Parser::OnReset(Direction direction, const Frame& frame, uint64_t mono_ns) {
   OpenStream* open = streams_.Find(frame.header.stream);
   if (open == nullptr) return;
+  if (direction_known_ && is_request(direction) && ResponseIsWhole(*open)) {
+    return EndOf(Opposite(direction), frame.header.stream);
+  }
   open->http().reset = true;
   open->http().reset_code = frame.cut ? kResetUnknown : ReadNumber(frame.payload, 4);
   MessageSpan& last =

@@ -73,7 +73,8 @@ class Http2Parser final : public Parser {
   void OnLost(Direction direction);
   bool MustHold(Direction direction, const Frame& frame);
   void OnBody(Direction direction, const Frame& frame);
-  void OnReset(const Frame& frame, uint64_t mono_ns);
+  void OnReset(Direction direction, const Frame& frame, uint64_t mono_ns);
+  static bool ResponseIsWhole(OpenStream& open);
   void OnGoaway(Direction direction, const Frame& frame);
   void NoteFrame(Direction direction, const FrameHeader& header);
   void EndOf(Direction direction, uint32_t id);

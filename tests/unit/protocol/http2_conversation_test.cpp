@@ -186,6 +186,19 @@ TEST_F(Http2, ResetByEitherSideAndGoaway) {
             "GET /1 - reset:8\nGET /3 200 reset:2\nGET /9 - reset:7\nGET /5 200\nGET /7 - closed");
 }
 
+// curl resets a stream when it has the announced length, before it reads END_STREAM.
+TEST_F(Http2, ResetAfterTheWholeBodyIsNoFailure) {
+  Begin();
+  const Fields with_length = {{":status", "200"}, {"content-length", "5"}};
+  for (const uint32_t id : {1U, 3U}) {
+    talk.Receive(in.Headers(id, Get("/" + std::to_string(id)), true));
+    const std::string body = id == 1 ? "12345" : "1234";
+    talk.Send(out.Headers(id, with_length, false) + Http2Writer::Data(id, body, false));
+    talk.Receive(Http2Writer::Reset(id, 5));
+  }
+  EXPECT_EQ(talk.Text(), "GET /1 200 out:5\nGET /3 200 reset:5");
+}
+
 TEST_F(Http2, GrpcUnaryTrailersOnlyAndCancelled) {
   Begin();
   talk.Receive(in.Headers(1, Call("/pkg.Svc/Do"), false) + Http2Writer::Data(1, "12345abc", true));

@@ -161,6 +161,18 @@ TEST(CaptureTest, InterimResponseIsNoMessageOfItsOwn) {
 
 // Requests one behind the other in a large record: from then on large records are copied, because a
 // head may be anywhere.
+// The last byte of a body may be the first letter of a method.
+TEST(CaptureTest, BodyByteIsNoStart) {
+  Socket socket;
+  const std::string response = "HTTP/1.1 204 No Content\r\n\r\n";
+  socket.Call(kIn, "PUT / HTTP/1.1\r\nContent-Length: 1\r\n\r\n");
+  socket.Call(kIn, "D");
+  socket.Call(kOut, response);
+  socket.Call(kIn, "DELETE / HTTP/1.1\r\n\r\n");
+  socket.Call(kOut, response);
+  EXPECT_EQ(socket.state().flags & SONDE_CAPTURE_PIPELINED, 0);
+}
+
 TEST(CaptureTest, PipeliningIsNoticed) {
   Socket together;
   std::string many;
