@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/doctor.h"
 
+#include <absl/strings/str_join.h>
+
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "agent/exit_code.h"
 #include "config/invocation.h"
@@ -13,9 +16,19 @@
 #include "kernel/kernel.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
+#include "sonde/probe/tls.h"
 
 namespace sonde::agent {
 namespace {
+
+// Of the TLS libraries sonde knows, those it decodes, or those it can only name.
+std::vector<std::string> TlsNames(bool named_only) {
+  std::vector<std::string> names;
+  for (const probe::TlsLibrary* library : probe::TlsLibraries()) {
+    if (library->named_only == named_only) names.emplace_back(library->name);
+  }
+  return names;
+}
 
 void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
   std::printf("kernel         %s\n", host.kernel_release.c_str());
@@ -41,18 +54,23 @@ void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
       }
     }
   }
+  std::printf("\nTLS libraries  decoded: %s\n               named only: %s\n",
+              absl::StrJoin(TlsNames(false), ", ").c_str(),
+              absl::StrJoin(TlsNames(true), ", ").c_str());
   std::printf("\nverdict        %s\n",
               kernel.ok() ? "sonde can trace on this host" : "sonde cannot trace here");
 }
 
 void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
-  nlohmann::ordered_json out = {{"kernel", host.kernel_release},
-                                {"btf", host.btf},
-                                {"lockdown", host.lockdown},
-                                {"capabilities", host.capabilities},
-                                {"missing", nlohmann::ordered_json::array()},
-                                {"families", nlohmann::ordered_json::array()},
-                                {"ok", kernel.ok()}};
+  nlohmann::ordered_json out = {
+      {"kernel", host.kernel_release},
+      {"btf", host.btf},
+      {"lockdown", host.lockdown},
+      {"capabilities", host.capabilities},
+      {"missing", nlohmann::ordered_json::array()},
+      {"families", nlohmann::ordered_json::array()},
+      {"tls_libraries", {{"decoded", TlsNames(false)}, {"named_only", TlsNames(true)}}},
+      {"ok", kernel.ok()}};
   for (const kernel::Missing& missing : host.missing) {
     out["missing"].push_back({{"what", missing.what}, {"remedy", missing.remedy}});
   }

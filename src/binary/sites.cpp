@@ -84,6 +84,33 @@ std::optional<CopySearch> PassedOn(const Instruction& instruction, const Machine
   return below;
 }
 
+// Registers and stack slots that hold a number. Of an int, more than its 32 bits is read.
+std::vector<sonde_place> PlacesOf(const Machine& machine, const Value& number) {
+  std::vector<sonde_place> places;
+  sonde_place place{};
+  place.narrow = 1;
+  for (uint8_t reg = 0; reg < SONDE_REGISTER_COUNT; ++reg) {
+    place.from = reg;
+    if (machine.registers[reg] == number) places.push_back(place);
+  }
+  place.memory = 1;
+  for (const uint8_t base : {SONDE_REGISTER_SP, SONDE_REGISTER_BP}) {
+    const Value& at = machine.registers[base];
+    if (at.kind != Kind::kInput || at.input != SONDE_REGISTER_SP) continue;
+    place.from = base;
+    for (const auto& [slot, held] : machine.slots) {
+      if (held.value != number || held.bytes < sizeof(int32_t)) continue;
+      place.offset = static_cast<int32_t>(slot - at.offset);
+      places.push_back(place);
+    }
+  }
+  return places;
+}
+
+bool Same(const sonde_place& one, const sonde_place& other) {
+  return one.from == other.from && one.memory == other.memory && one.offset == other.offset;
+}
+
 // Functions with an instruction that `is` accepts whose last four bytes, after `prefix` others, are
 // the distance to `address`.
 template <typename Is>
@@ -154,6 +181,27 @@ std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search) {
   Follow(elf, search.function, search.assumptions, visit);
   if (!certain) sites.clear();
   return sites;
+}
+
+std::optional<sonde_place> PlaceOfInt(const Elf& elf, const CopySearch& search, uint8_t argument,
+                                      uint64_t site) {
+  // A number that code does not have by itself marks the way; where it is, 0 must be if it is 0.
+  constexpr int64_t kMark = 0x5eed1e57;
+  std::vector<sonde_place> places[2];
+  for (const int64_t number : {kMark, int64_t{0}}) {
+    Assumptions assumptions = search.assumptions;
+    assumptions.numbers.push_back({argument, number});
+    Follow(elf, search.function, assumptions,
+           [&](const Instruction& instruction, const Machine& machine) {
+             if (instruction.address != site) return;
+             places[number == kMark ? 0 : 1] = PlacesOf(machine, Value::Number(number));
+           });
+  }
+  const auto both = std::ranges::find_if(places[0], [&](const sonde_place& one) {
+    return std::ranges::any_of(places[1],
+                               [&](const sonde_place& other) { return Same(one, other); });
+  });
+  return both == places[0].end() ? std::nullopt : std::optional<sonde_place>(*both);
 }
 
 CopyBelow CopySitesBelow(const Elf& elf, const CopySearch& search) {

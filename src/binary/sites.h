@@ -38,7 +38,12 @@ struct CopySearch {
 // would single-step, one at which the object is in no known place.
 std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search);
 
-// The same in what the function passes both arguments on to, a few calls down: in the first
+// Where an int argument that was not assumed to be any number is when `site` is reached, if it is
+// there whether it is 0 or not.
+std::optional<sonde_place> PlaceOfInt(const Elf& elf, const CopySearch& search, uint8_t argument,
+                                      uint64_t site);
+
+// As CopySites, in what the function passes both arguments on to, a few calls down: in the first
 // function met in which there are any.
 struct CopyBelow {
   uint64_t function = 0;

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies in a folder must be known: protocols, probes, kernel programs."""
+"""What lies in a folder must be known: protocols, probes, kernel programs; TLS libraries to their users, too."""
 import os
 import re
 
 NOT_A_PROTOCOL = {"common"}
-MANIFEST_OBJECT = re.compile(r"^(?:extern )?const \w+ (k\w+) = ", re.MULTILINE)
+MANIFEST_OBJECT = re.compile(r"^(?:extern )?const (\w+) (k\w+) = ", re.MULTILINE)
+# Where manifests of each type are listed.
+REGISTRIES = {"Family": "probes/registry.cpp", "TlsLibrary": "probes/tls/tls_libraries.cpp"}
+TLS_NAME = re.compile(r'^const TlsLibrary k\w+ = \{\s*(?:\.name = )?"(\w+)"', re.MULTILINE)
+TLS_PAGE = "docs/reference/tls.md"
 
 
 def protocols(tree):
@@ -31,18 +35,32 @@ def fuzz_seeds(tree):
 
 def probes(tree):
     manifests = [p for p in tree.under("probes/") if os.path.basename(p) == "manifest.cpp"]
-    lists = [p for p in tree.under("probes/", suffixes=(".cpp", ".h", ".txt", ".inc")) if not p.endswith("/manifest.cpp")]
-    text = "\n".join(tree.read(p) for p in lists)
     for path in manifests:
         folder = os.path.dirname(path)
         objects = MANIFEST_OBJECT.findall(tree.read(path))
         if not objects:
-            yield f"{path}: defines no manifest (const Family kName = ...)"
-        for name in objects:
-            if f"&{name}" not in text:
-                yield f"{path}: no registry line under probes/ takes &{name}"
+            yield f"{path}: defines no manifest (const Family kName = ..., const TlsLibrary kName = ...)"
+        for kind, name in objects:
+            registry = REGISTRIES.get(kind)
+            if registry is None:
+                yield f"{path}: {name} is a {kind}, which nothing lists"
+            elif not tree.is_file(registry) or f"&{name}," not in tree.read(registry).replace("}", ","):
+                yield f"{path}: {registry} does not list &{name}"
         if not tree.exists(f"{folder}/NOTES.md"):
             yield f"{folder}: NOTES.md with the evidence is missing"
+
+
+def tls_page(tree):
+    """Every TLS library has a row, which links to the evidence of its folder or stands beside one that does."""
+    manifests = tree.under("probes/tls/", suffixes=("/manifest.cpp",))
+    page = tree.read(TLS_PAGE) if tree.is_file(TLS_PAGE) else ""
+    for path in manifests:
+        notes = f"{os.path.dirname(path)}/NOTES.md"
+        if f"(../../{notes})" not in page:
+            yield f"{TLS_PAGE}: does not link to {notes}"
+        for name in TLS_NAME.findall(tree.read(path)):
+            if not re.search(rf"^\| `{name}`[ |]", page, re.MULTILINE):
+                yield f"{TLS_PAGE}: no row for {name} of {path}"
 
 
 def kernel_programs(tree):
@@ -57,4 +75,5 @@ def run(tree):
     yield from protocols(tree)
     yield from fuzz_seeds(tree)
     yield from probes(tree)
+    yield from tls_page(tree)
     yield from kernel_programs(tree)

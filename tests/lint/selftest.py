@@ -87,6 +87,21 @@ class LintTest(unittest.TestCase):
         self.write("probes/registry.cpp", APACHE + "const Family* const kAll[] = {&kOpenssl};\n")
         self.assertEqual(self.findings(registration), [])
 
+    def test_tls_libraries(self):
+        self.write("probes/tls/one/manifest.cpp", APACHE + 'const TlsLibrary kOne = {.name = "one", .resolve = R};\n')
+        self.write("probes/tls/one/NOTES.md", "x\n")
+        row = "| `one` ([notes](../../probes/tls/one/NOTES.md)) | x |\n"
+        self.write("docs/reference/tls.md", row)
+        self.write("probes/registry.cpp", APACHE + "const Family* const kAll[] = {&kOne};\n")
+        self.expect(registration, "tls_libraries.cpp does not list &kOne")
+        self.write("probes/tls/tls_libraries.cpp", APACHE + "k = {&kOther,\n &kOne};\n")
+        self.write("docs/reference/tls.md", row.replace("`one`", "`two`"))
+        self.expect(registration, "no row for one")
+        self.write("docs/reference/tls.md", "| `one` | x |\n")
+        self.expect(registration, "does not link to probes/tls/one/NOTES.md")
+        self.write("docs/reference/tls.md", row)
+        self.assertEqual(self.findings(registration), [])
+
     def test_kernel_program_that_nothing_loads(self):
         self.write("bpf/socket/send.bpf.c", DUAL)
         self.expect(registration, "send.skel.h")

@@ -54,6 +54,8 @@ struct TlsLibrary {
   // "seen, not decoded, because". The probed instructions are ones the kernel emulates (push, call,
   // jump, nop), never one it would single-step.
   Result<TlsPlan> (*resolve)(const binary::Elf& elf);
+  // It is never decoded, only recognised, so that it is said by name.
+  bool named_only = false;
 };
 
 // Every library sonde knows; the first that is found in a file is the file's. Defined in

@@ -5,6 +5,7 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -158,6 +159,14 @@ bool Add(const Elf& elf, uint64_t function, std::string_view name, uint64_t addr
   return true;
 }
 
+// The int of an SSL that is not 0 during a handshake. At 0 stands what kind of object it is.
+int32_t InInit(const Elf& elf, const Symbols& symbols) {
+  if (!symbols.in_init) return SONDE_NOWHERE;
+  return binary::FirstField(elf, symbols.in_init->address, sizeof(uint32_t), sizeof(uint64_t),
+                            Plain(symbols))
+      .value_or(SONDE_NOWHERE);
+}
+
 std::optional<uint64_t> ReadBytes(const Elf& elf, const Symbols& symbols) {
   if (symbols.read_bytes) return symbols.read_bytes->address;
   if (!symbols.tls_method) return std::nullopt;
@@ -166,26 +175,44 @@ std::optional<uint64_t> ReadBytes(const Elf& elf, const Symbols& symbols) {
   return elf.Pointer(*table + (symbols.since_3_2 ? kReadBytesSlot32 : kReadBytesSlot));
 }
 
+bool Among(const std::vector<binary::CopySite>& sites, const binary::CopySite& site) {
+  return std::ranges::any_of(
+      sites, [&](const binary::CopySite& other) { return other.address == site.address; });
+}
+
+// What is copied for SSL_peek comes again: left out, where the compiler did not do so by a copy of
+// its own.
+bool LeaveOutPeek(const Elf& elf, const binary::CopySearch& search, uint64_t site,
+                  sonde_tls_probe& spec) {
+  const auto peek = binary::PlaceOfInt(elf, search, kReadPeek, site);
+  if (!peek) return false;
+  spec.unless = *peek;
+  spec.has_unless = 1;
+  return true;
+}
+
 // The copies of decrypted application data to the caller: one hit per read, none if nothing came.
 bool AddCopySites(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
   const auto function = ReadBytes(elf, symbols);
   if (!function) return false;
-  binary::CopySearch search{*function, kObject, kReadTo, Plain(symbols)};
-  search.assumptions.numbers = {{kReadPeek, 0}, {kReadType, kApplicationData}};
-  const auto sites = binary::CopySites(elf, search);
-  // A site that messages of the handshake pass, too, must ask whether there is one.
-  search.assumptions.numbers.back().number = kHandshake;
-  const auto shared = binary::CopySites(elf, search);
+  const auto search = [&](int64_t type, std::optional<int64_t> peek) {
+    binary::CopySearch copies{*function, kObject, kReadTo, Plain(symbols)};
+    copies.assumptions.numbers = {{kReadType, type}};
+    if (peek) copies.assumptions.numbers.push_back({kReadPeek, *peek});
+    return copies;
+  };
+  const auto sites = binary::CopySites(elf, search(kApplicationData, 0));
+  const auto peeks = binary::CopySites(elf, search(kApplicationData, 1));
+  const auto handshakes = binary::CopySites(elf, search(kHandshake, 0));
   for (const binary::CopySite& site : sites) {
     TlsPoint point;
     point.spec = Spec(elf, symbols, SONDE_RECEIVE);
     point.spec.object = site.object;
-    for (const binary::CopySite& other : shared) {
-      if (other.address != site.address || !symbols.in_init) continue;
-      // At 0 stands what kind of object it is.
-      point.spec.handshake = binary::FirstField(elf, symbols.in_init->address, sizeof(uint32_t),
-                                                sizeof(uint64_t), Plain(symbols))
-                                 .value_or(SONDE_NOWHERE);
+    // A site that messages of the handshake pass, too, must ask whether there is one.
+    if (Among(handshakes, site)) point.spec.handshake = InInit(elf, symbols);
+    if (Among(peeks, site) &&
+        !LeaveOutPeek(elf, search(kApplicationData, std::nullopt), site.address, point.spec)) {
+      plan.remark = "what SSL_peek shows is seen twice";
     }
     if (!Add(elf, *function, "ssl3_read_bytes", site.address, point, plan)) return false;
   }
@@ -218,11 +245,7 @@ bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, sonde_
   }
   if (direction == SONDE_SEND) {
     point.spec.entire = kRecordBytes;
-    if (symbols.in_init) {
-      point.spec.unready = binary::FirstField(elf, symbols.in_init->address, sizeof(uint32_t),
-                                              sizeof(uint64_t), Plain(symbols))
-                               .value_or(SONDE_NOWHERE);
-    }
+    point.spec.unready = InInit(elf, symbols);
     point.spec.retries = 1;
   }
   return Add(elf, entry.function, entry.name, *address, point, plan);

@@ -24,8 +24,8 @@ struct Sign {
 
 constexpr Sign kJavaSign = {
     {"JNI_CreateJavaVM", "JNI_GetCreatedJavaVMs"},
-    "Java's own TLS (JSSE) is Java code, for which this virtual machine makes the instructions at "
-    "run time: no place in a file to probe. TLS of native libraries it loads is seen"};
+    "Java's own TLS (JSSE) is Java code: its instructions are made at run time and are in no file; "
+    "TLS of native libraries that Java loads is seen"};
 constexpr Sign kNssSign = {
     {"SSL_ImportFD", "SSL_OptionSet"},
     "NSS passes text through tables of functions that it makes at run time, and exports nothing "
@@ -57,11 +57,14 @@ Result<TlsPlan> Resolve(const binary::Elf& elf) {
 
 }  // namespace
 
-const TlsLibrary kJava = {.name = "java", .resolve = Resolve<kJavaSign>};
-const TlsLibrary kNss = {.name = "nss", .resolve = Resolve<kNssSign>};
-const TlsLibrary kMbedTls = {.name = "mbedtls", .resolve = Resolve<kMbedTlsSign>};
-const TlsLibrary kWolfSsl = {.name = "wolfssl", .resolve = Resolve<kWolfSslSign>};
-const TlsLibrary kLibreSsl = {.name = "libressl", .resolve = Resolve<kLibreSslSign>};
-const TlsLibrary kS2n = {.name = "s2n", .resolve = Resolve<kS2nSign>};
+const TlsLibrary kJava = {.name = "java", .resolve = Resolve<kJavaSign>, .named_only = true};
+const TlsLibrary kNss = {.name = "nss", .resolve = Resolve<kNssSign>, .named_only = true};
+const TlsLibrary kMbedTls = {
+    .name = "mbedtls", .resolve = Resolve<kMbedTlsSign>, .named_only = true};
+const TlsLibrary kWolfSsl = {
+    .name = "wolfssl", .resolve = Resolve<kWolfSslSign>, .named_only = true};
+const TlsLibrary kLibreSsl = {
+    .name = "libressl", .resolve = Resolve<kLibreSslSign>, .named_only = true};
+const TlsLibrary kS2n = {.name = "s2n", .resolve = Resolve<kS2nSign>, .named_only = true};
 
 }  // namespace sonde::probe

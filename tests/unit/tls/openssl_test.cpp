@@ -81,6 +81,10 @@ TEST(OpenSsl3019, PointsAsMeasured) {
   EXPECT_EQ(read.spec.random_pointer, SONDE_NOWHERE);
   EXPECT_EQ(read.spec.handshake, 0x64);
   EXPECT_EQ(read.spec.bio, 0x10);
+  // SSL_peek passes here, too: its argument was spilled by the prologue.
+  EXPECT_EQ(read.spec.has_unless, 1);
+  EXPECT_EQ(read.spec.unless.memory, 1);
+  EXPECT_EQ(read.spec.unless.narrow, 1);
   EXPECT_EQ(write.where, "ssl_write_internal+0x0");
   EXPECT_EQ(write.spec.returned, SONDE_RETURNED_COUNT);
   EXPECT_EQ(write.spec.count.from, SONDE_REGISTER_CX);
