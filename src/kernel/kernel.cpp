@@ -20,6 +20,7 @@
 #include "kernel/kernel_metrics.h"
 #include "kernel/recording_writer.h"
 #include "kernel/ring.h"
+#include "kernel/uprobes.h"
 #include "sonde/abi/control.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/metrics.h"

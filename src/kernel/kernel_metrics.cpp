@@ -126,6 +126,7 @@ void ExportKernelMetrics(const std::shared_ptr<SharedMaps>& maps,
       "found.",
       MetricType::kCounter, [maps] {
         std::vector<MetricSample> samples;
+        samples.reserve(kTlsConnections.size());
         for (const auto& [what, name] : kTlsConnections) {
           samples.push_back({{{"seen", name}}, SumOverCpus(maps->fd("sonde_counts"), what)});
         }
