@@ -121,8 +121,9 @@ TEST(RealProcessesTest, PortOfAPythonServer) {
   ASSERT_EQ(ports.size(), 1U);
   auto selection = Selection::Create(
       {.include = {{SelectorKind::kPort, std::to_string(ports[0])}}, .exclude = {}});
-  const auto candidates =
-      ListCandidates(reader, *selection, [](uint32_t) { return std::string(); });
+  const auto candidates = ListCandidates(
+      reader, *selection, [](uint32_t) { return std::string(); },
+      [](uint32_t) { return std::vector<std::string>(); });
   const auto found = std::find_if(candidates.begin(), candidates.end(),
                                   [&](const Candidate& c) { return c.pid == server.pid(); });
   ASSERT_NE(found, candidates.end());
