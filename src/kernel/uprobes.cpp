@@ -26,6 +26,7 @@
 #include "sonde/abi/tls.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/result.h"
+#include "sonde/probe/prober.h"
 #include "sonde/probe/tls.h"
 
 namespace sonde::kernel {

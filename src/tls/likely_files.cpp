@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <fstream>
+#include <ios>
 #include <sstream>
 #include <string>
 #include <string_view>

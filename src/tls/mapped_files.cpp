@@ -4,12 +4,13 @@
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
@@ -70,7 +71,8 @@ bool ParseLine(std::string_view line, MappedFile& file) {
 }
 
 // The window between a library's first touch and its first use is some milliseconds.
-int Urgency(const MappedFile& file, std::string_view executable) {
+constexpr size_t kUrgencies = 3;
+size_t Urgency(const MappedFile& file, std::string_view executable) {
   const std::string_view name = std::string_view(file.path).substr(file.path.rfind('/') + 1);
   if (name.find("ssl") != name.npos || name.find("tls") != name.npos) return 0;
   std::string_view path = file.path;
@@ -82,21 +84,21 @@ int Urgency(const MappedFile& file, std::string_view executable) {
 
 std::vector<MappedFile> ReadMappedFiles(const std::string& proc, uint32_t tgid) {
   const ProcessReader reader(proc);
-  std::vector<MappedFile> files;
   const auto maps = reader.ReadFile(absl::StrCat(tgid, "/maps"), kMapsBytes);
-  if (!maps) return files;
+  if (!maps) return {};
+  const auto facts = reader.Read(tgid, kFieldExe);
+  const std::string executable = facts ? facts->exe : std::string();
+  std::array<std::vector<MappedFile>, kUrgencies> by_urgency;
   std::set<FileId> seen;
   for (std::string_view rest = *maps; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     MappedFile file;
     if (!ParseLine(line, file) || !seen.insert(file.id).second) continue;
-    files.push_back(std::move(file));
+    by_urgency.at(Urgency(file, executable)).push_back(std::move(file));
   }
-  const auto facts = reader.Read(tgid, kFieldExe);
-  const std::string executable = facts ? facts->exe : std::string();
-  std::ranges::stable_sort(files, {},
-                           [&](const MappedFile& file) { return Urgency(file, executable); });
+  std::vector<MappedFile> files;
+  for (auto& each : by_urgency) std::ranges::move(each, std::back_inserter(files));
   return files;
 }
 

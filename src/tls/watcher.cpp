@@ -125,11 +125,7 @@ void Watcher::Run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
     const Clock::time_point now = Clock::now();
-    std::vector<Task> due;
-    const auto later =
-        std::ranges::stable_partition(tasks_, [now](const Task& task) { return task.due > now; });
-    due.assign(later.begin(), later.end());
-    tasks_.erase(later.begin(), later.end());
+    const std::vector<Task> due = TakeDue(now);
     if (due.empty() && now < next_check) {
       Clock::time_point until = next_check;
       for (const Task& task : tasks_) until = std::min(until, task.due);
@@ -147,6 +143,15 @@ void Watcher::Run() {
     lock.lock();
     busy_ = false;
   }
+}
+
+// In the order in which they were told.
+std::vector<Watcher::Task> Watcher::TakeDue(Clock::time_point now) {
+  std::vector<Task> due;
+  std::vector<Task> later;
+  for (Task& task : tasks_) (task.due <= now ? due : later).push_back(std::move(task));
+  tasks_ = std::move(later);
+  return due;
 }
 
 void Watcher::Do(const Task& task) {

@@ -101,6 +101,7 @@ class Watcher {
   void Tell(Task task);
   bool IsPending(const Task& task) const;
   void Run();
+  std::vector<Task> TakeDue(Clock::time_point now);
   void Do(const Task& task);
   void Look(uint32_t tgid);
   void Share(uint32_t tgid, uint32_t parent);

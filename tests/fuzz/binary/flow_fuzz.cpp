@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string_view>
 
-#include "binary/code.h"
 #include "binary/flow.h"
 #include "binary/sites.h"
 #include "sonde/abi/tls.h"

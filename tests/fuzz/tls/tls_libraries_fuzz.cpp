@@ -6,7 +6,6 @@
 #include <string>
 
 #include "binary/elf.h"
-#include "probes/tls/tls_libraries.h"
 #include "sonde/probe/tls.h"
 #include "support/fuzz_input.h"
 

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary/code.h"
 
-#include <elf.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "binary/elf.h"
 #include "sonde/abi/tls.h"
 #include "unit/binary/code_file.h"
 

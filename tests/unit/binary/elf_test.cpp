@@ -2,6 +2,7 @@
 // Reads this test program itself, whose addresses are known at run time.
 #include "binary/elf.h"
 
+#include <absl/status/status.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -28,11 +30,14 @@ extern "C" {
   sink = getppid() + value;
   return sink;
 }
+// The names are looked for in the symbol table.
+// NOLINTBEGIN(readability-identifier-naming): C names, as sonde_elf_test_marker is
 extern const void* const sonde_elf_test_table[2];
 const void* const sonde_elf_test_table[2] = {nullptr,
                                              reinterpret_cast<const void*>(&sonde_elf_test_marker)};
 extern const char sonde_elf_test_text[];
 const char sonde_elf_test_text[] = "/a/prefix/sonde_elf_test/unique.cc";
+// NOLINTEND(readability-identifier-naming)
 }
 
 namespace sonde::binary {
@@ -74,7 +79,7 @@ TEST_F(ElfTest, FindsSeveralSymbolsAtOnceInTheOrderAsked) {
                                    "sonde_elf_test_marker", "x", ""});
   ASSERT_THAT(found, SizeIs(6));
   ASSERT_TRUE(found[0].has_value());
-  EXPECT_EQ(found[0]->address, AddressOf(sonde_elf_test_table));
+  EXPECT_EQ(found[0]->address, AddressOf(static_cast<const void*>(&sonde_elf_test_table)));
   EXPECT_EQ(found[0]->size, sizeof(sonde_elf_test_table));
   EXPECT_FALSE(found[1].has_value());
   EXPECT_TRUE(found[2].has_value());
@@ -112,7 +117,8 @@ TEST_F(ElfTest, OnlyCodeHasACodeOffset) {
 
 TEST_F(ElfTest, APointerIsRelocated) {
   const auto marker = elf->Find("sonde_elf_test_marker");
-  EXPECT_EQ(elf->Pointer(AddressOf(&sonde_elf_test_table[1])), marker->address);
+  EXPECT_EQ(elf->Pointer(AddressOf(static_cast<const void*>(&sonde_elf_test_table[1]))),
+            marker->address);
 }
 
 TEST_F(ElfTest, FunctionsHaveBoundsFromTheUnwindTable) {
@@ -124,8 +130,8 @@ TEST_F(ElfTest, FunctionsHaveBoundsFromTheUnwindTable) {
     EXPECT_EQ(function->end, marker->address + marker->size);
   }
   const auto& starts = elf->FunctionStarts();
-  EXPECT_TRUE(std::is_sorted(starts.begin(), starts.end()));
-  EXPECT_TRUE(std::binary_search(starts.begin(), starts.end(), marker->address));
+  EXPECT_TRUE(std::ranges::is_sorted(starts));
+  EXPECT_TRUE(std::ranges::binary_search(starts, marker->address));
   EXPECT_FALSE(elf->FunctionAt(1).has_value());
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "binary/flow.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -10,7 +9,6 @@
 #include <string_view>
 
 #include "binary/code.h"
-#include "binary/elf.h"
 #include "sonde/abi/tls.h"
 #include "unit/binary/code_file.h"
 

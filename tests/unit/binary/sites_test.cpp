@@ -2,14 +2,12 @@
 // What of sites.h needs no library: the manifests' tests try the rest on real ones.
 #include "binary/sites.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-#include "binary/elf.h"
 #include "sonde/abi/tls.h"
 #include "unit/binary/code_file.h"
 

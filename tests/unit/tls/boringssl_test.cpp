@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // No package of a distribution has BoringSSL: SONDE_BORINGSSL names a file that does, such as
 // cygrpc.so of a grpcio wheel. What such files gave is in probes/tls/boringssl/NOTES.md.
-#include <gmock/gmock.h>
+#include <absl/status/status.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Against the GnuTLS of this machine.
-#include <gmock/gmock.h>
+#include <absl/status/status.h>
 #include <gtest/gtest.h>
 
 #include "probes/tls/tls_libraries.h"

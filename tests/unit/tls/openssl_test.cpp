@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Against the OpenSSL of this machine; what other builds gave is in probes/tls/openssl/NOTES.md.
-#include <gmock/gmock.h>
+#include <absl/status/status.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
-#include "binary/elf.h"
 #include "probes/tls/tls_libraries.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Libraries that can only be named, from files that define their functions and nothing else.
-#include <gmock/gmock.h>
+#include <absl/status/status.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -8,10 +8,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "binary/elf.h"
-#include "probes/tls/tls_libraries.h"
-#include "sonde/base/result.h"
 #include "sonde/probe/tls.h"
 #include "support/elf_image.h"
 #include "unit/tls/real_file.h"

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -14,7 +15,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <sstream>
 #include <string>
@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/prober.h"
 #include "sonde/probe/tls.h"
@@ -77,23 +78,19 @@ Inspection InspectFake(int file) {
 }
 
 class WatcherTest : public ::testing::Test {
- protected:
-  WatcherTest()
-      : watcher_(std::in_place, prober_,
-                 Watcher::Options{.proc = tree_.root(),
-                                  .linger = milliseconds(60'000),
-                                  .idle_check = milliseconds(5),
-                                  .inspect = [this](int file) { return Inspect(file); }},
-                 metrics_) {
+ public:
+  WatcherTest() {
     auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(log_);
     spdlog::set_default_logger(std::make_shared<spdlog::logger>("", std::move(sink)));
     library_ = tree_.AddFile("library", "decodable");
+    Restart(milliseconds(60'000));
   }
   ~WatcherTest() override {
     watcher_.reset();
     spdlog::set_default_logger(saved_log_);
   }
 
+ protected:
   Inspection Inspect(int file) {
     ++inspected_;
     return InspectFake(file);
@@ -103,7 +100,7 @@ class WatcherTest : public ::testing::Test {
                              .linger = linger,
                              .idle_check = milliseconds(5),
                              .inspect = [this](int file) { return Inspect(file); }};
-    watcher_.emplace(prober_, std::move(options), metrics_);
+    watcher_ = std::make_unique<Watcher>(prober_, std::move(options), metrics_);
   }
   // A process that has the library mapped.
   void Start(uint32_t tgid) {
@@ -154,7 +151,7 @@ class WatcherTest : public ::testing::Test {
   std::ostringstream log_;
   std::shared_ptr<spdlog::logger> saved_log_ = spdlog::default_logger();
   int inspected_ = 0;
-  std::optional<Watcher> watcher_;
+  std::unique_ptr<Watcher> watcher_;
 };
 
 TEST_F(WatcherTest, ALibraryIsProbedOnceForAllItsUsers) {
@@ -261,7 +258,7 @@ TEST_F(WatcherTest, AnExecRightAfterTheBeginIsNotLost) {
 TEST_F(WatcherTest, WhereMappingsAreNotReportedItIsLookedAgain) {
   Watcher::Options options{.proc = tree_.root(), .mappings_are_reported = false};
   options.inspect = InspectFake;
-  watcher_.emplace(prober_, std::move(options), metrics_);
+  watcher_ = std::make_unique<Watcher>(prober_, std::move(options), metrics_);
   tree_.AddProcess(7, "/srv/app");
   Begin(7);
   tree_.Map(7, "/lib/libssl.so.3", 50, library_);
