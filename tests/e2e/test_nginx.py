@@ -109,10 +109,12 @@ def test_full_speed(work, sonde, started):
     done = subprocess.run([servers.tool("wrk"), "-t1", "-c32", "-d3s",
                            f"http://127.0.0.1:{server.address[1]}/wrk"], capture_output=True, text=True, check=True)
     requests = int(re.search(r"(\d+) requests in", done.stdout).group(1))
-    served = wait_until(lambda: len(server.entries()) >= requests and len(server.entries()), "the log is complete")
+    wait_until(lambda: len(server.entries()) >= requests, "the log is complete")
     run.settle(1.0)
+    served = len(server.entries())
     dropped = {k: v for k, v in run.metrics().items() if "dropped" in k[0] and v > 0}
     run.stop()
     finished = [s for s in run.spans(SERVER) if not s["sonde.unfinished"]]
     assert not dropped, dropped
-    assert len(finished) == served >= requests > 3000, (len(finished), served, requests)
+    # wrk leaves with a request on each of its connections: nginx logs them, but may have nobody left to answer to.
+    assert served - 32 <= len(finished) <= served and len(finished) >= requests > 3000, (len(finished), served, requests)

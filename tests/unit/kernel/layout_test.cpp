@@ -19,6 +19,7 @@
 #include "kernel/objects.h"
 #include "sonde/abi/control.h"
 #include "sonde/abi/record.h"
+#include "sonde/abi/tls.h"
 #include "sonde/probe/family.h"
 
 namespace sonde::kernel_unit {
@@ -63,8 +64,8 @@ const std::vector<Struct>& Structs() {
         FIELD(sonde_open_record, local_port), FIELD(sonde_open_record, remote_port),
         FIELD(sonde_open_record, path_length), FIELD(sonde_open_record, local_address),
         FIELD(sonde_open_record, remote_address), FIELD(sonde_open_record, path),
-        FIELD(sonde_open_record, has_begin), FIELD(sonde_open_record, reserved),
-        FIELD(sonde_open_record, begin)}},
+        FIELD(sonde_open_record, has_begin), FIELD(sonde_open_record, plain_text),
+        FIELD(sonde_open_record, reserved), FIELD(sonde_open_record, begin)}},
       {"sonde_shutdown_record",
        sizeof(sonde_shutdown_record),
        {FIELD(sonde_shutdown_record, header), FIELD(sonde_shutdown_record, connection),
@@ -82,7 +83,29 @@ const std::vector<Struct>& Structs() {
        sizeof(sonde_settings),
        {FIELD(sonde_settings, port_range_count), FIELD(sonde_settings, ports),
         FIELD(sonde_settings, watch_exec), FIELD(sonde_settings, watch_listen),
-        FIELD(sonde_settings, socket_table), FIELD(sonde_settings, reserved)}},
+        FIELD(sonde_settings, socket_table), FIELD(sonde_settings, tls)}},
+      {"sonde_mapped_record",
+       sizeof(sonde_mapped_record),
+       {FIELD(sonde_mapped_record, header), FIELD(sonde_mapped_record, inode),
+        FIELD(sonde_mapped_record, device), FIELD(sonde_mapped_record, tgid)}},
+      {"sonde_place",
+       sizeof(sonde_place),
+       {FIELD(sonde_place, from), FIELD(sonde_place, memory), FIELD(sonde_place, narrow),
+        FIELD(sonde_place, reserved), FIELD(sonde_place, offset)}},
+      {"sonde_tls_probe",
+       sizeof(sonde_tls_probe),
+       {FIELD(sonde_tls_probe, attached_ns), FIELD(sonde_tls_probe, object),
+        FIELD(sonde_tls_probe, text),        FIELD(sonde_tls_probe, length),
+        FIELD(sonde_tls_probe, count),       FIELD(sonde_tls_probe, unless),
+        FIELD(sonde_tls_probe, random),      FIELD(sonde_tls_probe, random_pointer),
+        FIELD(sonde_tls_probe, server),      FIELD(sonde_tls_probe, handshake),
+        FIELD(sonde_tls_probe, unready),     FIELD(sonde_tls_probe, bio),
+        FIELD(sonde_tls_probe, bio_method),  FIELD(sonde_tls_probe, bio_fd),
+        FIELD(sonde_tls_probe, entire),      FIELD(sonde_tls_probe, at_most),
+        FIELD(sonde_tls_probe, source),      FIELD(sonde_tls_probe, direction),
+        FIELD(sonde_tls_probe, returned),    FIELD(sonde_tls_probe, fd),
+        FIELD(sonde_tls_probe, retries),     FIELD(sonde_tls_probe, chunks),
+        FIELD(sonde_tls_probe, has_unless),  FIELD(sonde_tls_probe, reserved)}},
   };
   return structs;
 }
@@ -123,7 +146,8 @@ TEST(LayoutTest, FieldsStandWhereTheKernelSideHasThem) {
       ExpectLayout(types, btf__type_by_id(types, static_cast<uint32_t>(id)), expected);
     }
   }
-  for (const char* name : {"sonde_record_header", "sonde_data_record", "sonde_settings"}) {
+  for (const char* name : {"sonde_record_header", "sonde_data_record", "sonde_settings",
+                           "sonde_mapped_record", "sonde_tls_probe"}) {
     EXPECT_GT(seen[name], 0) << name;
   }
 }
@@ -150,13 +174,18 @@ TEST(LayoutTest, ManifestsMatchTheirObjects) {
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object.get())++ programs;
     EXPECT_EQ(programs, family->programs.size());
-    ASSERT_EQ(family->programs.size(), family->tracepoints.size());
-    for (size_t i = 0; i < family->programs.size(); ++i) {
-      const std::string name(family->programs[i].name);
+    size_t tracepoints = 0;
+    for (const probe::Program& listed : family->programs) {
+      const std::string name(listed.name);
       const bpf_program* found = bpf_object__find_program_by_name(object.get(), name.c_str());
       ASSERT_NE(found, nullptr) << name;
-      EXPECT_EQ(bpf_program__section_name(found), "tp_btf/" + std::string(family->tracepoints[i]));
+      if (listed.attach != probe::Attach::kAtLoad) continue;
+      ASSERT_LT(tracepoints, family->tracepoints.size());
+      EXPECT_EQ(bpf_program__section_name(found),
+                "tp_btf/" + std::string(family->tracepoints[tracepoints]));
+      ++tracepoints;
     }
+    EXPECT_EQ(tracepoints, family->tracepoints.size());
     for (const std::string_view text : {family->kernel, family->cost, family->without})
       EXPECT_FALSE(text.empty());
   }
