@@ -39,6 +39,20 @@ struct {
 	__type(value, __u8);
 } sonde_files_plain SEC(".maps");
 
+/* Not inlined: so the object's BTF has the record's layout, which a test compares. */
+static __noinline int sonde_mapped_fill(struct sonde_mapped_record *record,
+					const struct sonde_mapped_key *file, __u32 tgid)
+{
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.type = SONDE_RECORD_MAPPED;
+	record->header.size = sizeof(*record);
+	record->header.mono_ns = bpf_ktime_get_ns();
+	record->inode = file->inode;
+	record->device = file->device;
+	record->tgid = tgid;
+	return 0;
+}
+
 SEC("tp_btf/mm_filemap_map_pages")
 int BPF_PROG(sonde_mapped, struct address_space *mapping, unsigned long start, unsigned long end)
 {
@@ -64,13 +78,7 @@ int BPF_PROG(sonde_mapped, struct address_space *mapping, unsigned long start, u
 	if (!record)
 		return sonde_drop(SONDE_DROP_RING_FULL); /* tried again at the next touch */
 	bpf_map_update_elem(&sonde_mapped_seen, &key, &one, BPF_ANY);
-	__builtin_memset(record, 0, sizeof(*record));
-	record->header.type = SONDE_RECORD_MAPPED;
-	record->header.size = sizeof(*record);
-	record->header.mono_ns = bpf_ktime_get_ns();
-	record->inode = file.inode;
-	record->device = file.device;
-	record->tgid = task->tgid;
+	sonde_mapped_fill(record, &key, task->tgid);
 	bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

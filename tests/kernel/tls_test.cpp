@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 #include "log.h"
 #include "sockets.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/prober.h"
 
 namespace sonde::kernel_test {
 namespace {

@@ -223,7 +223,7 @@ TEST(DecodeTest, ImpossibleValues) {
 TEST(DecodeTest, UnknownTypesAreSkipped) {
   Notes notes;
   for (const uint16_t type :
-       {uint16_t{0}, uint16_t{8}, uint16_t{SONDE_RECORD_RESOURCE}, uint16_t{65535}}) {
+       {uint16_t{0}, uint16_t{9}, uint16_t{SONDE_RECORD_RESOURCE}, uint16_t{65535}}) {
     EXPECT_EQ(DecodeExactly(BytesOf(MakeRecord<sonde_data_record>(type)), notes),
               DecodeOutcome::kUnknown);
   }
