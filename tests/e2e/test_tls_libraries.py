@@ -82,6 +82,7 @@ def test_loaded_after_the_attach(work, sonde, started):
     run = sonde("--pid", str(server.process.pid))
     assert BARE or not uses(server.process.pid, "libssl"), "too late to prove anything"
     server.wait()
+    time.sleep(0.5)  # beside other tests the processor for probing it comes late
     ask(server, "late")
     run.settle()
     run.stop()
@@ -93,7 +94,7 @@ def test_started_later(make, work, sonde, started):
     """Selected by its port, which is known when it listens; its library must be found and probed then. Half a second of
     silence, because beside other tests the processor for that comes late."""
     server = make(work)
-    run = sonde("--all", "--port", str(server.address[1]))
+    run = sonde("--port", str(server.address[1]))
     time.sleep(0.3)
     started(server.start())
     time.sleep(0.5)
@@ -242,23 +243,25 @@ def test_container_attached(how, work, sonde, started):
     judge_all(server, run)
 
 
-def test_three_libraries(work, sonde, started):
-    """OpenSSL, GnuTLS and Go at once, by one run of sonde over all processes; both ends of each connection."""
-    nginx = started(https.nginx(work).start())
-    go = started(https.go(work).start())
-    run = sonde("--all")
-
-    def wget(server, path):
-        subprocess.run([build.program("wget"), "-q", f"--ca-certificate={tls.files().authority}", "-O", "/dev/null",
-                        f"https://127.0.0.1:{server.address[1]}{path}"], check=True)
-
-    wget(nginx, "/warm")  # its library is found now
-    time.sleep(0.5)
-    for i in range(5):
-        for server in (nginx, go):
-            wget(server, f"/wget/{i}")
+def test_three_libraries(work, sonde):
+    """OpenSSL, GnuTLS and Go at once, in what one command starts; both ends of each connection."""
+    nginx, go = https.nginx(work), https.go(work)
+    asked = "; ".join(f"{build.program('wget')} -q --ca-certificate={tls.files().authority} -O /dev/null "
+                      f"https://127.0.0.1:{server.address[1]}/wget/$i" for server in (nginx, go))
+    script = f"""{' '.join(nginx.command)} & a=$!; {' '.join(go.command)} & b=$!
+trap 'kill $a $b' TERM
+while [ ! -e {work}/up ]; do sleep 0.05; done
+for i in 0 1 2 3 4; do {asked}; done
+touch {work}/asked; wait; wait"""
+    run = sonde(command=["bash", "-c", script], env={**(nginx.env or {}), **(go.env or {})})
+    for server in (nginx, go):
+        server.wait()
+    time.sleep(0.5)  # sonde was not told of these files
+    with open(f"{work}/up", "w", encoding="utf-8"):
+        pass
+    wait_until(lambda: os.path.exists(f"{work}/asked"), "wget has asked")
     run.settle()
-    run.stop()
+    run.process.stop(signal.SIGTERM, 15)
     for server, source in ((nginx, "openssl"), (go, "go_tls")):
         entries = [e for e in server.entries() if e.target.startswith("/wget/")]
         assert len(entries) == 5
