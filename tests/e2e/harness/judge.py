@@ -23,7 +23,7 @@ class Entry:
         self.request_bytes = None if request_bytes is None else int(request_bytes)
         self.duration_ms = duration_ms
         self.traceparent = traceparent
-        self.port = None if port is None else int(port)  # the client's
+        self.port = int(port) if port and port != "-" else None  # the client's; a unix socket has none
 
     @property
     def key(self):
