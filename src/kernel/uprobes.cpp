@@ -86,7 +86,9 @@ Result<std::unique_ptr<Uprobes>> Uprobes::Create(const LoadedFamily& tls,
   uprobes->multi_type_ = AttachType("BPF_TRACE_UPROBE_MULTI").value_or(0);
   uprobes->session_type_ = AttachType("BPF_TRACE_UPROBE_SESSION").value_or(0);
   uprobes->taken_.resize(kSlots);
-  if (!uprobes->text_.valid() || !uprobes->enter_.valid() || !uprobes->leave_.valid()) {
+  const bool follows =
+      uprobes->session_.valid() || (uprobes->enter_.valid() && uprobes->leave_.valid());
+  if (!uprobes->text_.valid() || !follows) {
     return absl::InternalError("tls: a program is missing");
   }
   return uprobes;

@@ -43,14 +43,14 @@ def test_late_attach_h2load(work, sonde, started):
     assert whole > 0.95 * len(spans), (whole, len(spans))
 
 
-@pytest.mark.parametrize("methods", [20000, 20])
+@pytest.mark.parametrize("methods", [40000, 20])
 def test_late_attach_grpcio(work, sonde, started, methods):
     """Names that are sent again are known at once; those that only an older table has are never guessed."""
     port = free_port()
     peer = [servers.PYTHON, os.path.join(servers.APPS, "grpc_peer.py")]
     server = started(Process([*peer, "serve", str(port)], work, "serve"))
     wait_until(lambda: accepts(("127.0.0.1", port)), "the server listens")
-    load = started(Process([*peer, "call", str(port), "20000", "10", "-", str(methods)], work, "call"))
+    load = started(Process([*peer, "call", str(port), "40000", "10", "-", str(methods)], work, "call"))
     time.sleep(1.5)
     assert load.running()
     run = sonde("--pid", str(server.pid), "--pid", str(load.pid))
@@ -71,5 +71,5 @@ def test_late_attach_grpcio(work, sonde, started, methods):
             status = span["rpc.response.status_code"]
             assert status in (None, "NOT_FOUND" if call[1] == "Fail" else "OK"), (span.name, span.attributes)
             size = span["sonde.rpc.request.size"]
-            assert methods < 20000 or size in (None, int(call[2]) % 3000), (span.name, span.attributes)
-        assert known > 0.99 * len(spans) if methods == 20000 else known < len(spans), (kind, known, len(spans))
+            assert methods < 40000 or size in (None, int(call[2]) % 3000), (span.name, span.attributes)
+        assert known > 0.99 * len(spans) if methods == 40000 else known < len(spans), (kind, known, len(spans))

@@ -11,8 +11,8 @@ namespace {
 constexpr Program kPrograms[] = {
     {.name = "sonde_tls_text", .attach = Attach::kUprobes},
     {.name = "sonde_tls_call", .on_failure = OnFailure::kIgnore, .attach = Attach::kUprobeSession},
-    {.name = "sonde_tls_enter", .attach = Attach::kUprobes},
-    {.name = "sonde_tls_leave", .attach = Attach::kUprobes},
+    {.name = "sonde_tls_enter", .attach = Attach::kUprobesInstead},
+    {.name = "sonde_tls_leave", .attach = Attach::kUprobesInstead},
 };
 
 }  // namespace
