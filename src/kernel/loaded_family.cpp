@@ -94,15 +94,12 @@ Status PrepareUprobes(bpf_object* object, const probe::Family& family) {
     const std::string name(program.name);
     bpf_program* found = bpf_object__find_program_by_name(object, name.c_str());
     if (found == nullptr) return absl::InternalError(absl::StrCat("object has no ", name));
-    if (spare) {
-      bpf_program__set_autoload(found, false);
-    } else if (type) {
+    if (type && !spare) {
       bpf_program__set_expected_attach_type(found, static_cast<bpf_attach_type>(*type));
-    } else if (program.on_failure == probe::OnFailure::kFatal) {
-      return absl::UnimplementedError(
-          absl::StrCat("the kernel cannot attach many uprobes at once "
-                       "(needs Linux ",
-                       std::string(family.kernel), " or newer)"));
+    } else if (!spare && program.on_failure == probe::OnFailure::kFatal) {
+      return absl::UnimplementedError(absl::StrCat("the kernel cannot attach many uprobes at once ",
+                                                   "(needs Linux ", std::string(family.kernel),
+                                                   " or newer)"));
     } else {
       bpf_program__set_autoload(found, false);
     }
