@@ -18,6 +18,7 @@
 #include "binary/elf.h"
 #include "binary/flow.h"
 #include "binary/sites.h"
+#include "probes/tls/points.h"
 #include "probes/tls/tls_libraries.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
@@ -204,16 +205,6 @@ sonde_tls_probe Spec(const Library& library, sonde_direction direction) {
   return spec;
 }
 
-bool Add(const Elf& elf, uint64_t function, std::string_view name, uint64_t address, TlsPoint point,
-         TlsPlan& plan) {
-  const auto offset = elf.CodeOffset(address);
-  if (!offset) return false;
-  point.file_offset = *offset;
-  point.where = absl::StrCat(std::string(name), "+0x", absl::Hex(address - function));
-  plan.points.push_back(std::move(point));
-  return true;
-}
-
 // SSL_read returns how much of the text's room it used, SSL_write how much of it was taken.
 bool AddEntry(const Elf& elf, const Library& library, sonde_direction direction, TlsPlan& plan) {
   const bool sends = direction == SONDE_SEND;
@@ -227,7 +218,7 @@ bool AddEntry(const Elf& elf, const Library& library, sonde_direction direction,
   point.spec.returned = SONDE_RETURNED_VALUE;
   point.spec.entire = sends ? kRecordBytes : 0;
   point.spec.retries = sends ? 1 : 0;
-  return Add(elf, function, sends ? "SSL_write" : "SSL_read", *address, point, plan);
+  return AddPoint(elf, function, sends ? "SSL_write" : "SSL_read", *address, point, plan);
 }
 
 bool AddCopySites(const Elf& elf, const Library& library, TlsPlan& plan) {
@@ -239,7 +230,7 @@ bool AddCopySites(const Elf& elf, const Library& library, TlsPlan& plan) {
       TlsPoint point;
       point.spec = Spec(library, SONDE_RECEIVE);
       point.spec.object = site.object;
-      if (!Add(elf, *function, name, site.address, point, plan)) return false;
+      if (!AddPoint(elf, *function, name, site.address, point, plan)) return false;
     }
     if (!sites.empty()) return true;
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GnuTLS, a shared library with its exports only. NOTES.md says what was tried.
 #include <absl/status/status.h>
-#include <absl/strings/str_cat.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -9,13 +8,13 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "binary/code.h"
 #include "binary/elf.h"
 #include "binary/flow.h"
 #include "binary/sites.h"
+#include "probes/tls/points.h"
 #include "probes/tls/tls_libraries.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
@@ -66,16 +65,6 @@ sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, sonde_direction dir
     spec.random_pointer = random->pointer;
   }
   return spec;
-}
-
-bool Add(const Elf& elf, uint64_t function, std::string_view name, uint64_t address, TlsPoint point,
-         TlsPlan& plan) {
-  const auto offset = elf.CodeOffset(address);
-  if (!offset) return false;
-  point.file_offset = *offset;
-  point.where = absl::StrCat(std::string(name), "+0x", absl::Hex(address - function));
-  plan.points.push_back(std::move(point));
-  return true;
 }
 
 // The int of a session that a function sets to `number`.
@@ -139,7 +128,7 @@ bool AddReads(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
     point.spec = Spec(elf, symbols, SONDE_RECEIVE);
     point.spec.object = site.object;
     point.spec.handshake = handshake.value_or(SONDE_NOWHERE);
-    if (!Add(elf, found.function, "_gnutls_record_buffer_get", site.address, point, plan)) {
+    if (!AddPoint(elf, found.function, "_gnutls_record_buffer_get", site.address, point, plan)) {
       return false;
     }
   }
@@ -165,7 +154,7 @@ bool AddWrites(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
   if (symbols.cork) {
     point.spec.handshake = FieldSetTo(elf, symbols.cork->address, kCorked).value_or(SONDE_NOWHERE);
   }
-  return Add(elf, function.address, symbols.send_name, *address, point, plan);
+  return AddPoint(elf, function.address, symbols.send_name, *address, point, plan);
 }
 
 Result<TlsPlan> Resolve(const Elf& elf) {

@@ -11,12 +11,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "binary/elf.h"
 #include "binary/flow.h"
 #include "binary/sites.h"
+#include "probes/tls/points.h"
 #include "probes/tls/tls_libraries.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
@@ -149,16 +149,6 @@ sonde_tls_probe Spec(const Elf& elf, const Symbols& symbols, sonde_direction dir
   return spec;
 }
 
-bool Add(const Elf& elf, uint64_t function, std::string_view name, uint64_t address, TlsPoint point,
-         TlsPlan& plan) {
-  const auto offset = elf.CodeOffset(address);
-  if (!offset) return false;
-  point.file_offset = *offset;
-  point.where = absl::StrCat(std::string(name), "+0x", absl::Hex(address - function));
-  plan.points.push_back(std::move(point));
-  return true;
-}
-
 // The int of an SSL that is not 0 during a handshake. At 0 stands what kind of object it is.
 int32_t InInit(const Elf& elf, const Symbols& symbols) {
   if (!symbols.in_init) return SONDE_NOWHERE;
@@ -214,7 +204,7 @@ bool AddCopySites(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
         !LeaveOutPeek(elf, search(kApplicationData, std::nullopt), site.address, point.spec)) {
       plan.remark = "what SSL_peek shows is seen twice";
     }
-    if (!Add(elf, *function, "ssl3_read_bytes", site.address, point, plan)) return false;
+    if (!AddPoint(elf, *function, "ssl3_read_bytes", site.address, point, plan)) return false;
   }
   return !sites.empty();
 }
@@ -248,7 +238,7 @@ bool AddEntry(const Elf& elf, const Symbols& symbols, const Entry& entry, sonde_
     point.spec.unready = InInit(elf, symbols);
     point.spec.retries = 1;
   }
-  return Add(elf, entry.function, entry.name, *address, point, plan);
+  return AddPoint(elf, entry.function, entry.name, *address, point, plan);
 }
 
 // Below SSL_write and SSL_write_ex, or SSL_read and SSL_read_ex, is one function if the compiler
