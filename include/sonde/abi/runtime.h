@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a language runtime keeps in its own memory about who is at work: where the kernel side finds
+ * the goroutine, the Python context, the async ids of Node, the virtual thread, the tokio task of a
+ * thread. Found per binary by probes/runtime, read by bpf/runtime; offsets are bytes. Nothing is
+ * ever written to the process.
+ */
+#ifndef SONDE_ABI_RUNTIME_H
+#define SONDE_ABI_RUNTIME_H
+
+#include <linux/types.h>
+
+#include <sonde/abi/tls.h>
+
+enum sonde_runtime_kind {
+	SONDE_RUNTIME_NONE = 0, /* only the thread is known */
+	SONDE_RUNTIME_GO = 1,
+	SONDE_RUNTIME_PYTHON = 2,
+	SONDE_RUNTIME_NODE = 3,
+	SONDE_RUNTIME_JAVA = 4, /* hotspot */
+	SONDE_RUNTIME_TOKIO = 5,
+	SONDE_RUNTIME_COUNT
+};
+
+/* Go. The current g is at `g` from the thread pointer (x86-64: fs base). */
+struct sonde_go_layout {
+	__s32 g;
+	__s32 goid;              /* in runtime.g: its number */
+	__s32 parent_goid;       /* number of the goroutine that made it; SONDE_NOWHERE before Go 1.21 */
+	__s32 waiting;           /* list of sudogs it waits on (select, channel) */
+	__s32 sudog_goroutine;   /* in runtime.sudog: who waits */
+	__s32 sudog_next;        /* next in the channel's queue */
+	__s32 sudog_waitlink;    /* next of the same goroutine */
+	__s32 sudog_channel;     /* the channel (a plain pointer to hchan) */
+	__s32 channel_receivers; /* in runtime.hchan: recvq.first */
+};
+
+/*
+ * CPython. `base` is the address of _PyRuntime. [base + interpreter] is the main interpreter,
+ * [that + threads] its first thread state, linked by `next`. A thread state is the caller's if the
+ * number at `native_id` is its thread number; where there is no such field (up to 3.10,
+ * SONDE_NOWHERE) if the 8 bytes at `thread_id` are its thread pointer. `context`: the Context
+ * object, may be null.
+ */
+struct sonde_python_layout {
+	__s32 interpreter;
+	__s32 threads;
+	__s32 next;
+	__s32 native_id;
+	__s32 thread_id;
+	__s32 context;
+};
+
+/*
+ * Node. The AsyncHooks object of an environment is met in a probe once
+ * (SONDE_RUNTIME_NODE_HOOKS); [it + id_fields] leads to double[4]: execution id, trigger id,
+ * counter of ids, default trigger.
+ */
+struct sonde_node_layout {
+	__s32 id_fields;
+};
+
+/*
+ * hotspot. `base` is the address of the two words (module, offset) in libjvm's GOT that name the
+ * thread-local Thread::_thr_current; [dtv[module] + thread] is the JavaThread, `vthread_id` in it
+ * the number of the thread that is mounted, which for a platform thread is its own. SONDE_NOWHERE: this
+ * JVM has no virtual threads, or it is not known where.
+ */
+struct sonde_java_layout {
+	__s32 thread;
+	__s32 vthread_id;
+};
+
+/*
+ * tokio. The current task's id is at `task` from the thread pointer, 8 bytes, 0 = none. A task's
+ * header leads to its id: [header + vtable] is the vtable, the 8 bytes at `id_offset` in that say
+ * where in the header's allocation the id is.
+ */
+struct sonde_tokio_layout {
+	__s32 task;
+	__s32 vtable;
+	__s32 id_offset;
+};
+
+struct sonde_runtime {
+	__u64 base; /* address in the process; 0 = the layout needs none */
+	__u32 kind; /* enum sonde_runtime_kind */
+	__u32 reserved;
+	union {
+		struct sonde_go_layout go;
+		struct sonde_python_layout python;
+		struct sonde_node_layout node;
+		struct sonde_java_layout java;
+		struct sonde_tokio_layout tokio;
+		__s32 words[10];
+	};
+};
+
+/* What a probed instruction of a runtime says. */
+enum sonde_runtime_event {
+	SONDE_RUNTIME_PYTHON_COPIED = 1, /* a Context was copied from the current one; subject: the copy */
+	SONDE_RUNTIME_NODE_HOOKS = 2,    /* subject: an AsyncHooks object */
+	SONDE_RUNTIME_GO_READY = 3,      /* subject: the g that is made runnable by the current one */
+	SONDE_RUNTIME_JAVA_UNPARKED = 4, /* subject: the Parker that is woken */
+	SONDE_RUNTIME_JAVA_PARKS = 5,    /* subject: the Parker of the current thread */
+	SONDE_RUNTIME_TOKIO_WOKEN = 6,   /* by reference; subject: the header of the task */
+	SONDE_RUNTIME_TOKIO_WOKEN_BY_VALUE = 7,
+	SONDE_RUNTIME_TOKIO_BORN = 8, /* subject: the header of the new task */
+};
+
+/* Value of map sonde_runtime_probes: one probed instruction. */
+struct sonde_runtime_probe {
+	struct sonde_place subject;
+	__u32 event; /* enum sonde_runtime_event */
+	__u32 reserved;
+	struct sonde_runtime runtime; /* of the file; base 0 */
+};
+
+#define SONDE_RUNTIME_BYTES	  56
+#define SONDE_RUNTIME_PROBE_BYTES 72
+
+#endif

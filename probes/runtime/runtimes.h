@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every runtime manifest, declared; runtimes.cpp lists them.
+#pragma once
+
+#include "sonde/probe/runtime.h"
+
+namespace sonde::probe {
+
+}  // namespace sonde::probe
