@@ -4,6 +4,7 @@
 #include "sonde/abi/control.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/recording.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/abi/tls.h"
 #include "sonde/pipeline/event.h"
 
@@ -16,6 +17,9 @@ static_assert(sizeof(sonde_shutdown_record) == SONDE_SHUTDOWN_RECORD_BYTES);
 static_assert(sizeof(sonde_process_record) == SONDE_PROCESS_RECORD_BYTES);
 static_assert(sizeof(sonde_mapped_record) == SONDE_MAPPED_RECORD_BYTES);
 static_assert(sizeof(sonde_tls_probe) == SONDE_TLS_PROBE_BYTES);
+static_assert(sizeof(sonde_execution_record) == SONDE_EXECUTION_RECORD_BYTES);
+static_assert(sizeof(sonde_runtime) == SONDE_RUNTIME_BYTES);
+static_assert(sizeof(sonde_runtime_probe) == SONDE_RUNTIME_PROBE_BYTES);
 static_assert(sizeof(sonde_settings) == SONDE_SETTINGS_BYTES);
 static_assert(sizeof(sonde_recording_header) == SONDE_RECORDING_HEADER_BYTES);
 static_assert(sizeof(sonde_resource_record) == SONDE_RESOURCE_RECORD_BYTES);
@@ -29,6 +33,14 @@ static_assert(static_cast<int>(Source::kBoringSsl) == SONDE_SOURCE_BORINGSSL);
 static_assert(static_cast<int>(Source::kGnuTls) == SONDE_SOURCE_GNUTLS);
 static_assert(static_cast<int>(Source::kGoTls) == SONDE_SOURCE_GO_TLS);
 static_assert(static_cast<int>(Source::kRustls) == SONDE_SOURCE_RUSTLS);
+static_assert(static_cast<int>(RuntimeKind::kNone) == SONDE_RUNTIME_NONE);
+static_assert(static_cast<int>(RuntimeKind::kGo) == SONDE_RUNTIME_GO);
+static_assert(static_cast<int>(RuntimeKind::kPython) == SONDE_RUNTIME_PYTHON);
+static_assert(static_cast<int>(RuntimeKind::kNode) == SONDE_RUNTIME_NODE);
+static_assert(static_cast<int>(RuntimeKind::kJava) == SONDE_RUNTIME_JAVA);
+static_assert(static_cast<int>(RuntimeKind::kTokio) == SONDE_RUNTIME_TOKIO);
+static_assert(static_cast<int>(ExecutionChange::kMade) == SONDE_EXECUTION_MADE);
+static_assert(static_cast<int>(ExecutionChange::kConnects) == SONDE_EXECUTION_CONNECTS);
 static_assert(static_cast<int>(Transport::kTcp) == SONDE_TRANSPORT_TCP);
 static_assert(static_cast<int>(Transport::kUnix) == SONDE_TRANSPORT_UNIX);
 

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "sonde/abi/record.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/pipeline/event.h"
 
 namespace sonde::kernel {
@@ -28,6 +29,10 @@ std::string_view FieldText(const char* field, size_t size) {
   return whole.substr(0, whole.find('\0'));
 }
 
+RuntimeKind RuntimeOf(uint8_t kind) {
+  return kind < SONDE_RUNTIME_COUNT ? static_cast<RuntimeKind>(kind) : RuntimeKind::kNone;
+}
+
 DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   sonde_data_record record;
   if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
@@ -41,7 +46,7 @@ DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   event.mono_ns = record.header.mono_ns;
   event.connection = record.connection;
   event.position = record.position;
-  event.who = {record.tgid, record.tid, record.execution_id};
+  event.who = {record.tgid, record.tid, record.execution_id, RuntimeOf(record.runtime)};
   event.length = record.length;
   event.direction = static_cast<Direction>(record.direction);
   event.source = static_cast<Source>(record.source);
@@ -86,7 +91,7 @@ DecodeOutcome DecodeOpen(std::string_view bytes, EventHandler& handler) {
   event.connection = record.connection;
   event.peer = record.peer_connection;
   event.netns = record.netns_inode;
-  event.who = {record.tgid, record.tid, 0};
+  event.who = {record.tgid, record.tid};
   event.transport = static_cast<Transport>(record.transport);
   event.plain_text = record.plain_text != 0;
   event.local = MakeEndpoint(record, record.local_port, record.local_address);
@@ -120,6 +125,22 @@ DecodeOutcome DecodeMapped(std::string_view bytes, EventHandler& handler) {
   sonde_mapped_record record;
   if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
   handler.OnMapped({.mono_ns = record.header.mono_ns, .tgid = record.tgid});
+  return DecodeOutcome::kDone;
+}
+
+DecodeOutcome DecodeExecution(std::string_view bytes, EventHandler& handler) {
+  sonde_execution_record record;
+  if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
+  if (record.event < SONDE_EXECUTION_MADE || record.event > SONDE_EXECUTION_CONNECTS) {
+    return DecodeOutcome::kUnknown;
+  }
+  handler.OnExecution({.mono_ns = record.header.mono_ns,
+                       .change = static_cast<ExecutionChange>(record.event),
+                       .connection = record.connection,
+                       .from = record.from,
+                       .to = record.to,
+                       .counter = record.counter,
+                       .by = {record.tgid, record.tid, 0, RuntimeOf(record.runtime)}});
   return DecodeOutcome::kDone;
 }
 
@@ -166,6 +187,8 @@ DecodeOutcome Decode(std::string_view record, EventHandler& handler) {
       return DecodeProcess(record, ProcessChange::kListen, handler);
     case SONDE_RECORD_MAPPED:
       return DecodeMapped(record, handler);
+    case SONDE_RECORD_EXECUTION:
+      return DecodeExecution(record, handler);
     default:
       return DecodeOutcome::kUnknown;
   }

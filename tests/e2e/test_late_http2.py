@@ -48,10 +48,12 @@ def test_late_attach_grpcio(work, sonde, started, methods):
     """Names that are sent again are known at once; those that only an older table has are never guessed."""
     port = free_port()
     peer = [servers.PYTHON, os.path.join(servers.APPS, "grpc_peer.py")]
-    server = started(Process([*peer, "serve", str(port)], work, "serve"))
+    log = os.path.join(work, "calls.jsonl")
+    server = started(Process([*peer, "serve", str(port)], work, "serve", env={"ACCESS_LOG": log}))
     wait_until(lambda: accepts(("127.0.0.1", port)), "the server listens")
     load = started(Process([*peer, "call", str(port), "40000", "10", "-", str(methods)], work, "call"))
-    time.sleep(1.5)
+    # Every name was sent at least once.
+    wait_until(lambda: os.path.exists(log) and os.path.getsize(log) > 50_000, "calls are made", 30)
     assert load.running()
     run = sonde("--pid", str(server.pid), "--pid", str(load.pid))
     assert load.wait(90) == 0, load.stderr()

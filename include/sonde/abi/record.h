@@ -20,6 +20,7 @@ enum sonde_record_type {
 	SONDE_RECORD_LISTEN = 7,   /* a process began to listen on a TCP port */
 	SONDE_RECORD_MAPPED =
 	    8, /* a traced process touched a file in its memory for the first time */
+	SONDE_RECORD_EXECUTION = 9, /* what a runtime, or a call, says about who works for whom */
 };
 
 /* Direction of bytes, seen from the process that made the call. */
@@ -69,7 +70,8 @@ struct sonde_data_record {
 	__u8 direction; /* enum sonde_direction, never SONDE_BOTH */
 	__u8 source;    /* enum sonde_source */
 	__u8 flags;     /* SONDE_DATA_* */
-	__u8 reserved[3];
+	__u8 runtime;   /* enum sonde_runtime_kind: whose execution_id it is */
+	__u8 reserved[2];
 };
 
 struct sonde_open_record {
@@ -114,6 +116,33 @@ struct sonde_mapped_record {
 	__u32 tgid;
 };
 
+/* What an EXECUTION record says. Numbers of executions are those of sonde_data_record.execution_id,
+ * but threads where a runtime has none (Java). */
+enum sonde_execution_event {
+	SONDE_EXECUTION_MADE = 1,  /* `from` made `to` (goroutine, copied context, task) */
+	SONDE_EXECUTION_WOKEN = 2, /* `from` woke `to` */
+	SONDE_EXECUTION_WOKEN_BY_VALUE = 3, /* the same, by what tokio's sockets and queues use */
+	/* `to`, made by `from`, waits for what `connection` receives. Before the DATA it is about. */
+	SONDE_EXECUTION_AWAITED = 4,
+	/* Node: `from` runs, `to` triggered it, `counter` ids were given out so far. Before the DATA
+	 * it is about, and at every other receive. */
+	SONDE_EXECUTION_ASYNC_IDS = 5,
+	SONDE_EXECUTION_CONNECTS = 6, /* the thread begins to connect `connection` */
+};
+
+struct sonde_execution_record {
+	struct sonde_record_header header;
+	__u64 connection; /* 0 = about none */
+	__u64 from;
+	__u64 to;
+	__u64 counter;
+	__u32 tgid;
+	__u32 tid;
+	__u8 event;   /* enum sonde_execution_event */
+	__u8 runtime; /* enum sonde_runtime_kind */
+	__u8 reserved[6];
+};
+
 #define SONDE_COMM_BYTES    16
 #define SONDE_PROGRAM_BYTES 256
 
@@ -139,5 +168,6 @@ struct sonde_process_record {
 #define SONDE_SHUTDOWN_RECORD_BYTES 40
 #define SONDE_MAPPED_RECORD_BYTES   32
 #define SONDE_PROCESS_RECORD_BYTES  320
+#define SONDE_EXECUTION_RECORD_BYTES 64
 
 #endif

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,12 +26,19 @@ enum class Source : uint8_t { kSocket = 0, kOpenSsl, kBoringSsl, kGnuTls, kGoTls
 
 enum class Transport : uint8_t { kTcp = 0, kUnix = 1 };
 
+// The language runtime that tells one execution of a process from another. Same values as abi enum
+// sonde_runtime_kind.
+enum class RuntimeKind : uint8_t { kNone = 0, kGo, kPython, kNode, kJava, kTokio };
+inline constexpr size_t kRuntimeKinds = 6;
+
 // Who made the call: process, thread, and where known the goroutine, Python context ...
-// (design 5.1). tgid 0: nobody (packet capture).
+// (design 5.1). tgid 0: nobody (packet capture). `id` is 0 if only the thread is known; `runtime` may
+// be known even then.
 struct Execution {
   uint32_t tgid = 0;
   uint32_t tid = 0;
   uint64_t id = 0;
+  RuntimeKind runtime = RuntimeKind::kNone;
   friend bool operator==(const Execution&, const Execution&) = default;
 };
 
@@ -116,6 +124,28 @@ struct MappedEvent {
   uint32_t tgid = 0;
 };
 
+// Same values as abi enum sonde_execution_event.
+enum class ExecutionChange : uint8_t {
+  kMade = 1,
+  kWoken = 2,
+  kWokenByValue = 3,
+  kAwaited = 4,
+  kAsyncIds = 5,
+  kConnects = 6,
+};
+
+// What a runtime, or a call, says about who works for whom; sonde_execution_record has the meaning of
+// each. `by` is the thread it was seen on.
+struct ExecutionEvent {
+  uint64_t mono_ns = 0;
+  ExecutionChange change = ExecutionChange::kMade;
+  ConnectionId connection = 0;
+  uint64_t from = 0;
+  uint64_t to = 0;
+  uint64_t counter = 0;
+  Execution by;  // without id
+};
+
 // Receives everything in ring order from one drain thread.
 class EventHandler {
  public:
@@ -126,6 +156,8 @@ class EventHandler {
   virtual void OnProcess(const ProcessEvent& event) = 0;
   // Says nothing about requests; only who looks for libraries listens.
   virtual void OnMapped(const MappedEvent& /*event*/) {}
+  // Says nothing about requests themselves; only who links them listens.
+  virtual void OnExecution(const ExecutionEvent& /*event*/) {}
   // Called after each batch of records and at least every 100 ms, with the time up to which records
   // have been read: timers run on this, never on the real clock, so that a replay behaves as the
   // live run did.

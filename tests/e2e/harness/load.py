@@ -4,6 +4,7 @@ import http.client
 import random
 import socket
 import threading
+import time
 import uuid
 
 
@@ -17,6 +18,7 @@ class Request:
         self.received = None  # bytes of the response body
         self.port = None  # the client's own
         self.error = None
+        self.duration_ms = None  # from before it was sent, or connected for, until all of the answer was read
 
     def __repr__(self):
         return f"{self.method} {self.target} -> {self.status} {self.received} {self.error or ''}"
@@ -72,6 +74,7 @@ def _worker(address, requests, rng, keep_alive, tls):
     connection = None
     left = 0
     for request in requests:
+        begin = time.monotonic()
         try:
             if connection is None:
                 connection = connect(address, tls)
@@ -86,6 +89,7 @@ def _worker(address, requests, rng, keep_alive, tls):
             answer = connection.getresponse()
             request.received = len(answer.read())
             request.status = answer.status
+            request.duration_ms = (time.monotonic() - begin) * 1000
             if left == 0 or answer.will_close:
                 connection.close()
                 connection = None
