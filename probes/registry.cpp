@@ -16,6 +16,7 @@ const Family* const kFamilies[] = {
     &kProcess,     // kernel/process
     &kTls,         // kernel/tls
     &kMapped,      // kernel/mapped
+    &kRuntime,     // kernel/runtime
 };
 
 }  // namespace

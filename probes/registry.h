@@ -12,5 +12,6 @@ extern const Family kProcess;
 extern const Family kTcpState;
 extern const Family kTls;
 extern const Family kMapped;
+extern const Family kRuntime;
 
 }  // namespace sonde::probe

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Changes of a TCP socket's state: the end of connections that userspace knows, and sockets that
- * begin to listen. Runs in whatever context the change happens in, so it goes by the socket and
- * asks for the process only at listen(2).
+ * begin to listen or to connect. Runs in whatever context the change happens in, so it goes by the
+ * socket and asks for the process only at listen(2).
  */
 #include "core/sonde.bpf.h"
 #include "maps/sockets.bpf.h"
@@ -73,6 +73,25 @@ static __always_inline void sonde_text_ends(struct sonde_socket *socket, struct 
 		bpf_map_delete_elem(&sonde_texts_bound, &inode);
 }
 
+/* connect(2): the thread that will use it, as a rule. */
+static __always_inline int sonde_connects(struct sock *sk)
+{
+	struct sonde_execution_said said = {.event = SONDE_EXECUTION_CONNECTS};
+	struct socket *socket;
+
+	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	said.connection = bpf_get_socket_cookie(sk);
+	if (sonde_settings.socket_table) {
+		socket = sk->sk_socket;
+		if (!socket)
+			return 0;
+		said.connection =
+		    sonde_inode_id(BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino));
+	}
+	return sonde_execution_say(&said);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(sonde_tcp_state, struct sock *sk, int old_state, int new_state)
 {
@@ -84,6 +103,8 @@ int BPF_PROG(sonde_tcp_state, struct sock *sk, int old_state, int new_state)
 		return 0;
 	if (new_state == SONDE_TCP_LISTEN)
 		return sonde_listens(sk);
+	if (new_state == SONDE_TCP_SYN_SENT)
+		return sonde_connects(sk);
 	if (new_state != SONDE_TCP_FIN_WAIT1 && new_state != SONDE_TCP_LAST_ACK &&
 	    new_state != SONDE_TCP_CLOSE)
 		return 0;

@@ -45,6 +45,9 @@ struct pt_regs {
 /* thread_info.status: the call came through the 32-bit entry, with other numbers (TS_COMPAT). */
 #define SONDE_TASK_COMPAT(task) ((task)->thread_info.status & 2)
 
+/* Where user space finds what is the thread's own (fs base). */
+#define SONDE_THREAD_POINTER(task) ((__u64)(task)->thread.fsbase)
+
 /* By enum sonde_register. All are copied, because which one is wanted is known at run time only,
  * and the context may not be read at such an offset. */
 struct sonde_registers {

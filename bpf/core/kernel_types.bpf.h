@@ -146,6 +146,10 @@ struct thread_info {
 	__u32 status;
 };
 
+struct thread_struct {
+	unsigned long fsbase;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
@@ -160,6 +164,7 @@ struct task_struct {
 	struct files_struct *files;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct thread_struct thread;
 };
 
 struct linux_binprm {
@@ -187,6 +192,7 @@ struct linux_binprm {
 /* TCP states (include/net/tcp_states.h) */
 enum sonde_tcp_state {
 	SONDE_TCP_ESTABLISHED = 1,
+	SONDE_TCP_SYN_SENT = 2,
 	SONDE_TCP_FIN_WAIT1 = 4,
 	SONDE_TCP_CLOSE = 7,
 	SONDE_TCP_CLOSE_WAIT = 8,

@@ -33,8 +33,8 @@ struct sonde_scratch {
 	__u32 iov_count;
 	__u32 window; /* index of segments[0] among all */
 	__u32 cursor;
-	__u32 skip; /* bytes of the segments before the first that is meant */
-	__u32 reserved;
+	__u32 skip;    /* bytes of the segments before the first that is meant */
+	__u32 traced;  /* flags of the process, SONDE_TRACED_* */
 	__u32 stretch; /* HTTP/2: bytes in payload that were not sent yet */
 	struct sonde_capture_call call;
 };

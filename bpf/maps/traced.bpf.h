@@ -15,8 +15,9 @@ struct {
 	__type(value, __u32);
 } sonde_traced SEC(".maps");
 
-#define SONDE_TRACED       1 /* always */
-#define SONDE_TRACED_SEEKS 2 /* TLS objects of the process are looking for their sockets */
+#define SONDE_TRACED         1 /* always */
+#define SONDE_TRACED_RUNTIME 4 /* the process has an entry in sonde_runtimes */
+#define SONDE_TRACED_SEEKS   2 /* TLS objects of the process are looking for their sockets */
 
 /* Null: not traced. */
 static __always_inline __u32 *sonde_traced_flags(__u32 tgid)

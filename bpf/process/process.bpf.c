@@ -5,8 +5,31 @@
  * the process is still there.
  */
 #include "core/sonde.bpf.h"
+#include "maps/runtimes.bpf.h"
 #include "maps/traced.bpf.h"
 #include "process/record.bpf.h"
+
+/* The child's memory is a copy of its parent's, runtime and all. The flags it begins with. */
+static __always_inline __u32 sonde_inherit(__u32 parent_tgid, __u32 tgid, __u32 parent_flags)
+{
+	struct sonde_runtime *runtime;
+
+	if (!(parent_flags & SONDE_TRACED_RUNTIME))
+		return SONDE_TRACED;
+	runtime = sonde_runtime_of(parent_tgid);
+	if (!runtime || bpf_map_update_elem(&sonde_runtimes, &tgid, runtime, BPF_ANY))
+		return SONDE_TRACED;
+	return SONDE_TRACED | SONDE_TRACED_RUNTIME;
+}
+
+/* Another program, or none. */
+static __always_inline void sonde_runtime_forget(__u32 tgid, __u32 *flags)
+{
+	if (!(*flags & SONDE_TRACED_RUNTIME))
+		return;
+	*flags &= ~SONDE_TRACED_RUNTIME;
+	bpf_map_delete_elem(&sonde_runtimes, &tgid);
+}
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sonde_fork, struct task_struct *parent, struct task_struct *child)
@@ -14,11 +37,15 @@ int BPF_PROG(sonde_fork, struct task_struct *parent, struct task_struct *child)
 	struct sonde_process_record *record;
 	__u32 parent_tgid = parent->tgid;
 	__u32 tgid = child->tgid;
-	__u32 flag = SONDE_TRACED;
+	__u32 *parent_flags, flag;
 	bool traced = true;
 
-	if (tgid == parent_tgid || !sonde_is_traced(parent_tgid))
-		return 0; /* a thread, or nobody we know */
+	if (tgid == parent_tgid)
+		return 0; /* a thread */
+	parent_flags = sonde_traced_flags(parent_tgid);
+	if (!parent_flags)
+		return 0;
+	flag = sonde_inherit(parent_tgid, tgid, *parent_flags);
 	if (bpf_map_update_elem(&sonde_traced, &tgid, &flag, BPF_ANY)) {
 		sonde_drop(SONDE_DROP_PROCESS_MAP_FULL);
 		traced = false;
@@ -35,9 +62,12 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sonde_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct sonde_process_record *record;
-	bool traced = sonde_is_traced(task->tgid);
+	__u32 *flags = sonde_traced_flags(task->tgid);
+	bool traced = flags != 0;
 	long size;
 
+	if (flags)
+		sonde_runtime_forget(task->tgid, flags);
 	if (!traced && !sonde_settings.watch_exec)
 		return 0;
 	record = sonde_process_begin(SONDE_RECORD_EXEC, task, traced);
@@ -63,9 +93,14 @@ int BPF_PROG(sonde_exit, struct task_struct *task)
 {
 	struct sonde_process_record *record;
 	__u32 tgid = task->tgid;
+	__u32 *flags;
 
-	if (task->signal->live.counter > 0 || !sonde_is_traced(tgid))
+	if (task->signal->live.counter > 0)
 		return 0;
+	flags = sonde_traced_flags(tgid);
+	if (!flags)
+		return 0;
+	sonde_runtime_forget(tgid, flags);
 	/* Two last threads may both see none alive: the one that deletes the flag speaks. */
 	if (bpf_map_delete_elem(&sonde_traced, &tgid))
 		return 0;

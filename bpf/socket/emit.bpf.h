@@ -10,7 +10,9 @@
 #include "core/sonde.bpf.h"
 #include "maps/ring.bpf.h"
 #include "maps/scratch.bpf.h"
+#include "maps/traced.bpf.h"
 #include "maps/verdicts.bpf.h"
+#include "runtime/execution.bpf.h"
 #include "socket/frames.bpf.h"
 #include "socket/open.bpf.h"
 #include "socket/payload.bpf.h"
@@ -183,6 +185,21 @@ __noinline int sonde_emit(struct sonde_scratch *scratch, struct sonde_socket *so
 	return sonde_emit_pieces(scratch, 0, scratch->call.captured);
 }
 
+/* The goroutine, Python context ... behind the record. */
+static __always_inline void sonde_who(struct sonde_scratch *scratch, struct sonde_socket *socket)
+{
+	if (scratch->traced & SONDE_TRACED_RUNTIME)
+		sonde_execution(scratch, socket);
+}
+
+/* A call of which no record is made. */
+static __always_inline int sonde_quiet(__u32 direction, __u32 traced)
+{
+	if (traced & SONDE_TRACED_RUNTIME)
+		sonde_execution_quiet(direction);
+	return sonde_count(SONDE_COUNT_QUIET);
+}
+
 /* The bytes exist but were not seen. `counted`: it is a loss, and not the body of a file. */
 static __always_inline int sonde_emit_unseen(struct sonde_scratch *scratch,
 					     struct sonde_socket *socket, struct sock *sk,
@@ -190,11 +207,12 @@ static __always_inline int sonde_emit_unseen(struct sonde_scratch *scratch,
 {
 	if (!sonde_capture_unseen(&socket->capture, scratch->record.direction,
 				  scratch->record.length))
-		return sonde_count(SONDE_COUNT_QUIET);
+		return sonde_quiet(scratch->record.direction, scratch->traced);
 	if (counted)
 		sonde_drop(SONDE_DROP_PAYLOAD_UNSEEN);
 	if (!socket->opened)
 		sonde_open(socket, sk, &scratch->record);
+	sonde_who(scratch, socket);
 	scratch->record.flags = SONDE_DATA_UNSEEN;
 	return sonde_emit_piece(scratch, 0, 0);
 }
@@ -211,9 +229,10 @@ static __always_inline int sonde_emit_seen(struct sonde_scratch *scratch,
 		sonde_hello(scratch, socket);
 	}
 	if (scratch->call.quiet)
-		return sonde_count(SONDE_COUNT_QUIET);
+		return sonde_quiet(scratch->record.direction, scratch->traced);
 	if (!socket->opened)
 		sonde_open(socket, sk, &scratch->record);
+	sonde_who(scratch, socket);
 	/* Not within sonde_emit: calls may be eight deep, programs and all. */
 	if (socket->capture.socket_class == SONDE_CLASS_HTTP2)
 		return sonde_emit_http2(scratch, socket);
@@ -244,7 +263,7 @@ static __always_inline int sonde_emit_shutdown(const struct sonde_socket *socket
 /* Fills everything of the scratch record that does not depend on the payload. */
 static __always_inline void sonde_record_begin(struct sonde_scratch *scratch,
 					       struct sonde_socket *socket, __u32 direction,
-					       __u32 length, __u64 position)
+					       __u32 length, __u64 position, __u32 traced)
 {
 	struct sonde_data_record *record = &scratch->record;
 	__u64 task = bpf_get_current_pid_tgid();
@@ -261,7 +280,9 @@ static __always_inline void sonde_record_begin(struct sonde_scratch *scratch,
 	record->direction = direction;
 	record->source = SONDE_SOURCE_SOCKET;
 	record->flags = 0;
+	record->runtime = SONDE_RUNTIME_NONE;
 	__builtin_memset(record->reserved, 0, sizeof(record->reserved));
+	scratch->traced = traced;
 	scratch->segment_count = 0;
 	scratch->more_segments = 0;
 	scratch->skip = 0;

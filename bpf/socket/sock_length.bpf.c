@@ -138,9 +138,9 @@ static __always_inline int sonde_moved(struct sock *sk, int length, __u32 direct
 	if (traced & SONDE_TRACED_SEEKS)
 		sonde_beside_moved(socket, sk, direction, length);
 	if (socket->capture.socket_class >= SONDE_CLASS_TLS)
-		return sonde_count(SONDE_COUNT_QUIET);
+		return sonde_quiet(direction, traced);
 	sonde_record_begin(scratch, socket, direction, length,
-			   sonde_start_position(sk, end, length));
+			   sonde_start_position(sk, end, length), traced);
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	kind = SONDE_PAYLOAD_NONE;
 	/* io_uring works with the registers of another moment, 32-bit calls with other numbers. */

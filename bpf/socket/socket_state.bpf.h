@@ -39,6 +39,8 @@ struct sonde_socket {
 	struct sonde_capture_state capture;
 	struct sonde_mmsg mmsg;
 	struct sonde_text_key text; /* where its plain text is, if its hello was seen */
+	__u64 writer;               /* Go: the g that sent last and was not waited for since */
+	__u64 told;                 /* Go: the sender that userspace knows of */
 	__u32 opened;               /* an OPEN record was sent */
 	__u32 ended;                /* a SHUTDOWN record for receive was sent */
 };

@@ -93,7 +93,7 @@ __noinline __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_f
 	if (!length)
 		return 0;
 	sonde_record_begin(scratch, state, call->direction, length,
-			   sonde_call_position(call, position));
+			   sonde_call_position(call, position), call->traced);
 	if (sonde_payload_msg(scratch, call->arg2 + index * sizeof(struct sonde_user_mmsghdr)))
 		sonde_emit_seen(scratch, state, call->sk);
 	else
@@ -160,9 +160,9 @@ __noinline int sonde_call(struct sonde_fd_call *call)
 	if (call->traced & SONDE_TRACED_SEEKS)
 		sonde_beside_moved(state, call->sk, call->direction, call->moved);
 	if (state->capture.socket_class >= SONDE_CLASS_TLS)
-		return sonde_count(SONDE_COUNT_QUIET);
+		return sonde_quiet(call->direction, call->traced);
 	sonde_record_begin(scratch, state, call->direction, call->moved,
-			   sonde_call_position(call, end - call->moved));
+			   sonde_call_position(call, end - call->moved), call->traced);
 	if (call->flags & SONDE_MSG_TRUNC && call->family != SONDE_AF_UNIX)
 		call->kind = SONDE_PAYLOAD_NONE; /* TCP threw the bytes away */
 	if (sonde_call_payload(scratch, call))

@@ -97,6 +97,7 @@ static __always_inline int sonde_text_emit(struct sonde_scratch *scratch, struct
 		return sonde_count(SONDE_COUNT_QUIET);
 	if (!__sync_lock_test_and_set(&text->socket.opened, 1))
 		sonde_text_first(text, probe);
+	sonde_who(scratch, &text->socket);
 	if (text->socket.capture.socket_class == SONDE_CLASS_HTTP2)
 		return sonde_emit_http2(scratch, &text->socket);
 	return sonde_emit(scratch, &text->socket);
@@ -119,9 +120,10 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	struct sonde_tls_room *room;
 	struct sonde_text *text;
 	__u32 direction = probe->direction & 1;
+	__u32 *traced = sonde_traced_flags(tgid);
 	__u64 position;
 
-	if (!length)
+	if (!length || !traced)
 		return 0;
 	if (!object || length > SONDE_TLS_MAX_TEXT || moved->skip > SONDE_TLS_MAX_TEXT)
 		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
@@ -139,7 +141,7 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	room = sonde_tls_room_take();
 	if (!room)
 		return 0;
-	sonde_record_begin(&room->scratch, &text->socket, direction, length, position);
+	sonde_record_begin(&room->scratch, &text->socket, direction, length, position, *traced);
 	room->scratch.record.source = probe->source;
 	room->scratch.call.direction = direction;
 	room->scratch.call.length = length;

@@ -93,12 +93,10 @@ Status Live::Attach() {
                              metrics_);
   if (!kernel.ok()) return kernel.status();
   kernel_ = *std::move(kernel);
-  if (kernel_->uprobes() != nullptr) {
-    watcher_ = std::make_unique<tls::Watcher>(
-        *kernel_->uprobes(),
-        tls::Watcher::Options{.mappings_are_reported = kernel_->reports_mappings()}, metrics_);
-    pipeline_->SetTlsWatcher(watcher_.get());
-  }
+  watcher_ = std::make_unique<tls::Watcher>(
+      *kernel_->uprobes(),
+      tls::Watcher::Options{.mappings_are_reported = kernel_->reports_mappings()}, metrics_);
+  pipeline_->SetTlsWatcher(watcher_.get());
   if (kernel::RecordingWriter* recording = kernel_->recording(); recording != nullptr) {
     pipeline_->SetResourceObserver([recording](uint32_t tgid, const Resource& resource) {
       recording->WriteResource(tgid, resource::ToJson(resource));

@@ -89,7 +89,10 @@ void Pipeline::SetClock(const WallClock& clock) {
 
 void Pipeline::OnOpen(const OpenEvent& event) { connections_->OnOpen(event); }
 
-void Pipeline::OnData(const DataEvent& event) { connections_->OnData(event); }
+void Pipeline::OnData(const DataEvent& event) {
+  if (event.direction == Direction::kReceive) traces_->OnReceived(event);
+  connections_->OnData(event);
+}
 
 void Pipeline::OnShutdown(const ShutdownEvent& event) { connections_->OnShutdown(event); }
 
@@ -107,6 +110,8 @@ void Pipeline::OnProcess(const ProcessEvent& event) {
 void Pipeline::OnMapped(const MappedEvent& event) {
   if (watcher_ != nullptr) watcher_->Begin(event.tgid);
 }
+
+void Pipeline::OnExecution(const ExecutionEvent& event) { traces_->OnExecution(event); }
 
 void Pipeline::OnTick(uint64_t mono_ns) {
   now_mono_ns_ = std::max(now_mono_ns_, mono_ns);

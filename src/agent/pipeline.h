@@ -57,6 +57,7 @@ class Pipeline final : public EventHandler, public SpanFactory {
   void OnShutdown(const ShutdownEvent& event) override;
   void OnProcess(const ProcessEvent& event) override;
   void OnMapped(const MappedEvent& event) override;
+  void OnExecution(const ExecutionEvent& event) override;
   void OnTick(uint64_t mono_ns) override;
 
   // Closes what is open as unfinished, releases what is held and delivers until `deadline`. Returns

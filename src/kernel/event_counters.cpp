@@ -23,10 +23,11 @@ EventCounters::EventCounters(MetricRegistry& metrics)
     : invalid_(metrics.AddCounter(kDropped, kDroppedHelp, {{"reason", "invalid_record"}})),
       unknown_(metrics.AddCounter(kDropped, kDroppedHelp, {{"reason", "unknown_record"}})) {
   constexpr std::pair<size_t, const char*> kNames[] = {
-      {SONDE_RECORD_DATA, "data"},         {SONDE_RECORD_OPEN, "open"},
-      {SONDE_RECORD_SHUTDOWN, "shutdown"}, {SONDE_RECORD_FORK, "fork"},
-      {SONDE_RECORD_EXEC, "exec"},         {SONDE_RECORD_EXIT, "exit"},
-      {SONDE_RECORD_LISTEN, "listen"},     {SONDE_RECORD_MAPPED, "mapped"}};
+      {SONDE_RECORD_DATA, "data"},          {SONDE_RECORD_OPEN, "open"},
+      {SONDE_RECORD_SHUTDOWN, "shutdown"},  {SONDE_RECORD_FORK, "fork"},
+      {SONDE_RECORD_EXEC, "exec"},          {SONDE_RECORD_EXIT, "exit"},
+      {SONDE_RECORD_LISTEN, "listen"},      {SONDE_RECORD_MAPPED, "mapped"},
+      {SONDE_RECORD_EXECUTION, "execution"}};
   for (const auto& [type, name] : kNames) {
     by_type_[type] = &metrics.AddCounter("sonde_events_total",
                                          "Records from the kernel side by type.", {{"type", name}});

@@ -50,6 +50,7 @@ Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelO
   settings.watch_exec = options.watch_exec ? 1 : 0;
   settings.watch_listen = options.watch_listen ? 1 : 0;
   settings.tls = 1;
+  settings.wakes = 1;
   return settings;
 }
 
@@ -67,12 +68,10 @@ Result<std::unique_ptr<Kernel>> Kernel::Create(const CaptureOptions& capture,
   if (!choice.ok()) return choice.status();
   kernel->loaded_ = std::move(choice->loaded);
   kernel->states_ = std::move(choice->states);
-  for (const auto& family : kernel->loaded_) {
-    if (family->family().part != probe::Part::kTlsText) continue;
-    auto uprobes = Uprobes::Create(*family, kernel->maps_);
-    if (!uprobes.ok()) return uprobes.status();
-    kernel->uprobes_ = *std::move(uprobes);
-  }
+  auto uprobes = Uprobes::Create(kernel->Loaded(probe::Part::kTlsText),
+                                 kernel->Loaded(probe::Part::kRuntimes), kernel->maps_);
+  if (!uprobes.ok()) return uprobes.status();
+  kernel->uprobes_ = *std::move(uprobes);
   auto ring = Ring::Create(kernel->maps_->fd("sonde_ring"));
   if (!ring.ok()) return ring.status();
   kernel->ring_ = *std::move(ring);
@@ -89,7 +88,9 @@ Kernel::~Kernel() = default;
 
 Status Kernel::Trace(uint32_t tgid) {
   const uint32_t rule = 1;
-  if (bpf_map_update_elem(maps_->fd("sonde_traced"), &tgid, &rule, BPF_ANY) != 0) {
+  // What the kernel noted of it stays.
+  if (bpf_map_update_elem(maps_->fd("sonde_traced"), &tgid, &rule, BPF_NOEXIST) != 0 &&
+      errno != EEXIST) {
     return absl::ErrnoToStatus(errno, "mark process as traced");
   }
   return absl::OkStatus();
@@ -102,10 +103,13 @@ bool Kernel::IsTraced(uint32_t tgid) const {
   return bpf_map_lookup_elem(maps_->fd("sonde_traced"), &tgid, &rule) == 0;
 }
 
-bool Kernel::reports_mappings() const {
-  return std::ranges::any_of(
-      loaded_, [](const auto& family) { return family->family().part == probe::Part::kMappings; });
+const LoadedFamily* Kernel::Loaded(probe::Part part) const {
+  const auto found = std::ranges::find_if(
+      loaded_, [part](const auto& family) { return family->family().part == part; });
+  return found == loaded_.end() ? nullptr : found->get();
 }
+
+bool Kernel::reports_mappings() const { return Loaded(probe::Part::kMappings) != nullptr; }
 
 void Kernel::SetVerdict(ConnectionId connection, Verdict verdict) {
   constexpr uint32_t kValues[] = {SONDE_VERDICT_REFUSED, SONDE_VERDICT_HTTP1, SONDE_VERDICT_HTTP2};

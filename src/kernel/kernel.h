@@ -24,6 +24,7 @@
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/protocol.h"
+#include "sonde/probe/family.h"
 
 namespace sonde::kernel {
 
@@ -57,8 +58,9 @@ class Kernel {
   // No more records come; what is in the ring can still be polled.
   void Detach() { loaded_.clear(); }
 
-  // Probes in TLS libraries; null if family tls is off or failed.
+  // Probes in TLS libraries and runtimes; never null.
   Uprobes* uprobes() { return uprobes_.get(); }
+  bool has(probe::Part part) const { return Loaded(part) != nullptr; }
   // False: processes must be looked at from time to time for what they have mapped.
   bool reports_mappings() const;
 
@@ -68,6 +70,9 @@ class Kernel {
  private:
   Kernel(size_t ring_bytes, MetricRegistry& metrics)
       : maps_(std::make_shared<SharedMaps>(ring_bytes)), counters_(metrics) {}
+
+  // Null if no family serves it.
+  const LoadedFamily* Loaded(probe::Part part) const;
 
   std::shared_ptr<SharedMaps> maps_;  // shared with metric callbacks, which may outlive this object
   std::vector<std::unique_ptr<LoadedFamily>> loaded_;

@@ -6,8 +6,10 @@
 
 // clang-format off: the skeletons name the types of control.h
 #include "sonde/abi/control.h"  // IWYU pragma: keep
+#include "sonde/abi/runtime.h"  // IWYU pragma: keep
 #include "mapped.skel.h"
 #include "process.skel.h"
+#include "runtime.skel.h"
 #include "sock_length.skel.h"
 #include "sys_exit.skel.h"
 #include "tcp_state.skel.h"
@@ -31,6 +33,7 @@ std::string_view ObjectBytes(std::string_view name) {
   if (name == "process") return Bytes(process_bpf__elf_bytes);
   if (name == "tcp_state") return Bytes(tcp_state_bpf__elf_bytes);
   if (name == "tls") return Bytes(tls_bpf__elf_bytes);
+  if (name == "runtime") return Bytes(runtime_bpf__elf_bytes);
   if (name == "mapped") return Bytes(mapped_bpf__elf_bytes);
   return {};
 }

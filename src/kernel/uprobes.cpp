@@ -2,20 +2,14 @@
 #include "kernel/uprobes.h"
 
 #include <absl/status/status.h>
-#include <absl/strings/str_cat.h>
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,140 +17,161 @@
 #include "kernel/host.h"
 #include "kernel/loaded_family.h"
 #include "kernel/shared_maps.h"
+#include "kernel/uprobe_link.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/abi/tls.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/result.h"
 #include "sonde/probe/prober.h"
+#include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 
 namespace sonde::kernel {
 namespace {
 
-constexpr uint32_t kSlots = 4096;  // max_entries of sonde_tls_probes
-constexpr uint32_t kReturn = 1;    // BPF_F_UPROBE_MULTI_RETURN
+constexpr size_t kSlots = 4096;         // max_entries of sonde_tls_probes and sonde_runtime_probes
+constexpr uint32_t kTracedRuntime = 4;  // SONDE_TRACED_RUNTIME of bpf/maps/traced.bpf.h
 
-// bpf(2), BPF_LINK_CREATE with link_create.uprobe_multi (linux/bpf.h since 6.6): newer than the
-// headers and the libbpf that sonde is built with.
-struct LinkCreate {
-  uint32_t program;
-  uint32_t target;
-  uint32_t attach_type;
-  uint32_t flags;
-  uint64_t path;
-  uint64_t offsets;
-  uint64_t reference_counters;
-  uint64_t cookies;
-  uint32_t count;
-  uint32_t uprobe_flags;
-  uint32_t pid;
-  uint32_t reserved;
-};
+Status TooMany() { return absl::ResourceExhaustedError("more than 4096 probed instructions"); }
 
-FileDescriptor ProgramOf(const LoadedFamily& family, const char* name) {
-  const bpf_program* program = bpf_object__find_program_by_name(family.object(), name);
-  const int fd = program == nullptr ? -1 : bpf_program__fd(program);
-  return fd < 0 ? FileDescriptor() : FileDescriptor::DuplicateOf(fd);
+// Keeps the link in `fds`; an error is handed on.
+Status Keep(Result<FileDescriptor> link, std::vector<FileDescriptor>& fds) {
+  if (!link.ok()) return link.status();
+  if (link->valid()) fds.push_back(*std::move(link));
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 class Uprobes::Links final : public Attachment {
  public:
-  explicit Links(Uprobes& owner) : owner_(owner) {}
+  explicit Links(Slots& owner) : owner_(owner) {}
   ~Links() override {
     fds.clear();
-    owner_.GiveSlots(slots);
+    owner_.Give(slots);
   }
 
-  std::vector<uint32_t> slots;  // of sonde_tls_probes
+  // -1: there is none left.
+  int TakeSlot() {
+    const int slot = owner_.Take();
+    if (slot >= 0) slots.push_back(static_cast<uint32_t>(slot));
+    return slot;
+  }
+
+  std::vector<uint32_t> slots;
   std::vector<FileDescriptor> fds;
 
  private:
-  Uprobes& owner_;
+  Slots& owner_;
 };
 
-Result<std::unique_ptr<Uprobes>> Uprobes::Create(const LoadedFamily& tls,
+Uprobes::Uprobes(std::shared_ptr<SharedMaps> maps)
+    : maps_(std::move(maps)), text_slots_(kSlots), runtime_slots_(kSlots) {}
+
+Result<std::unique_ptr<Uprobes>> Uprobes::Create(const LoadedFamily* tls,
+                                                 const LoadedFamily* runtime,
                                                  std::shared_ptr<SharedMaps> maps) {
   std::unique_ptr<Uprobes> uprobes(new Uprobes(std::move(maps)));
-  uprobes->text_ = ProgramOf(tls, "sonde_tls_text");
-  uprobes->session_ = ProgramOf(tls, "sonde_tls_call");
-  uprobes->enter_ = ProgramOf(tls, "sonde_tls_enter");
-  uprobes->leave_ = ProgramOf(tls, "sonde_tls_leave");
   // Reading the kernel's types takes ten milliseconds: a library is used by then.
   uprobes->multi_type_ = AttachType("BPF_TRACE_UPROBE_MULTI").value_or(0);
   uprobes->session_type_ = AttachType("BPF_TRACE_UPROBE_SESSION").value_or(0);
-  uprobes->taken_.resize(kSlots);
-  const bool follows =
-      uprobes->session_.valid() || (uprobes->enter_.valid() && uprobes->leave_.valid());
-  if (!uprobes->text_.valid() || !follows) {
-    return absl::InternalError("tls: a program is missing");
+  if (tls != nullptr) {
+    uprobes->text_ = ProgramOf(*tls, "sonde_tls_text");
+    uprobes->session_ = ProgramOf(*tls, "sonde_tls_call");
+    uprobes->enter_ = ProgramOf(*tls, "sonde_tls_enter");
+    uprobes->leave_ = ProgramOf(*tls, "sonde_tls_leave");
+    const bool follows =
+        uprobes->session_.valid() || (uprobes->enter_.valid() && uprobes->leave_.valid());
+    if (!uprobes->text_.valid() || !follows) {
+      return absl::InternalError("tls: a program is missing");
+    }
+  }
+  if (runtime != nullptr) {
+    uprobes->runtime_at_ = ProgramOf(*runtime, "sonde_runtime_at");
+    uprobes->runtime_return_ = ProgramOf(*runtime, "sonde_runtime_return");
+    if (!uprobes->runtime_at_.valid() || !uprobes->runtime_return_.valid()) {
+      return absl::InternalError("runtime: a program is missing");
+    }
   }
   return uprobes;
 }
 
-int Uprobes::TakeSlot() {
-  const std::scoped_lock lock(mutex_);
-  const auto free = std::ranges::find(taken_, false);
-  if (free == taken_.end()) return -1;
-  *free = true;
-  return static_cast<int>(free - taken_.begin());
-}
-
-void Uprobes::GiveSlots(const std::vector<uint32_t>& slots) {
-  const std::scoped_lock lock(mutex_);
-  for (const uint32_t slot : slots) taken_[slot] = false;
-}
-
-Status Uprobes::Link(int program, uint32_t attach_type, int file, std::vector<uint64_t> offsets,
-                     std::vector<uint64_t> cookies, bool at_return, Links& links) const {
-  if (offsets.empty()) return absl::OkStatus();
-  const std::string path = absl::StrCat("/proc/self/fd/", file);
-  LinkCreate attr = {};
-  attr.program = static_cast<uint32_t>(program);
-  attr.attach_type = attach_type;
-  attr.path = reinterpret_cast<uint64_t>(path.c_str());
-  attr.offsets = reinterpret_cast<uint64_t>(offsets.data());
-  attr.cookies = reinterpret_cast<uint64_t>(cookies.data());
-  attr.count = static_cast<uint32_t>(offsets.size());
-  attr.uprobe_flags = at_return ? kReturn : 0;
-  const auto fd = static_cast<int>(syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)));
-  if (fd < 0) return absl::ErrnoToStatus(errno, "cannot attach uprobes");
-  links.fds.emplace_back(fd);
-  return absl::OkStatus();
-}
-
 Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     int file, std::span<const probe::TlsPoint> points) {
-  auto attachment = std::make_unique<Links>(*this);
-  std::vector<uint64_t> offsets[2];  // by follows_return
-  std::vector<uint64_t> cookies[2];
+  if (!text_.valid()) return absl::UnimplementedError("probe family tls is off");
+  auto attachment = std::make_unique<Links>(text_slots_);
+  const int map = maps_->fd("sonde_tls_probes");
+  UprobeSites at;
+  UprobeSites followed;
   for (const probe::TlsPoint& point : points) {
-    const int slot = TakeSlot();
-    if (slot < 0) return absl::ResourceExhaustedError("more than 4096 probed instructions");
-    const auto index = static_cast<uint32_t>(slot);
-    attachment->slots.push_back(index);
-    if (bpf_map_update_elem(maps_->fd("sonde_tls_probes"), &index, &point.spec, BPF_ANY) != 0) {
+    const int slot = attachment->TakeSlot();
+    if (slot < 0) return TooMany();
+    if (bpf_map_update_elem(map, &slot, &point.spec, BPF_ANY) != 0) {
       return absl::ErrnoToStatus(errno, "cannot describe a probe");
     }
-    offsets[point.follows_return ? 1 : 0].push_back(point.file_offset);
-    cookies[point.follows_return ? 1 : 0].push_back(index);
+    (point.follows_return ? followed : at).Add(point.file_offset, static_cast<uint64_t>(slot));
   }
-  Status status = Link(text_.get(), multi_type_, file, offsets[0], cookies[0], false, *attachment);
+  auto& fds = attachment->fds;
+  Status status = Keep(LinkUprobes(text_.get(), multi_type_, file, std::move(at), false), fds);
   if (status.ok() && sessions()) {
-    status = Link(session_.get(), session_type_, file, offsets[1], cookies[1], false, *attachment);
+    status =
+        Keep(LinkUprobes(session_.get(), session_type_, file, std::move(followed), false), fds);
   } else if (status.ok()) {
     // The return first: an entry without it would be remembered for nothing.
-    status = Link(leave_.get(), multi_type_, file, offsets[1], cookies[1], true, *attachment);
-    if (status.ok())
-      status = Link(enter_.get(), multi_type_, file, offsets[1], cookies[1], false, *attachment);
+    status = Keep(LinkUprobes(leave_.get(), multi_type_, file, followed, true), fds);
+    if (status.ok()) {
+      status = Keep(LinkUprobes(enter_.get(), multi_type_, file, std::move(followed), false), fds);
+    }
   }
   if (!status.ok()) return status;
   for (size_t i = 0; i < points.size(); ++i) {
     sonde_tls_probe spec = points[i].spec;
     spec.attached_ns = MonotonicNow();
-    bpf_map_update_elem(maps_->fd("sonde_tls_probes"), &attachment->slots[i], &spec, BPF_ANY);
+    bpf_map_update_elem(map, &attachment->slots[i], &spec, BPF_ANY);
   }
   return attachment;
+}
+
+Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
+    int file, const sonde_runtime& layout, std::span<const probe::RuntimePoint> points) {
+  if (!runtime_at_.valid()) return absl::UnimplementedError("probe family runtime is off");
+  auto attachment = std::make_unique<Links>(runtime_slots_);
+  UprobeSites at;
+  UprobeSites returns;
+  for (const probe::RuntimePoint& point : points) {
+    const int slot = attachment->TakeSlot();
+    if (slot < 0) return TooMany();
+    const sonde_runtime_probe spec = {
+        .subject = point.subject, .event = point.event, .reserved = 0, .runtime = layout};
+    if (bpf_map_update_elem(maps_->fd("sonde_runtime_probes"), &slot, &spec, BPF_ANY) != 0) {
+      return absl::ErrnoToStatus(errno, "cannot describe a probe");
+    }
+    (point.at_return ? returns : at).Add(point.file_offset, static_cast<uint64_t>(slot));
+  }
+  auto& fds = attachment->fds;
+  Status status =
+      Keep(LinkUprobes(runtime_at_.get(), multi_type_, file, std::move(at), false), fds);
+  if (status.ok()) {
+    status =
+        Keep(LinkUprobes(runtime_return_.get(), multi_type_, file, std::move(returns), true), fds);
+  }
+  if (!status.ok()) return status;
+  return attachment;
+}
+
+void Uprobes::SetRuntime(uint32_t tgid, const sonde_runtime& runtime) {
+  const int traced = maps_->fd("sonde_traced");
+  uint32_t flags = 0;
+  if (bpf_map_lookup_elem(traced, &tgid, &flags) != 0) return;  // gone, or not traced any more
+  if (bpf_map_update_elem(maps_->fd("sonde_runtimes"), &tgid, &runtime, BPF_ANY) != 0) return;
+  flags |= kTracedRuntime;
+  bpf_map_update_elem(traced, &tgid, &flags, BPF_EXIST);
+}
+
+std::optional<sonde_runtime> Uprobes::RuntimeOf(uint32_t tgid) const {
+  sonde_runtime runtime{};
+  if (bpf_map_lookup_elem(maps_->fd("sonde_runtimes"), &tgid, &runtime) != 0) return std::nullopt;
+  return runtime;
 }
 
 void Uprobes::MarkPlain(uint64_t inode, uint32_t device) {

@@ -12,15 +12,35 @@
 #include <vector>
 
 #include "binary/elf.h"
+#include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 #include "tls/mapped_files.h"
 
 namespace sonde::tls {
 
+namespace {
+
+void InspectRuntime(const binary::Elf& elf, Inspection& inspection) {
+  constexpr uint64_t kPage = 4096;
+  for (const probe::Runtime* runtime : probe::Runtimes()) {
+    auto plan = runtime->resolve(elf);
+    if (absl::IsNotFound(plan.status())) continue;
+    inspection.runtime = runtime->name;
+    inspection.runtime_status = plan.status();
+    if (plan.ok()) inspection.runtime_plan = *std::move(plan);
+    break;
+  }
+  const auto segments = elf.Segments();
+  if (!segments.empty()) inspection.first_address = segments.front().address & ~(kPage - 1);
+}
+
+}  // namespace
+
 Inspection InspectFile(int file) {
   Inspection inspection;
   const auto elf = binary::Elf::Open(file);
   if (!elf.ok()) return inspection;
+  InspectRuntime(**elf, inspection);
   for (const probe::TlsLibrary* library : probe::TlsLibraries()) {
     auto plan = library->resolve(**elf);
     if (absl::IsNotFound(plan.status())) continue;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which TLS library is in a file, and whether its text can be seen. Reads, attaches nothing.
+// Which TLS library and which language runtime are in a file, whether the text of the one and the
+// executions of the other can be seen. Reads, attaches nothing.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "sonde/base/result.h"
+#include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 
 namespace sonde::tls {
@@ -16,6 +18,10 @@ struct Inspection {
   std::string_view library;  // empty: none in this file
   Status status;             // not OK: seen, not decoded, because ...
   probe::TlsPlan plan;
+  std::string_view runtime;  // empty: none in this file
+  Status runtime_status;     // not OK: not linked, because ...
+  probe::RuntimePlan runtime_plan;
+  uint64_t first_address = 0;  // at which the file says that its first page is to be mapped
 };
 
 // `file` stays the caller's.

@@ -66,6 +66,7 @@ bool ParseLine(std::string_view line, MappedFile& file) {
   }
   file.id.device = major << 20U | minor;
   file.range = WithoutZeros(fields[0]);
+  if (!ParseNumber(file.range.substr(0, file.range.find('-')), 16, file.start)) return false;
   file.path = std::string(line.substr(path));
   return true;
 }

@@ -26,8 +26,9 @@ struct FileId {
 
 struct MappedFile {
   FileId id;
-  std::string path;   // as in maps: in the process's mount namespace, perhaps " (deleted)"
-  std::string range;  // "7f00-7f10", of its first mapping, as map_files names it
+  std::string path;    // as in maps: in the process's mount namespace, perhaps " (deleted)"
+  std::string range;   // "7f00-7f10", of its first mapping, as map_files names it
+  uint64_t start = 0;  // of that range
 };
 
 // Distinct regular-looking files, likely TLS libraries and the executable first. Empty if the

@@ -24,6 +24,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/prober.h"
+#include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
@@ -179,6 +180,7 @@ void Watcher::Share(uint32_t tgid, uint32_t parent) {
   Process& process = processes_[tgid];
   process.looked.insert(same.looked.begin(), same.looked.end());
   process.uses.insert(same.uses.begin(), same.uses.end());
+  process.runtime = same.runtime;
 }
 
 void Watcher::Look(uint32_t tgid) {
@@ -200,12 +202,27 @@ void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
   const Content content = ContentOf(status);
   File& file = Know(content, opened.get(), absl::StrCat("pid ", tgid, ": ", mapped.path));
   processes_[tgid].looked.insert(mapped.id);
-  if (file.found.library.empty()) {
+  if (file.found.library.empty() && file.found.runtime.empty()) {
     prober_.MarkPlain(mapped.id.inode, mapped.id.device);
-  } else {
-    file.users.insert(tgid);
-    processes_[tgid].uses.insert(content);
+    return;
   }
+  file.users.insert(tgid);
+  processes_[tgid].uses.insert(content);
+  ReadExecutions(tgid, mapped, file);
+  WantRuntime(file, opened.get(), mapped.path);
+}
+
+// A process that has several (a Python with a library in Rust) is what it was found to be first:
+// its executable and what that needs are mapped before what it loads.
+void Watcher::ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file) {
+  Process& process = processes_[tgid];
+  if (file.found.runtime.empty() || !file.found.runtime_status.ok() || !process.runtime.empty()) {
+    return;
+  }
+  process.runtime = file.found.runtime;
+  sonde_runtime layout = file.found.runtime_plan.layout;
+  if (layout.base != 0) layout.base += mapped.start - file.found.first_address;
+  prober_.SetRuntime(tgid, layout);
 }
 
 void Watcher::Prepare(const std::string& path) {
@@ -230,9 +247,56 @@ Watcher::File& Watcher::Know(const Content& content, int opened, const std::stri
     file.found = options_.inspect(opened);
     file.idle_since = Clock::now();
     if (!file.found.library.empty() && !file.found.status.ok()) Refuse(file, place);
+    if (!file.found.runtime.empty() && !file.found.runtime_status.ok()) {
+      spdlog::warn("{}: {}: not linked, because {}", place, file.found.runtime,
+                   std::string(file.found.runtime_status.message()));
+    }
   }
   if (!file.found.library.empty()) Want(file, opened, place);
+  WantRuntime(file, opened, place);
   return file;
+}
+
+void Watcher::WantRuntime(File& file, int opened, const std::string& place) {
+  if (file.found.runtime.empty() || !file.found.runtime_status.ok()) return;
+  if (file.runtime == nullptr) file.runtime = AttachRuntime(file, opened, place, false);
+  const bool met = std::ranges::all_of(file.users, [this](uint32_t user) {
+    const auto runtime = prober_.RuntimeOf(user);
+    return !runtime || runtime->base != 0;
+  });
+  if (file.once == nullptr && !met) file.once = AttachRuntime(file, opened, place, true);
+}
+
+std::unique_ptr<probe::Prober::Attachment> Watcher::AttachRuntime(File& file, int opened,
+                                                                  const std::string& place,
+                                                                  bool once) {
+  const probe::RuntimePlan& plan = file.found.runtime_plan;
+  std::vector<probe::RuntimePoint> points;
+  for (const probe::RuntimePoint& point : plan.points) {
+    if ((point.use == probe::RuntimePointUse::kOnce) != once) continue;
+    if (point.use == probe::RuntimePointUse::kOptIn && !options_.hot_wakes) continue;
+    points.push_back(point);
+    spdlog::debug("{}: {} at {}", place, file.found.runtime, point.where);
+  }
+  if (points.empty()) return nullptr;
+  auto attachment = prober_.Attach(opened, plan.layout, points);
+  if (attachment.ok()) {
+    if (!file.probed.valid()) file.probed = kernel::FileDescriptor::DuplicateOf(opened);
+    return *std::move(attachment);
+  }
+  spdlog::warn("{}: {}: linked in part, because {}", place, file.found.runtime,
+               std::string(attachment.status().message()));
+  file.found.runtime_plan.points.clear();  // not tried again
+  return nullptr;
+}
+
+void Watcher::TakeOutOnce(File& file) {
+  if (file.once == nullptr || file.users.empty()) return;
+  for (const uint32_t user : file.users) {
+    const auto runtime = prober_.RuntimeOf(user);
+    if (runtime && runtime->base == 0) return;
+  }
+  file.once.reset();
 }
 
 // A file that was written to while it is probed is not what it was: its breakpoints would end up in
@@ -292,6 +356,7 @@ void Watcher::LoseUser(uint32_t tgid) {
 void Watcher::LetGo(Clock::time_point now) {
   for (auto& [content, file] : files_) {
     if (file.users.empty() && now - file.idle_since >= options_.linger) Release(file);
+    TakeOutOnce(file);
   }
   if (files_.size() <= kMaxFiles) return;
   std::erase_if(files_, [](const auto& entry) {
@@ -301,6 +366,8 @@ void Watcher::LetGo(Clock::time_point now) {
 
 void Watcher::Release(File& file) {
   file.attachment.reset();
+  file.runtime.reset();
+  file.once.reset();
   file.probed = {};
   if (!file.counted) return;
   file.counted = false;

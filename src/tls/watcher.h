@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the TLS libraries of traced processes and keeps them probed as long as a traced process
-// uses them. Reading files and attaching take milliseconds, so both are done on a thread of its
-// own; the drain thread only tells what happened to processes.
+// Finds the TLS libraries and language runtimes of traced processes and keeps them probed as long
+// as a traced process uses them. Reading files and attaching take milliseconds, so both are done on
+// a thread of its own; the drain thread only tells what happened to processes.
 //
 //   process traced, exec   its mapped files are looked at; again a moment later where the kernel
 //                          does not report mappings
@@ -46,6 +46,7 @@ class Watcher {
     std::string proc = "/proc";
     // The kernel tells when a process touches a file: nothing is looked at by timer.
     bool mappings_are_reported = true;
+    bool hot_wakes = false;  // also what is on a hot path (probe::RuntimePointUse::kOptIn)
     std::chrono::milliseconds linger{30'000};     // of probes without a user
     std::chrono::milliseconds idle_check{1'000};  // for those that lingered long enough
     std::function<Inspection(int file)> inspect = InspectFile;
@@ -88,6 +89,8 @@ class Watcher {
   struct File {
     Inspection found;
     std::unique_ptr<probe::Prober::Attachment> attachment;
+    std::unique_ptr<probe::Prober::Attachment> runtime;
+    std::unique_ptr<probe::Prober::Attachment> once;  // until every user was met
     kernel::FileDescriptor probed;  // the file, while it is: tells if it is written to
     absl::flat_hash_set<uint32_t> users;
     Clock::time_point idle_since;
@@ -95,7 +98,8 @@ class Watcher {
   };
   struct Process {
     absl::flat_hash_set<FileId> looked;  // at these already
-    std::set<Content> uses;              // those with a TLS library
+    std::set<Content> uses;              // those with a TLS library or a runtime
+    std::string_view runtime;            // whose executions are read
   };
 
   void Tell(Task task);
@@ -113,6 +117,11 @@ class Watcher {
   void TakeOver(const Content& content, File& file);
   void Want(File& file, int opened, const std::string& place);
   void Refuse(const File& file, const std::string& place);
+  void WantRuntime(File& file, int opened, const std::string& place);
+  std::unique_ptr<probe::Prober::Attachment> AttachRuntime(File& file, int opened,
+                                                           const std::string& place, bool once);
+  void ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file);
+  void TakeOutOnce(File& file);
   void LoseUser(uint32_t tgid);
   void LetGo(Clock::time_point now);
   void Release(File& file);

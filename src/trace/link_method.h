@@ -8,8 +8,21 @@
 
 namespace sonde::trace {
 
-enum class LinkMethod : uint8_t { kNone = 0, kTraceparent, kGrpcTraceBin, kConnection, kThread };
-inline constexpr size_t kLinkMethods = 5;
+enum class LinkMethod : uint8_t {
+  kNone = 0,
+  kTraceparent,
+  kGrpcTraceBin,
+  kConnection,
+  kThread,
+  kContext,
+  kGoroutine,
+  kVirtualThread,
+  kAsyncId,
+  kWakeup,
+  kTask,
+  kSocket
+};
+inline constexpr size_t kLinkMethods = 12;
 
 constexpr std::string_view LinkMethodName(LinkMethod method) {
   switch (method) {
@@ -21,6 +34,20 @@ constexpr std::string_view LinkMethodName(LinkMethod method) {
       return "connection";
     case LinkMethod::kThread:
       return "thread";
+    case LinkMethod::kContext:
+      return "context";
+    case LinkMethod::kGoroutine:
+      return "goroutine";
+    case LinkMethod::kVirtualThread:
+      return "virtual_thread";
+    case LinkMethod::kAsyncId:
+      return "async_id";
+    case LinkMethod::kWakeup:
+      return "wakeup";
+    case LinkMethod::kTask:
+      return "task";
+    case LinkMethod::kSocket:
+      return "socket";
     case LinkMethod::kNone:
       break;
   }

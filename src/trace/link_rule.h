@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "trace/link_method.h"
@@ -20,11 +21,13 @@ struct RequestFact {
   Execution first_by;  // moved the first byte
   Execution last_by;   // moved the last byte of the head
   uint64_t mono_ns = 0;
+  bool multiplexed = false;  // the connection has several exchanges at once (HTTP/2)
 };
 
 // A server sent, or a client received, the first byte of the response.
 struct ResponseFact {
   ExchangeId id = 0;
+  ConnectionId connection = 0;
   Execution by;
   uint64_t mono_ns = 0;
 };
@@ -32,7 +35,7 @@ struct ResponseFact {
 // The exchange is over.
 struct EndFact {
   ExchangeId id = 0;
-  Execution requested_by;  // RequestFact::last_by
+  Execution requested_by;  // RequestFact::last_by of a server request, first_by of a call
   bool complete = false;   // it came to its proper end
 };
 
@@ -56,7 +59,15 @@ class LinkRule {
   // True: a verdict will follow, hold the call.
   virtual bool OnCallSent(const RequestFact& fact) = 0;
   virtual void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) = 0;
+  // What a runtime says; ExecutionEvent has the kinds. Comes before the facts of the bytes it is
+  // about.
+  virtual void OnExecution(const ExecutionEvent& /*event*/, std::vector<Verdict>& /*verdicts*/) {}
+  // Any bytes that came in, before what they mean.
+  virtual void OnReceived(const DataEvent& /*event*/) {}
   virtual void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) = 0;
 };
+
+// Processes for which the rule was found unsafe and switched off.
+Counter& GatesClosed(LinkMethod method, MetricRegistry& metrics);
 
 }  // namespace sonde::trace

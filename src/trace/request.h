@@ -41,6 +41,7 @@ struct Lineage {
 struct Request {
   ExchangeId id = 0;
   Role role = Role::kServer;
+  ConnectionId connection = 0;
   SpanId span_id;
   uint64_t start_ns = 0;  // first byte of the request; not later than the other end read it
   uint64_t end_ns = 0;    // last byte of the response; valid if finished

@@ -14,13 +14,16 @@
 namespace sonde::trace {
 
 SameThreadRule::SameThreadRule(MetricRegistry& metrics)
-    : gates_closed_(metrics.AddCounter(
-          "sonde_link_gates_closed_total",
-          "Processes for which a linking rule was found unsafe and switched off.",
-          {{"method", "thread"}})) {}
+    : gates_closed_(GatesClosed(LinkMethod::kThread, metrics)) {}
+
+// Threads of these runtimes work for whoever is runnable.
+bool SameThreadRule::Covers(const Execution& by) {
+  return by.tgid != 0 && by.runtime != RuntimeKind::kGo && by.runtime != RuntimeKind::kNode &&
+         by.runtime != RuntimeKind::kTokio;
+}
 
 void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
-  if (fact.last_by.tgid == 0 || closed_.contains(fact.last_by.tgid)) return;
+  if (!Covers(fact.last_by) || closed_.contains(fact.last_by.tgid)) return;
   Thread& thread = threads_[KeyOf(fact.last_by)];
   if (!thread.open.empty()) {
     if (fact.connection != thread.connection) {
@@ -45,6 +48,7 @@ void SameThreadRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdi
   if (found == threads_.end()) return;
   if (found->second.open.back() == fact.id) {
     found->second.answered = true;
+    found->second.answered_by = fact.by.id;
   } else {
     found->second.takes_calls = false;
   }
@@ -56,7 +60,7 @@ bool SameThreadRule::OnCallSent(const RequestFact& fact) {
   Thread& thread = found->second;
   if (!thread.linkable || !thread.takes_calls || thread.calls.size() == kMaxCallsPerRequest)
     return false;
-  thread.calls.push_back(fact.id);
+  thread.calls.push_back({fact.id, fact.first_by.id});
   return true;
 }
 
@@ -71,8 +75,9 @@ void SameThreadRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& v
   if (ended == thread.open.end()) return;
   if (*ended == thread.open.back()) {
     const bool certain = fact.complete && thread.linkable && thread.answered;
-    for (const ExchangeId call : thread.calls) {
-      verdicts.push_back({.call = call, .server = certain ? fact.id : 0});
+    for (const Call& call : thread.calls) {
+      const bool same = certain && call.by == thread.answered_by;
+      verdicts.push_back({.call = call.id, .server = same ? fact.id : 0});
     }
     thread.calls.clear();
   }
@@ -96,7 +101,7 @@ void SameThreadRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
 }
 
 void SameThreadRule::ReleaseCalls(Thread& thread, std::vector<Verdict>& verdicts) {
-  for (const ExchangeId call : thread.calls) verdicts.push_back({.call = call, .server = 0});
+  for (const Call& call : thread.calls) verdicts.push_back({.call = call.id, .server = 0});
   thread.calls.clear();
 }
 

@@ -42,18 +42,25 @@ class SameThreadRule : public LinkRule {
   size_t threads() const { return threads_.size(); }
 
  private:
+  struct Call {
+    ExchangeId id = 0;
+    uint64_t by =
+        0;  // Execution::id: a call of another context than the answer's is not the request's
+  };
   struct Thread {
     absl::InlinedVector<ExchangeId, 1> open;  // read and not ended; the last one is `connection`'s
     ConnectionId connection = 0;
     bool linkable =
         true;  // false: what this thread works on is not certain until it has nothing open
-    bool takes_calls = true;  // false: it answered somebody else's request in between
-    bool answered = false;    // this thread began the response to the last of `open`
-    absl::InlinedVector<ExchangeId, 4> calls;  // sent for the last of `open`
+    bool takes_calls = true;             // false: it answered somebody else's request in between
+    bool answered = false;               // this thread began the response to the last of `open`
+    uint64_t answered_by = 0;            // Execution::id
+    absl::InlinedVector<Call, 4> calls;  // sent for the last of `open`
   };
   using ThreadKey = uint64_t;
   static ThreadKey KeyOf(const Execution& by) { return uint64_t{by.tgid} << 32 | by.tid; }
 
+  static bool Covers(const Execution& by);
   void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
   static void ReleaseCalls(Thread& thread, std::vector<Verdict>& verdicts);
 

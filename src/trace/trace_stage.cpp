@@ -22,7 +22,7 @@
 #include "trace/link_rule.h"
 #include "trace/propagation/propagator.h"
 #include "trace/request.h"
-#include "trace/same_thread_rule.h"
+#include "trace/rules.h"
 #include "trace/trace_metrics.h"
 
 namespace sonde::trace {
@@ -45,7 +45,7 @@ TraceStage::TraceStage(const LinkingOptions& options, Propagators propagators, S
       sink_(sink),
       ids_(ids),
       metrics_(metrics) {
-  rules_.push_back(std::make_unique<SameThreadRule>(metrics));
+  rules_ = MakeRules(metrics);
 }
 
 void TraceStage::OnRequestStart(const RequestStart& start) {
@@ -56,6 +56,7 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
   }
   Request& request = table_.Add(start.id);
   request.role = start.role;
+  request.connection = start.connection->id;
   request.span_id = ids_.NewSpanId();
   request.start_ns = start.request.first_mono_ns;
   request.by = start.request.last_by;
@@ -65,7 +66,8 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
                          .connection = start.connection->id,
                          .first_by = start.request.first_by,
                          .last_by = start.request.last_by,
-                         .mono_ns = start.request.first_mono_ns};
+                         .mono_ns = start.request.first_mono_ns,
+                         .multiplexed = start.http != nullptr && start.http->version == "2"};
   if (start.role == Role::kServer) {
     StartServer(request, fact);
   } else {
@@ -135,7 +137,10 @@ void TraceStage::OnResponseStart(ExchangeId id, const MessageSpan& response) {
   now_ns_ = std::max(now_ns_, response.first_mono_ns);
   const Request* request = table_.Find(id);
   if (request == nullptr) return;
-  const ResponseFact fact{.id = id, .by = response.first_by, .mono_ns = response.first_mono_ns};
+  const ResponseFact fact{.id = id,
+                          .connection = request->connection,
+                          .by = response.first_by,
+                          .mono_ns = response.first_mono_ns};
   const bool server = request->role == Role::kServer;
   TellRules([&](LinkRule& rule) {
     server ? rule.OnAnswerStarted(fact, verdicts_) : rule.OnCallAnswered(fact, verdicts_);
@@ -321,6 +326,14 @@ void TraceStage::OnTick(uint64_t mono_ns) {
 
 void TraceStage::OnProcessExit(uint32_t tgid) {
   TellRules([&](LinkRule& rule) { rule.OnProcessExit(tgid, verdicts_); });
+}
+
+void TraceStage::OnExecution(const ExecutionEvent& event) {
+  TellRules([&](LinkRule& rule) { rule.OnExecution(event, verdicts_); });
+}
+
+void TraceStage::OnReceived(const DataEvent& event) {
+  for (const auto& rule : rules_) rule->OnReceived(event);
 }
 
 void TraceStage::Shutdown() {

@@ -46,6 +46,9 @@ class TraceStage : public ExchangeSink {
   // Time up to which the kernel's records have been read.
   void OnTick(uint64_t mono_ns);
   void OnProcessExit(uint32_t tgid);
+  // For the rules: before OnRequestStart and the like of the bytes they are about.
+  void OnExecution(const ExecutionEvent& event);
+  void OnReceived(const DataEvent& event);
   // Sends on everything that is held. The protocol stage has closed its open exchanges before.
   void Shutdown();
 

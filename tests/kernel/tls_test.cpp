@@ -22,6 +22,7 @@
 #include "log.h"
 #include "sockets.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/family.h"
 #include "sonde/probe/prober.h"
 
 namespace sonde::kernel_test {
@@ -37,7 +38,7 @@ class TlsTest : public FamilyTest {
   void SetUp() override {
     FamilyTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
-    if (lab_->kernel().uprobes() == nullptr) GTEST_SKIP() << "family tls is not available";
+    if (!lab_->kernel().has(probe::Part::kTlsText)) GTEST_SKIP() << "family tls is not available";
     sonde_tls_probe send = FakeProbe(Direction::kSend);
     send.retries = 1;
     sonde_tls_probe write = FakeProbe(Direction::kSend);

@@ -24,6 +24,8 @@ struct sonde_settings {
 	__u8 socket_table; /* per-socket state lives in sonde_sockets (sys_exit family), not in
 			      sk_storage */
 	__u8 tls;          /* the client randoms of TLS connections are remembered */
+	__u8 wakes;        /* wakes between executions are told (family runtime) */
+	__u8 reserved[3];
 };
 
 /* Value of map sonde_verdicts; key: connection id. The kernel deletes an entry when it has obeyed
@@ -46,6 +48,6 @@ enum sonde_count {
 	SONDE_COUNT_COUNT
 };
 
-#define SONDE_SETTINGS_BYTES 72
+#define SONDE_SETTINGS_BYTES 76
 
 #endif

@@ -10,7 +10,7 @@ namespace sonde::probe {
 
 // What a family is for. Of one part exactly one family is used; the manifests' order in the
 // registry is the order of preference.
-enum class Part { kSockets, kProcesses, kConnections, kTlsText, kMappings };
+enum class Part { kSockets, kProcesses, kConnections, kTlsText, kMappings, kRuntimes };
 
 enum class OnFailure {
   kFatal,   // sonde cannot work without this part: try the fallback, then give up

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Puts probes into files: the edge between src/tls, which knows where, and src/kernel, which can.
+// Puts probes into files, and tells where runtimes keep who is at work: the edge between src/tls,
+// which knows where, and src/kernel, which can.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
+#include "sonde/abi/runtime.h"
 #include "sonde/base/result.h"
+#include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 
 namespace sonde::probe {
@@ -32,6 +36,14 @@ class Prober {
   // must not outlive this object.
   virtual Result<std::unique_ptr<Attachment>> Attach(int file,
                                                      std::span<const TlsPoint> points) = 0;
+  // The same for a runtime's points. `layout` is the file's, without base.
+  virtual Result<std::unique_ptr<Attachment>> Attach(int file, const sonde_runtime& layout,
+                                                     std::span<const RuntimePoint> points) = 0;
+  // From now on, and until its next exec, the executions of this traced process are read. Children
+  // inherit it.
+  virtual void SetRuntime(uint32_t tgid, const sonde_runtime& runtime) = 0;
+  // As it stands: a probe may have found the base meanwhile. Empty: none is set.
+  virtual std::optional<sonde_runtime> RuntimeOf(uint32_t tgid) const = 0;
   // A file that holds nothing to probe: the kernel side does not speak of it again.
   virtual void MarkPlain(uint64_t inode, uint32_t device) = 0;
 };

@@ -19,6 +19,7 @@
 #include "kernel/objects.h"
 #include "sonde/abi/control.h"
 #include "sonde/abi/record.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/abi/tls.h"
 #include "sonde/probe/family.h"
 
@@ -54,7 +55,7 @@ const std::vector<Struct>& Structs() {
         FIELD(sonde_data_record, length), FIELD(sonde_data_record, captured),
         FIELD(sonde_data_record, tail), FIELD(sonde_data_record, direction),
         FIELD(sonde_data_record, source), FIELD(sonde_data_record, flags),
-        FIELD(sonde_data_record, reserved)}},
+        FIELD(sonde_data_record, runtime), FIELD(sonde_data_record, reserved)}},
       {"sonde_open_record",
        sizeof(sonde_open_record),
        {FIELD(sonde_open_record, header), FIELD(sonde_open_record, connection),
@@ -83,7 +84,19 @@ const std::vector<Struct>& Structs() {
        sizeof(sonde_settings),
        {FIELD(sonde_settings, port_range_count), FIELD(sonde_settings, ports),
         FIELD(sonde_settings, watch_exec), FIELD(sonde_settings, watch_listen),
-        FIELD(sonde_settings, socket_table), FIELD(sonde_settings, tls)}},
+        FIELD(sonde_settings, socket_table), FIELD(sonde_settings, tls),
+        FIELD(sonde_settings, wakes), FIELD(sonde_settings, reserved)}},
+      {"sonde_execution_record",
+       sizeof(sonde_execution_record),
+       {FIELD(sonde_execution_record, header), FIELD(sonde_execution_record, connection),
+        FIELD(sonde_execution_record, from), FIELD(sonde_execution_record, to),
+        FIELD(sonde_execution_record, counter), FIELD(sonde_execution_record, tgid),
+        FIELD(sonde_execution_record, tid), FIELD(sonde_execution_record, event),
+        FIELD(sonde_execution_record, runtime), FIELD(sonde_execution_record, reserved)}},
+      {"sonde_runtime_probe",
+       sizeof(sonde_runtime_probe),
+       {FIELD(sonde_runtime_probe, subject), FIELD(sonde_runtime_probe, event),
+        FIELD(sonde_runtime_probe, reserved), FIELD(sonde_runtime_probe, runtime)}},
       {"sonde_mapped_record",
        sizeof(sonde_mapped_record),
        {FIELD(sonde_mapped_record, header), FIELD(sonde_mapped_record, inode),
@@ -146,8 +159,9 @@ TEST(LayoutTest, FieldsStandWhereTheKernelSideHasThem) {
       ExpectLayout(types, btf__type_by_id(types, static_cast<uint32_t>(id)), expected);
     }
   }
-  for (const char* name : {"sonde_record_header", "sonde_data_record", "sonde_settings",
-                           "sonde_mapped_record", "sonde_tls_probe"}) {
+  for (const char* name :
+       {"sonde_record_header", "sonde_data_record", "sonde_settings", "sonde_mapped_record",
+        "sonde_tls_probe", "sonde_execution_record", "sonde_runtime_probe"}) {
     EXPECT_GT(seen[name], 0) << name;
   }
 }

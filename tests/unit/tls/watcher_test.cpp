@@ -14,7 +14,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <string>
@@ -26,6 +28,7 @@
 #include "sonde/base/result.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/prober.h"
+#include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 #include "tls/inspect.h"
 #include "unit/tls/mapped_tree.h"
@@ -45,12 +48,24 @@ class FakeProber final : public probe::Prober {
     if (!failure.ok()) return failure;
     return std::make_unique<Probes>(attached);
   }
+  Result<std::unique_ptr<Attachment>> Attach(int, const sonde_runtime&,
+                                             std::span<const probe::RuntimePoint>) override {
+    return std::make_unique<Probes>(attached);
+  }
+  void SetRuntime(uint32_t tgid, const sonde_runtime& runtime) override {
+    runtimes[tgid] = runtime;
+  }
+  std::optional<sonde_runtime> RuntimeOf(uint32_t tgid) const override {
+    const auto found = runtimes.find(tgid);
+    return found == runtimes.end() ? std::nullopt : std::optional(found->second);
+  }
   void MarkPlain(uint64_t inode, uint32_t) override { plain.push_back(inode); }
 
   std::atomic<int> attached = 0;  // now
   int attempts = 0;
   Status failure;
   std::vector<uint64_t> plain;
+  std::map<uint32_t, sonde_runtime> runtimes;
 
  private:
   class Probes final : public Attachment {

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The execution behind a record about bytes: its number goes into the record, and what else the
+ * runtime tells at that moment goes before it in an EXECUTION record.
+ */
+#ifndef SONDE_BPF_EXECUTION_H
+#define SONDE_BPF_EXECUTION_H
+
+#include "core/sonde.bpf.h"
+#include "maps/ring.bpf.h"
+#include "maps/runtimes.bpf.h"
+#include "maps/scratch.bpf.h"
+#include "maps/traced.bpf.h"
+#include "runtime/memory.bpf.h"
+#include "runtime/tokens.bpf.h"
+#include "socket/socket_state.bpf.h"
+
+struct sonde_execution_said {
+	__u64 connection;
+	__u64 from;
+	__u64 to;
+	__u64 counter;
+	__u32 event;
+	__u32 runtime;
+};
+
+/* Global: verified once. */
+__noinline int sonde_execution_say(const struct sonde_execution_said *said)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	struct sonde_execution_record *record;
+
+	if (!said)
+		return 0;
+	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
+	if (!record)
+		return sonde_drop(SONDE_DROP_RING_FULL);
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.type = SONDE_RECORD_EXECUTION;
+	record->header.size = sizeof(*record);
+	record->header.mono_ns = bpf_ktime_get_ns();
+	record->connection = said->connection;
+	record->from = said->from;
+	record->to = said->to;
+	record->counter = said->counter;
+	record->tgid = task >> 32;
+	record->tid = (__u32)task;
+	record->event = said->event;
+	record->runtime = said->runtime;
+	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* A client's goroutine is told once per connection it sends on; the one that waits for the answer
+ * when that comes. */
+static __always_inline void sonde_execution_go(struct sonde_data_record *record,
+					       struct sonde_socket *socket,
+					       const struct sonde_go_layout *go)
+{
+	struct sonde_execution_said said = {.connection = socket->connection,
+					    .runtime = SONDE_RUNTIME_GO};
+	__u64 g = sonde_go_current(go), other;
+
+	if (!g)
+		return;
+	record->execution_id = sonde_word(g + (__s64)go->goid);
+	if (record->direction == SONDE_SEND) {
+		socket->writer = g;
+		if (socket->told == record->execution_id)
+			return;
+		socket->told = record->execution_id;
+		said.event = SONDE_EXECUTION_MADE;
+		said.to = record->execution_id;
+		said.from = sonde_go_parent(go, g);
+		if (said.from)
+			sonde_execution_say(&said);
+		return;
+	}
+	if (!socket->writer || socket->writer == g)
+		return;
+	other = sonde_go_awaiting(go, socket->writer, g);
+	socket->writer = 0;
+	if (!other)
+		return;
+	said.event = SONDE_EXECUTION_AWAITED;
+	said.to = sonde_word(other + (__s64)go->goid);
+	said.from = sonde_go_parent(go, other);
+	sonde_execution_say(&said);
+}
+
+/* double[4] of AsyncHooks: execution id, trigger id, counter, default trigger. */
+static __always_inline void sonde_execution_node(struct sonde_data_record *record,
+						 const struct sonde_runtime *runtime)
+{
+	struct sonde_execution_said said = {.connection = record->connection,
+					    .event = SONDE_EXECUTION_ASYNC_IDS,
+					    .runtime = SONDE_RUNTIME_NODE};
+	__u64 ids[3];
+
+	/* Worker threads have ids of their own. */
+	if (!runtime->base || record->tgid != record->tid ||
+	    bpf_probe_read_user(ids, sizeof(ids), (void *)runtime->base))
+		return;
+	said.from = sonde_whole(ids[0]);
+	said.to = sonde_whole(ids[1]);
+	said.counter = sonde_whole(ids[2]);
+	record->execution_id = said.from;
+	sonde_execution_say(&said);
+}
+
+/* Fills in who moved the bytes of scratch->record. Global: verified once. */
+__noinline int sonde_execution(struct sonde_scratch *scratch, struct sonde_socket *socket)
+{
+	struct sonde_data_record *record;
+	struct sonde_runtime *runtime;
+
+	if (!scratch || !socket)
+		return 0;
+	record = &scratch->record;
+	runtime = sonde_runtime_of(record->tgid);
+	if (!runtime)
+		return 0;
+	record->runtime = runtime->kind;
+	switch (runtime->kind) {
+	case SONDE_RUNTIME_GO:
+		sonde_execution_go(record, socket, &runtime->go);
+		break;
+	case SONDE_RUNTIME_PYTHON:
+		record->execution_id = sonde_python_context(runtime);
+		break;
+	case SONDE_RUNTIME_NODE:
+		sonde_execution_node(record, runtime);
+		break;
+	case SONDE_RUNTIME_JAVA:
+		record->execution_id = sonde_java_thread(runtime);
+		break;
+	case SONDE_RUNTIME_TOKIO:
+		record->execution_id = sonde_tokio_current(&runtime->tokio);
+		break;
+	default:
+		return 0;
+	}
+	if (record->direction == SONDE_RECEIVE)
+		sonde_token_take(record->tgid, record->tid, record->execution_id, runtime->kind);
+	return 0;
+}
+
+/* A receive of which no record is made (encrypted, or another protocol) is the beginning of a turn
+ * all the same. */
+static __always_inline void sonde_execution_quiet(__u32 direction)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	struct sonde_runtime *runtime = sonde_runtime_of(task >> 32);
+	struct sonde_data_record record = {};
+
+	if (!runtime || runtime->kind != SONDE_RUNTIME_NODE || direction != SONDE_RECEIVE)
+		return;
+	record.tgid = task >> 32; /* connection 0: none that is looked into */
+	record.tid = (__u32)task;
+	sonde_execution_node(&record, runtime);
+}
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who is at work on the current thread, read from the memory of its language runtime. Reads that
+ * fail give 0: not known. Everything is bounded, because the memory is the program's and may hold
+ * anything.
+ */
+#ifndef SONDE_BPF_RUNTIME_MEMORY_H
+#define SONDE_BPF_RUNTIME_MEMORY_H
+
+#include "core/sonde.bpf.h"
+#include "maps/runtimes.bpf.h"
+
+static __always_inline __u64 sonde_word(__u64 address)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_user(&value, sizeof(value), (void *)address);
+	return value;
+}
+
+static __always_inline __u64 sonde_go_current(const struct sonde_go_layout *go)
+{
+	return sonde_word(SONDE_THREAD_POINTER(bpf_get_current_task_btf()) + (__s64)go->g);
+}
+
+static __always_inline __u64 sonde_go_parent(const struct sonde_go_layout *go, __u64 g)
+{
+	return go->parent_goid == SONDE_NOWHERE ? 0 : sonde_word(g + (__s64)go->parent_goid);
+}
+
+#define SONDE_GO_SUDOGS 4
+#define SONDE_GO_QUEUE  4
+
+/*
+ * The goroutine that waits where `writer` waits: net/http's writeLoop and the roundTrip of the call
+ * it sent both wait for the connection's closech. 0 = none. `reader` is the one that received.
+ */
+static __always_inline __u64 sonde_go_awaiting(const struct sonde_go_layout *go, __u64 writer,
+					       __u64 reader)
+{
+	__u64 sudog = sonde_word(writer + (__s64)go->waiting);
+	__u32 i, j;
+
+	for (i = 0; i < SONDE_GO_SUDOGS && sudog; i++) {
+		__u64 channel = sonde_word(sudog + (__s64)go->sudog_channel);
+		__u64 other = channel ? sonde_word(channel + (__s64)go->channel_receivers) : 0;
+
+		for (j = 0; j < SONDE_GO_QUEUE && other; j++) {
+			__u64 g = sonde_word(other + (__s64)go->sudog_goroutine);
+
+			if (g && g != writer && g != reader)
+				return g;
+			other = sonde_word(other + (__s64)go->sudog_next);
+		}
+		sudog = sonde_word(sudog + (__s64)go->sudog_waitlink);
+	}
+	return 0;
+}
+
+/* What does not change for a thread: looked up once. */
+struct sonde_thread {
+	__u64 python; /* its thread state */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct sonde_thread);
+} sonde_threads SEC(".maps");
+
+/* Newest thread states come first. A thread beyond is taken for one that is not known. */
+#define SONDE_PYTHON_THREADS 256
+
+/* Global: verified once. Returns the thread state through *state. */
+__noinline int sonde_python_find(const struct sonde_runtime *runtime, __u64 pointer,
+				 struct sonde_thread *thread)
+{
+	__u64 state;
+	__u32 i;
+
+	if (!runtime || !thread)
+		return 0;
+	state = sonde_word(runtime->base + (__s64)runtime->python.interpreter);
+	if (state)
+		state = sonde_word(state + (__s64)runtime->python.threads);
+	for (i = 0; i < SONDE_PYTHON_THREADS && state; i++) {
+		if (sonde_word(state + (__s64)runtime->python.thread_id) == pointer) {
+			thread->python = state;
+			return 1;
+		}
+		state = sonde_word(state + (__s64)runtime->python.next);
+	}
+	thread->python = 0;
+	return 0;
+}
+
+/* The Context object of the current thread. Thread states are told apart by the thread pointer,
+ * which is the same in every pid namespace. */
+static __always_inline __u64 sonde_python_context(const struct sonde_runtime *runtime)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 pointer = SONDE_THREAD_POINTER(task);
+	struct sonde_thread *thread =
+	    bpf_task_storage_get(&sonde_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!thread)
+		return 0;
+	if ((!thread->python ||
+	     sonde_word(thread->python + (__s64)runtime->python.thread_id) != pointer) &&
+	    !sonde_python_find(runtime, pointer, thread))
+		return 0;
+	return sonde_word(thread->python + (__s64)runtime->python.context);
+}
+
+/* Number of the thread that is mounted, 0 = not known. System V ABI: the vector of thread-local
+ * modules is at 8 from the thread pointer, two words for each. */
+static __always_inline __u64 sonde_java_thread(const struct sonde_runtime *runtime)
+{
+	__u64 module, vector, block, thread;
+
+	if (runtime->java.vthread_id == SONDE_NOWHERE || !runtime->base)
+		return 0;
+	module = sonde_word(runtime->base);
+	if (!module || module > 4096)
+		return 0;
+	vector = sonde_word(SONDE_THREAD_POINTER(bpf_get_current_task_btf()) + 8);
+	block = sonde_word(vector + module * 16);
+	if (block < 4096 || block == ~0ULL)
+		return 0; /* this thread has not used the module yet */
+	thread = sonde_word(block + (__s64)runtime->java.thread);
+	return thread ? sonde_word(thread + (__s64)runtime->java.vthread_id) : 0;
+}
+
+static __always_inline __u64 sonde_tokio_current(const struct sonde_tokio_layout *tokio)
+{
+	return sonde_word(SONDE_THREAD_POINTER(bpf_get_current_task_btf()) + (__s64)tokio->task);
+}
+
+/* The numbers are doubles, all of them whole and positive: 2^53 at most. */
+static __always_inline __u64 sonde_whole(__u64 bits)
+{
+	__u32 exponent = bits >> 52 & 0x7ff;
+	__u64 mantissa = (bits & ((1ULL << 52) - 1)) | 1ULL << 52;
+
+	if (bits >> 63 || exponent < 1023 || exponent > 1023 + 52)
+		return 0;
+	return mantissa >> (52 - (exponent - 1023));
+}
+
+#endif

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Family runtime: uprobes on the instructions of a runtime at which one execution makes or wakes
+ * another. Which, and how they are read, userspace finds per binary (probes/runtime) and names by
+ * the probe's cookie, an index of sonde_runtime_probes. Processes that are not traced leave at the
+ * first lookup.
+ */
+#include "core/sonde.bpf.h"
+#include "maps/traced.bpf.h"
+#include "runtime/execution.bpf.h"
+
+/* Written by userspace before the probe is attached, never changed while it is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct sonde_runtime_probe);
+} sonde_runtime_probes SEC(".maps");
+
+/* Whose a Parker is. LRU: threads end without a word. */
+struct sonde_parker_key {
+	__u64 parker;
+	__u32 tgid;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, struct sonde_parker_key);
+	__type(value, __u32);
+} sonde_parkers SEC(".maps");
+
+static __always_inline int sonde_woken(__u32 tgid, __u64 from, __u64 to, __u32 event, __u32 runtime)
+{
+	struct sonde_execution_said said = {
+	    .from = from, .to = to, .event = event, .runtime = runtime};
+
+	if (!from || !to || from == to || !sonde_token_has(tgid, from))
+		return 0;
+	sonde_token_give(tgid, to);
+	return sonde_execution_say(&said);
+}
+
+static __always_inline int sonde_made(__u64 from, __u64 to, __u32 runtime)
+{
+	struct sonde_execution_said said = {
+	    .from = from, .to = to, .event = SONDE_EXECUTION_MADE, .runtime = runtime};
+
+	return from && to ? sonde_execution_say(&said) : 0;
+}
+
+static __always_inline int sonde_java_unparked(__u32 tgid, __u32 tid, __u64 parker)
+{
+	struct sonde_parker_key key = {.parker = parker, .tgid = tgid};
+	__u32 *woken;
+
+	if (!sonde_token_has(tgid, tid))
+		return 0;
+	woken = bpf_map_lookup_elem(&sonde_parkers, &key);
+	return woken ? sonde_woken(tgid, tid, *woken, SONDE_EXECUTION_WOKEN, SONDE_RUNTIME_JAVA)
+		     : 0;
+}
+
+static __always_inline int sonde_java_parks(__u32 tgid, __u32 tid, __u64 parker)
+{
+	struct sonde_parker_key key = {.parker = parker, .tgid = tgid};
+	__u32 *known = bpf_map_lookup_elem(&sonde_parkers, &key);
+
+	if (!known || *known != tid)
+		bpf_map_update_elem(&sonde_parkers, &key, &tid, BPF_ANY);
+	return 0;
+}
+
+/* The id of the task whose header this is, 0 if it makes no sense. */
+static __always_inline __u64 sonde_tokio_task(const struct sonde_tokio_layout *tokio, __u64 header)
+{
+	__u64 vtable = sonde_word(header + (__s64)tokio->vtable);
+	__u64 offset = vtable ? sonde_word(vtable + (__s64)tokio->id_offset) : 0;
+
+	return offset && offset < 4096 ? sonde_word(header + offset) : 0;
+}
+
+static __always_inline int sonde_python_copied(__u32 tgid, __u64 copy)
+{
+	struct sonde_runtime *runtime = sonde_runtime_of(tgid);
+
+	if (!runtime || runtime->kind != SONDE_RUNTIME_PYTHON)
+		return 0;
+	return sonde_made(sonde_python_context(runtime), copy, SONDE_RUNTIME_PYTHON);
+}
+
+/* Of the main thread's environment, once: userspace takes the probe out then. */
+static __always_inline int sonde_node_hooks(__u32 tgid, __u32 tid, __u64 hooks)
+{
+	struct sonde_runtime *runtime = sonde_runtime_of(tgid);
+
+	if (tgid == tid && runtime && runtime->kind == SONDE_RUNTIME_NODE && !runtime->base)
+		runtime->base = sonde_word(hooks + (__s64)runtime->node.id_fields);
+	return 0;
+}
+
+/* The goroutine at work: on the scheduler's stack g is the thread's own, without a number. */
+static __always_inline __u64 sonde_go_number(const struct sonde_go_layout *go)
+{
+	__u64 g = sonde_go_current(go);
+
+	return g ? sonde_word(g + (__s64)go->goid) : 0;
+}
+
+static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
+{
+	__u32 index = bpf_get_attach_cookie(ctx);
+	__u64 task = bpf_get_current_pid_tgid();
+	__u32 tgid = task >> 32, tid = (__u32)task;
+	const struct sonde_runtime_probe *probe;
+	const struct sonde_tokio_layout *tokio;
+	struct sonde_registers registers;
+	__u64 subject;
+
+	if (!sonde_is_traced(tgid))
+		return 0;
+	probe = bpf_map_lookup_elem(&sonde_runtime_probes, &index);
+	if (!probe)
+		return 0;
+	sonde_registers_read(&registers, ctx);
+	subject = registers.value[probe->subject.from & 15] + (__s64)probe->subject.offset;
+	if (probe->subject.memory)
+		subject = sonde_word(subject);
+	tokio = &probe->runtime.tokio;
+	switch (probe->event) {
+	case SONDE_RUNTIME_PYTHON_COPIED:
+		return sonde_python_copied(tgid, subject);
+	case SONDE_RUNTIME_NODE_HOOKS:
+		return sonde_node_hooks(tgid, tid, subject);
+	case SONDE_RUNTIME_GO_READY:
+		return sonde_woken(tgid, sonde_go_number(&probe->runtime.go),
+				   sonde_word(subject + (__s64)probe->runtime.go.goid),
+				   SONDE_EXECUTION_WOKEN, SONDE_RUNTIME_GO);
+	case SONDE_RUNTIME_JAVA_UNPARKED:
+		return sonde_java_unparked(tgid, tid, subject);
+	case SONDE_RUNTIME_JAVA_PARKS:
+		return sonde_java_parks(tgid, tid, subject);
+	case SONDE_RUNTIME_TOKIO_WOKEN:
+		return sonde_woken(tgid, sonde_tokio_current(tokio),
+				   sonde_tokio_task(tokio, subject), SONDE_EXECUTION_WOKEN,
+				   SONDE_RUNTIME_TOKIO);
+	case SONDE_RUNTIME_TOKIO_WOKEN_BY_VALUE:
+		return sonde_woken(tgid, sonde_tokio_current(tokio),
+				   sonde_tokio_task(tokio, subject), SONDE_EXECUTION_WOKEN_BY_VALUE,
+				   SONDE_RUNTIME_TOKIO);
+	case SONDE_RUNTIME_TOKIO_BORN:
+		return sonde_made(sonde_tokio_current(tokio), sonde_tokio_task(tokio, subject),
+				  SONDE_RUNTIME_TOKIO);
+	default:
+		return 0;
+	}
+}
+
+SEC("uprobe")
+int sonde_runtime_at(struct pt_regs *ctx)
+{
+	return sonde_runtime_hit(ctx);
+}
+
+SEC("uretprobe")
+int sonde_runtime_return(struct pt_regs *ctx)
+{
+	return sonde_runtime_hit(ctx);
+}

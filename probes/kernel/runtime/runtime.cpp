@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Probe family `runtime`; the evidence is in NOTES.md. Which instructions are probed:
+// probes/runtime.
+#include <string_view>
+
+#include "probes/registry.h"
+#include "sonde/probe/family.h"
+
+namespace sonde::probe {
+namespace {
+
+constexpr Program kPrograms[] = {
+    {.name = "sonde_runtime_at", .attach = Attach::kUprobes},
+    {.name = "sonde_runtime_return", .attach = Attach::kUprobes},
+};
+
+}  // namespace
+
+const Family kRuntime = {
+    .name = "runtime",
+    .object = "runtime",
+    .part = Part::kRuntimes,
+    .on_failure = OnFailure::kWarn,
+    .programs = kPrograms,
+    .tracepoints = {},
+    .kernel = "6.6",
+    .fallback = "",
+    .cost =
+        "only in processes with such a runtime: Python about 2 us per asyncio task, Java about "
+        "1.5 us per wake of a thread, tokio about 9 us per outgoing call; Go and Node none",
+    .without =
+        "outgoing calls of Java thread pools, of tokio and of asyncio's child tasks stay without "
+        "a parent",
+    .socket_table = false,
+};
+
+}  // namespace sonde::probe

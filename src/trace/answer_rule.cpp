@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trace/answer_rule.h"
+
+#include <absl/container/flat_hash_map.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sonde/base/metrics.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "trace/link_method.h"
+#include "trace/link_rule.h"
+
+namespace sonde::trace {
+namespace {
+
+template <typename List, typename Unwanted>
+void EraseIf(List& list, Unwanted unwanted) {
+  list.erase(std::remove_if(list.begin(), list.end(), unwanted), list.end());
+}
+
+}  // namespace
+
+AnswerRule::AnswerRule(const Traits& traits, MetricRegistry& metrics)
+    : traits_(traits), gates_closed_(GatesClosed(traits.method, metrics)) {}
+
+AnswerRule::Process* AnswerRule::Find(uint32_t tgid) {
+  const auto found = processes_.find(tgid);
+  return found == processes_.end() ? nullptr : &found->second;
+}
+
+void AnswerRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
+  const Execution& by = fact.last_by;
+  if (by.runtime != traits_.runtime || closed_.contains(by.tgid)) return;
+  Process& process = processes_[by.tgid];
+  if (traits_.one_request_each && by.id != 0 &&
+      !process.reading.try_emplace(by.id, fact.id).second) {
+    CloseGate(by.tgid, verdicts);
+    return;
+  }
+  process.requests[fact.id] = {.read_ns = fact.mono_ns, .reader = by.id};
+  process.calls.RequestBegins(fact.id);
+}
+
+void AnswerRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
+  Process* process = Find(fact.by.tgid);
+  if (process == nullptr || fact.by.id == 0) return;
+  const auto request = process->requests.find(fact.id);
+  if (request == process->requests.end()) return;
+  request->second.answerer = fact.by.id;
+  process->answering[fact.by.id] = fact.id;
+  const auto waiting = process->waiting.find(fact.by.id);
+  if (waiting == process->waiting.end()) return;
+  EraseIf(waiting->second, [&](ExchangeId call) {
+    return !process->calls.IsFree(call) || Claim(*process, call, fact.id, fact.by.id);
+  });
+  if (waiting->second.empty()) process->waiting.erase(waiting);
+}
+
+void AnswerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
+  Process* process = Find(fact.requested_by.tgid);
+  if (process == nullptr) return;
+  const auto request = process->requests.find(fact.id);
+  if (request == process->requests.end()) return;
+  const auto forget = [&](absl::flat_hash_map<ExecutionId, ExchangeId>& by, ExecutionId execution) {
+    const auto found = by.find(execution);
+    if (found != by.end() && found->second == fact.id) by.erase(found);
+  };
+  forget(process->answering, request->second.answerer);
+  forget(process->reading, request->second.reader);
+  process->requests.erase(request);
+  process->calls.RequestEnds(fact.id, fact.complete, verdicts);
+  Sweep(*process);
+}
+
+bool AnswerRule::OnCallSent(const RequestFact& fact) {
+  const Execution& by = fact.first_by;
+  if (by.runtime != traits_.runtime || by.id == 0) return false;
+  Process* process = Find(by.tgid);
+  if (process == nullptr || !process->calls.CallBegins(fact.id)) return false;
+  if (!fact.multiplexed) process->last_on[fact.connection] = fact.id;
+  Wait(*process, fact.id, ChainOf(*process, by.id, fact.mono_ns));
+  return true;
+}
+
+void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
+  if (event.by.runtime != traits_.runtime) return;
+  if (event.change == ExecutionChange::kMade) {
+    Process* process = Find(event.by.tgid);
+    if (process == nullptr) return;
+    // Numbers come again (the address of a context); what is told is news, what was met is not.
+    if (traits_.making_is_told || process->made.Find(event.to) == nullptr) {
+      process->made.Put(event.to, {event.from, event.mono_ns});
+    }
+    return;
+  }
+  if (event.change != ExecutionChange::kAwaited) return;
+  Process* process = Find(event.by.tgid);
+  if (process == nullptr) return;
+  const auto last = process->last_on.find(event.connection);
+  if (last == process->last_on.end() || !process->calls.IsFree(last->second)) return;
+  if (event.from != 0 && process->made.Find(event.to) == nullptr) {
+    process->made.Put(event.to, {event.from, event.mono_ns});
+  }
+  Wait(*process, last->second, ChainOf(*process, event.to, event.mono_ns));
+}
+
+AnswerRule::Chain AnswerRule::ChainOf(Process& process, ExecutionId execution, uint64_t now_ns) {
+  Chain chain;
+  uint64_t since_ns = now_ns;
+  while (execution != 0 && chain.size() < kChain &&
+         std::ranges::find(chain, execution, &Link::execution) == chain.end()) {
+    chain.push_back({execution, since_ns});
+    const Maker* maker = process.made.Find(execution);
+    if (maker == nullptr) break;
+    since_ns = maker->made_ns;
+    execution = maker->execution;
+  }
+  return chain;
+}
+
+// Puts the call where the answers of its chain will find it, and looks at those that have begun.
+void AnswerRule::Wait(Process& process, ExchangeId call, const Chain& chain) {
+  process.chains[call] = chain;
+  for (const Link& link : chain) {
+    const auto answering = process.answering.find(link.execution);
+    if (answering != process.answering.end() &&
+        Claim(process, call, answering->second, link.execution)) {
+      return;
+    }
+    process.waiting[link.execution].push_back(call);
+  }
+}
+
+bool AnswerRule::Claim(Process& process, ExchangeId call, ExchangeId request,
+                       ExecutionId answerer) {
+  const auto chain = process.chains.find(call);
+  const auto open = process.requests.find(request);
+  if (chain == process.chains.end() || open == process.requests.end() || request > call) {
+    return false;
+  }
+  const auto link = std::ranges::find(chain->second, answerer, &Link::execution);
+  if (link == chain->second.end() || link->since_ns < open->second.read_ns) return false;
+  process.calls.Assign(call, request);
+  process.chains.erase(chain);
+  return true;
+}
+
+// Calls that were given up leave their traces; all of them are older than the oldest that waits.
+void AnswerRule::Sweep(Process& process) {
+  constexpr size_t kFew = 1024;
+  if (process.chains.size() < kFew || process.chains.size() < 4 * process.calls.waiting()) {
+    if (process.waiting.size() < kFew || process.waiting.size() < 8 * process.chains.size()) return;
+  }
+  const auto dead = [&](ExchangeId call) { return !process.calls.IsFree(call); };
+  absl::erase_if(process.chains, [&](const auto& entry) { return dead(entry.first); });
+  absl::erase_if(process.last_on, [&](const auto& entry) { return dead(entry.second); });
+  absl::erase_if(process.waiting, [&](auto& entry) {
+    EraseIf(entry.second, dead);
+    return entry.second.empty();
+  });
+}
+
+void AnswerRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
+  closed_.erase(tgid);
+  Process* process = Find(tgid);
+  if (process == nullptr) return;
+  process->calls.Clear(verdicts);
+  processes_.erase(tgid);
+}
+
+void AnswerRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
+  OnProcessExit(tgid, verdicts);
+  closed_.insert(tgid);
+  gates_closed_.Add();
+}
+
+}  // namespace sonde::trace

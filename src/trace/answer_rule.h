@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who answers a request has worked for it: the call of an execution (Python context, goroutine,
+// virtual thread) belongs to the request that the same execution, or the one that made it, answers
+// next.
+//
+// Found backwards, when the answer is sent, so it does not matter what else the thread did
+// meanwhile, nor in which order pools and queues passed the work on (evidence/linking.md: 100/100
+// on asyncio with saturated pools, where the thread's last request is right in 1 %). For a call
+// that another execution writes (Go's writeLoop) the kernel side names who waits for the response.
+//
+// An execution that was made before the request was read did not work for it alone (a worker of a
+// pool, a background task): its maker's answers say nothing about it.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sonde/base/metrics.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "trace/link_method.h"
+#include "trace/link_rule.h"
+#include "trace/pending_calls.h"
+#include "trace/recent_map.h"
+
+namespace sonde::trace {
+
+class AnswerRule : public LinkRule {
+ public:
+  struct Traits {
+    RuntimeKind runtime = RuntimeKind::kNone;
+    LinkMethod method = LinkMethod::kNone;
+    // Executions read their requests themselves, one at a time: one that is seen with two is no
+    // such thing (a thread of an event loop), and the rule is off in its process for good.
+    bool one_request_each = false;
+    // A maker is told when it makes, not when it is met: the moment is that of the making.
+    bool making_is_told = false;
+  };
+
+  AnswerRule(const Traits& traits, MetricRegistry& metrics);
+
+  LinkMethod method() const override { return traits_.method; }
+  void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
+  void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
+  void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
+  bool OnCallSent(const RequestFact& fact) override;
+  void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
+  void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
+  void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
+
+  // Per process: executions remembered with their makers (two generations of so many).
+  static constexpr size_t kMade = 32'768;
+  // How far makers are followed: task of a task of a task ...
+  static constexpr size_t kChain = 8;
+
+ private:
+  using ExecutionId = uint64_t;
+
+  // An execution that may answer, and since when the one below it in the chain exists.
+  struct Link {
+    ExecutionId execution = 0;
+    uint64_t since_ns = 0;
+  };
+  using Chain = absl::InlinedVector<Link, 4>;
+  struct Maker {
+    ExecutionId execution = 0;
+    uint64_t made_ns = 0;
+  };
+  struct Open {
+    uint64_t read_ns = 0;
+    ExecutionId reader = 0;
+    ExecutionId answerer = 0;  // 0: not answered yet
+  };
+  struct Process {
+    PendingCalls calls;
+    absl::flat_hash_map<ExchangeId, Open> requests;
+    RecentMap<ExecutionId, Maker> made{kMade};
+    // Free calls by every execution whose answer would tell. Dead entries are left behind and are
+    // swept when they are many.
+    absl::flat_hash_map<ExecutionId, absl::InlinedVector<ExchangeId, 2>> waiting;
+    absl::flat_hash_map<ExchangeId, Chain> chains;          // of free calls
+    absl::flat_hash_map<ConnectionId, ExchangeId> last_on;  // Go: call of each connection
+    absl::flat_hash_map<ExecutionId, ExchangeId>
+        answering;                                         // open requests that are being answered
+    absl::flat_hash_map<ExecutionId, ExchangeId> reading;  // one_request_each
+  };
+
+  Process* Find(uint32_t tgid);
+  Chain ChainOf(Process& process, ExecutionId execution, uint64_t now_ns);
+  static void Wait(Process& process, ExchangeId call, const Chain& chain);
+  static bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer);
+  static void Sweep(Process& process);
+  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
+
+  const Traits traits_;
+  absl::flat_hash_map<uint32_t, Process> processes_;
+  absl::flat_hash_set<uint32_t> closed_;
+  Counter& gates_closed_;
+};
+
+}  // namespace sonde::trace

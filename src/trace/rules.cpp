@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trace/rules.h"
+
+#include <memory>
+#include <vector>
+
+#include "sonde/base/metrics.h"
+#include "sonde/pipeline/event.h"
+#include "trace/answer_rule.h"
+#include "trace/async_id_rule.h"
+#include "trace/link_method.h"
+#include "trace/link_rule.h"
+#include "trace/same_thread_rule.h"
+#include "trace/socket_rule.h"
+#include "trace/wake_rule.h"
+
+namespace sonde::trace {
+namespace {
+
+constexpr AnswerRule::Traits kPython = {
+    .runtime = RuntimeKind::kPython, .method = LinkMethod::kContext, .making_is_told = true};
+constexpr AnswerRule::Traits kGo = {.runtime = RuntimeKind::kGo, .method = LinkMethod::kGoroutine};
+constexpr AnswerRule::Traits kJavaVirtual = {
+    .runtime = RuntimeKind::kJava, .method = LinkMethod::kVirtualThread, .one_request_each = true};
+constexpr WakeRule::Traits kJavaPool = {
+    .runtime = RuntimeKind::kJava, .method = LinkMethod::kWakeup, .threads = true};
+constexpr WakeRule::Traits kGoPool = {.runtime = RuntimeKind::kGo, .method = LinkMethod::kWakeup};
+constexpr WakeRule::Traits kTokio = {.runtime = RuntimeKind::kTokio,
+                                     .method = LinkMethod::kTask,
+                                     .connection_tasks = true,
+                                     .max_hops = 2};
+
+}  // namespace
+
+std::vector<std::unique_ptr<LinkRule>> MakeRules(MetricRegistry& metrics) {
+  std::vector<std::unique_ptr<LinkRule>> rules;
+  rules.push_back(std::make_unique<SameThreadRule>(metrics));
+  rules.push_back(std::make_unique<AnswerRule>(kPython, metrics));
+  rules.push_back(std::make_unique<AnswerRule>(kGo, metrics));
+  rules.push_back(std::make_unique<AnswerRule>(kJavaVirtual, metrics));
+  rules.push_back(std::make_unique<WakeRule>(kJavaPool, metrics));
+  rules.push_back(std::make_unique<WakeRule>(kGoPool, metrics));
+  rules.push_back(std::make_unique<WakeRule>(kTokio, metrics));
+  rules.push_back(std::make_unique<AsyncIdRule>(metrics));
+  rules.push_back(std::make_unique<SocketRule>());
+  return rules;
+}
+
+}  // namespace sonde::trace

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Event loops written in C (nginx): a thread works for the connection whose bytes it read last. A
+// call that it sends then is that request's; what it reads from the call's connection is work for
+// the same request again.
+//
+// That alone is wrong as soon as something queues, so it has to be borne out backwards: the answer
+// goes out right after the response was read, on the same thread, with nothing read in between; or
+// another call of the same request does, of which the same is true. Calls of which it is not, are
+// not linked.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sonde/base/metrics.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "trace/link_method.h"
+#include "trace/link_rule.h"
+#include "trace/pending_calls.h"
+#include "trace/recent_map.h"
+
+namespace sonde::trace {
+
+class SocketRule : public LinkRule {
+ public:
+  SocketRule() = default;
+
+  LinkMethod method() const override { return LinkMethod::kSocket; }
+  void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
+  void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
+  void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
+  bool OnCallSent(const RequestFact& fact) override;
+  void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
+  void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
+  void OnReceived(const DataEvent& event) override;
+  void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
+
+  static constexpr size_t kConnections = 16'384;  // per process, two generations
+
+ private:
+  struct Connection {
+    ExchangeId connected_for = 0;
+    ExchangeId request = 0;  // a server's: the last one read
+    ExchangeId call = 0;     // a client's: the last one sent ...
+    ExchangeId claimed = 0;  // ... and for whom
+  };
+  struct Thread {
+    ExchangeId works_for = 0;
+    ExchangeId turn_call = 0;  // the call whose response it read last, and did nothing about yet
+  };
+  struct Process {
+    PendingCalls calls;
+    absl::flat_hash_set<ExchangeId> unanswered;
+    absl::flat_hash_set<ExchangeId> borne_out;                // calls
+    absl::flat_hash_map<ExchangeId, ExchangeId> followed_by;  // call -> the call sent in its turn
+    RecentMap<ConnectionId, Connection> connections{kConnections};
+    absl::flat_hash_map<uint32_t, Thread> threads;
+  };
+
+  // What has a runtime has a better rule.
+  static bool Covers(const Execution& by) {
+    return by.tgid != 0 && by.runtime == RuntimeKind::kNone;
+  }
+  Process* Find(uint32_t tgid);
+  static ExchangeId IfUnanswered(const Process& process, ExchangeId request);
+  static bool IsBorneOut(Process& process, ExchangeId call);
+
+  absl::flat_hash_map<uint32_t, Process> processes_;
+};
+
+}  // namespace sonde::trace
