@@ -6,4 +6,6 @@
 
 namespace sonde::probe {
 
+extern const Runtime kCPython;  // runtime/cpython
+
 }  // namespace sonde::probe
