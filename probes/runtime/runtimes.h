@@ -7,5 +7,6 @@
 namespace sonde::probe {
 
 extern const Runtime kCPython;  // runtime/cpython
+extern const Runtime kNode;     // runtime/node
 
 }  // namespace sonde::probe
