@@ -6,4 +6,7 @@
 
 namespace sonde::probe {
 
+extern const Runtime kCPython;  // runtime/cpython
+extern const Runtime kNode;     // runtime/node
+
 }  // namespace sonde::probe
