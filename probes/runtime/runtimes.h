@@ -6,4 +6,6 @@
 
 namespace sonde::probe {
 
+extern const Runtime kGo;
+
 }  // namespace sonde::probe

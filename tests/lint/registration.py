@@ -6,7 +6,8 @@ import re
 NOT_A_PROTOCOL = {"common"}
 MANIFEST_OBJECT = re.compile(r"^(?:extern )?const (\w+) (k\w+) = ", re.MULTILINE)
 # Where manifests of each type are listed.
-REGISTRIES = {"Family": "probes/registry.cpp", "TlsLibrary": "probes/tls/tls_libraries.cpp"}
+REGISTRIES = {"Family": "probes/registry.cpp", "TlsLibrary": "probes/tls/tls_libraries.cpp",
+              "Runtime": "probes/runtime/runtimes.cpp"}
 TLS_NAME = re.compile(r'^const TlsLibrary k\w+ = \{\s*(?:\.name = )?"(\w+)"', re.MULTILINE)
 TLS_PAGE = "docs/reference/tls.md"
 
