@@ -77,10 +77,13 @@ static __always_inline void sonde_text_ends(struct sonde_socket *socket, struct 
 static __always_inline int sonde_connects(struct sock *sk)
 {
 	struct sonde_execution_said said = {.event = SONDE_EXECUTION_CONNECTS};
+	__u32 *traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
 	struct socket *socket;
 
-	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
+	if (!traced)
 		return 0;
+	if (*traced & SONDE_TRACED_RUNTIME)
+		sonde_execution_ids(&said);
 	said.connection = bpf_get_socket_cookie(sk);
 	if (sonde_settings.socket_table) {
 		socket = sk->sk_socket;

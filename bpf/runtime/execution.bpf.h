@@ -88,22 +88,44 @@ static __always_inline void sonde_execution_go(struct sonde_data_record *record,
 	sonde_execution_say(&said);
 }
 
-/* double[4] of AsyncHooks: execution id, trigger id, counter, default trigger. */
+/* double[4] of AsyncHooks: execution id, trigger id, counter, default trigger. Worker threads have
+ * ids of their own, which are not read. */
+static __always_inline bool sonde_node_ids(struct sonde_execution_said *said,
+					   const struct sonde_runtime *runtime)
+{
+	__u64 task = bpf_get_current_pid_tgid();
+	__u64 ids[3];
+
+	if (!runtime->base || task >> 32 != (__u32)task ||
+	    bpf_probe_read_user(ids, sizeof(ids), (void *)runtime->base))
+		return false;
+	said->from = sonde_whole(ids[0]);
+	said->to = sonde_whole(ids[1]);
+	said->counter = sonde_whole(ids[2]);
+	return true;
+}
+
+/* What Node says of the current thread, into a record about something else. */
+static __always_inline void sonde_execution_ids(struct sonde_execution_said *said)
+{
+	struct sonde_runtime *runtime = sonde_runtime_of(bpf_get_current_pid_tgid() >> 32);
+
+	if (!runtime)
+		return;
+	said->runtime = runtime->kind;
+	if (runtime->kind == SONDE_RUNTIME_NODE)
+		sonde_node_ids(said, runtime);
+}
+
 static __always_inline void sonde_execution_node(struct sonde_data_record *record,
 						 const struct sonde_runtime *runtime)
 {
 	struct sonde_execution_said said = {.connection = record->connection,
 					    .event = SONDE_EXECUTION_ASYNC_IDS,
 					    .runtime = SONDE_RUNTIME_NODE};
-	__u64 ids[3];
 
-	/* Worker threads have ids of their own. */
-	if (!runtime->base || record->tgid != record->tid ||
-	    bpf_probe_read_user(ids, sizeof(ids), (void *)runtime->base))
+	if (!sonde_node_ids(&said, runtime))
 		return;
-	said.from = sonde_whole(ids[0]);
-	said.to = sonde_whole(ids[1]);
-	said.counter = sonde_whole(ids[2]);
 	record->execution_id = said.from;
 	sonde_execution_say(&said);
 }
@@ -145,19 +167,24 @@ __noinline int sonde_execution(struct sonde_scratch *scratch, struct sonde_socke
 	return 0;
 }
 
+/* Node: a turn begins that has nothing to do with bytes that are looked into. */
+static __always_inline void sonde_execution_turn(__u32 tgid, __u32 tid)
+{
+	struct sonde_runtime *runtime = sonde_runtime_of(tgid);
+	struct sonde_data_record record = {.tgid = tgid, .tid = tid};
+
+	if (runtime && runtime->kind == SONDE_RUNTIME_NODE)
+		sonde_execution_node(&record, runtime);
+}
+
 /* A receive of which no record is made (encrypted, or another protocol) is the beginning of a turn
  * all the same. */
 static __always_inline void sonde_execution_quiet(__u32 direction)
 {
 	__u64 task = bpf_get_current_pid_tgid();
-	struct sonde_runtime *runtime = sonde_runtime_of(task >> 32);
-	struct sonde_data_record record = {};
 
-	if (!runtime || runtime->kind != SONDE_RUNTIME_NODE || direction != SONDE_RECEIVE)
-		return;
-	record.tgid = task >> 32; /* connection 0: none that is looked into */
-	record.tid = (__u32)task;
-	sonde_execution_node(&record, runtime);
+	if (direction == SONDE_RECEIVE)
+		sonde_execution_turn(task >> 32, (__u32)task);
 }
 
 #endif

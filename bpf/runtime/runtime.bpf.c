@@ -131,6 +131,9 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 	switch (probe->event) {
 	case SONDE_RUNTIME_PYTHON_COPIED:
 		return sonde_python_copied(tgid, subject);
+	case SONDE_RUNTIME_NODE_TIMERS:
+		sonde_execution_turn(tgid, tid);
+		return 0;
 	case SONDE_RUNTIME_NODE_HOOKS:
 		return sonde_node_hooks(tgid, tid, subject);
 	case SONDE_RUNTIME_GO_READY:

@@ -12,6 +12,7 @@ std::span<const Runtime* const> Runtimes() {
   static constexpr std::array kRuntimes = {
       &kCPython,
       &kNode,
+      &kGo,
   };
   return kRuntimes;
 }

@@ -8,5 +8,6 @@ namespace sonde::probe {
 
 extern const Runtime kCPython;  // runtime/cpython
 extern const Runtime kNode;     // runtime/node
+extern const Runtime kGo;       // runtime/go
 
 }  // namespace sonde::probe

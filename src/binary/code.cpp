@@ -72,6 +72,7 @@ Operand FromCapstone(const cs_insn& raw, const cs_x86_op& from) {
       operand.kind = Operand::Kind::kMemory;
       operand.value = from.mem.disp;
       operand.indexed = from.mem.index != X86_REG_INVALID || from.mem.segment != X86_REG_INVALID;
+      operand.thread = from.mem.segment == X86_REG_FS;
       if (from.mem.base == X86_REG_RIP) {
         operand.value += static_cast<int64_t>(raw.address + raw.size);
       } else {

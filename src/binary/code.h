@@ -38,6 +38,7 @@ struct Operand {
   Kind kind = Kind::kNone;
   uint8_t base = kNoRegister;  // enum sonde_register, of any width
   bool indexed = false;        // memory with an index or segment register: not the whole story
+  bool thread = false;         // memory of the thread: the address counts from the base of fs
   uint8_t bytes = 0;           // width
   int64_t value = 0;           // number, offset, or absolute address
 };

@@ -119,13 +119,14 @@ struct sonde_mapped_record {
 /* What an EXECUTION record says. Numbers of executions are those of sonde_data_record.execution_id,
  * but threads where a runtime has none (Java). */
 enum sonde_execution_event {
-	SONDE_EXECUTION_MADE = 1,  /* `from` made `to` (goroutine, copied context, task) */
-	SONDE_EXECUTION_WOKEN = 2, /* `from` woke `to` */
+	SONDE_EXECUTION_MADE = 1,           /* `from` made `to` (goroutine, copied context, task) */
+	SONDE_EXECUTION_WOKEN = 2,          /* `from` woke `to` */
 	SONDE_EXECUTION_WOKEN_BY_VALUE = 3, /* the same, by what tokio's sockets and queues use */
-	/* `to`, made by `from`, waits for what `connection` receives. Before the DATA it is about. */
+	/* `to`, made by `from`, waits for what `connection` receives. Before the DATA it is about.
+	 */
 	SONDE_EXECUTION_AWAITED = 4,
-	/* Node: `from` runs, `to` triggered it, `counter` ids were given out so far. Before the DATA
-	 * it is about, and at every other receive. */
+	/* Node: `from` runs, `to` triggered it, `counter` ids were given out so far. Before the
+	 * DATA it is about, and at every other receive. */
 	SONDE_EXECUTION_ASYNC_IDS = 5,
 	SONDE_EXECUTION_CONNECTS = 6, /* the thread begins to connect `connection` */
 };
@@ -162,12 +163,12 @@ struct sonde_process_record {
 };
 
 /* Sizes, proven on both sides: bpf/core/abi_check.bpf.h (C) and src/kernel/abi_check.cpp (C++). */
-#define SONDE_HEADER_BYTES          16
-#define SONDE_DATA_RECORD_BYTES     64
-#define SONDE_OPEN_RECORD_BYTES     208
-#define SONDE_SHUTDOWN_RECORD_BYTES 40
-#define SONDE_MAPPED_RECORD_BYTES   32
-#define SONDE_PROCESS_RECORD_BYTES  320
+#define SONDE_HEADER_BYTES           16
+#define SONDE_DATA_RECORD_BYTES      64
+#define SONDE_OPEN_RECORD_BYTES      208
+#define SONDE_SHUTDOWN_RECORD_BYTES  40
+#define SONDE_MAPPED_RECORD_BYTES    32
+#define SONDE_PROCESS_RECORD_BYTES   320
 #define SONDE_EXECUTION_RECORD_BYTES 64
 
 #endif

@@ -25,9 +25,9 @@ enum sonde_runtime_kind {
 /* Go. The current g is at `g` from the thread pointer (x86-64: fs base). */
 struct sonde_go_layout {
 	__s32 g;
-	__s32 goid;              /* in runtime.g: its number */
-	__s32 parent_goid;       /* number of the goroutine that made it; SONDE_NOWHERE before Go 1.21 */
-	__s32 waiting;           /* list of sudogs it waits on (select, channel) */
+	__s32 goid;        /* in runtime.g: its number */
+	__s32 parent_goid; /* number of the goroutine that made it; SONDE_NOWHERE before Go 1.21 */
+	__s32 waiting;     /* list of sudogs it waits on (select, channel) */
 	__s32 sudog_goroutine;   /* in runtime.sudog: who waits */
 	__s32 sudog_next;        /* next in the channel's queue */
 	__s32 sudog_waitlink;    /* next of the same goroutine */
@@ -63,8 +63,8 @@ struct sonde_node_layout {
 /*
  * hotspot. `base` is the address of the two words (module, offset) in libjvm's GOT that name the
  * thread-local Thread::_thr_current; [dtv[module] + thread] is the JavaThread, `vthread_id` in it
- * the number of the thread that is mounted, which for a platform thread is its own. SONDE_NOWHERE: this
- * JVM has no virtual threads, or it is not known where.
+ * the number of the thread that is mounted, which for a platform thread is its own. SONDE_NOWHERE:
+ * this JVM has no virtual threads, or it is not known where.
  */
 struct sonde_java_layout {
 	__s32 thread;
@@ -98,14 +98,16 @@ struct sonde_runtime {
 
 /* What a probed instruction of a runtime says. */
 enum sonde_runtime_event {
-	SONDE_RUNTIME_PYTHON_COPIED = 1, /* a Context was copied from the current one; subject: the copy */
-	SONDE_RUNTIME_NODE_HOOKS = 2,    /* subject: an AsyncHooks object */
-	SONDE_RUNTIME_GO_READY = 3,      /* subject: the g that is made runnable by the current one */
+	SONDE_RUNTIME_PYTHON_COPIED =
+	    1, /* a Context was copied from the current one; subject: the copy */
+	SONDE_RUNTIME_NODE_HOOKS = 2, /* subject: an AsyncHooks object */
+	SONDE_RUNTIME_GO_READY = 3,   /* subject: the g that is made runnable by the current one */
 	SONDE_RUNTIME_JAVA_UNPARKED = 4, /* subject: the Parker that is woken */
 	SONDE_RUNTIME_JAVA_PARKS = 5,    /* subject: the Parker of the current thread */
 	SONDE_RUNTIME_TOKIO_WOKEN = 6,   /* by reference; subject: the header of the task */
 	SONDE_RUNTIME_TOKIO_WOKEN_BY_VALUE = 7,
-	SONDE_RUNTIME_TOKIO_BORN = 8, /* subject: the header of the new task */
+	SONDE_RUNTIME_TOKIO_BORN = 8,  /* subject: the header of the new task */
+	SONDE_RUNTIME_NODE_TIMERS = 9, /* timers begin to run; no subject */
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */
@@ -116,7 +118,7 @@ struct sonde_runtime_probe {
 	struct sonde_runtime runtime; /* of the file; base 0 */
 };
 
-#define SONDE_RUNTIME_BYTES	  56
+#define SONDE_RUNTIME_BYTES       56
 #define SONDE_RUNTIME_PROBE_BYTES 72
 
 #endif

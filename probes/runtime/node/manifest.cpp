@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Node.js: the ids of what is executed are in an array of doubles that AsyncHooks leads to. Where,
 // is read out of push_async_context, which saves the ids of that array and replaces them; which is
-// also where the object is met. NOTES.md says what the ids mean, and what was tried.
+// also where the object is met. Timers, which run between socket events, are told when they begin.
+// NOTES.md says what the ids mean, and what was tried.
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 
@@ -94,6 +95,22 @@ std::optional<int32_t> IdFields(const Elf& elf, uint64_t push) {
   return fields;
 }
 
+// node::Environment::RunTimers(uv_timer_t*): once for all timers that are due.
+void AddTimers(const Elf& elf, RuntimePlan& plan) {
+  const auto run = elf.Find("_ZN4node11Environment9RunTimersEP10uv_timer_s");
+  const auto address = run ? binary::CheapEntry(elf, run->address, {}, false) : std::nullopt;
+  const auto offset = address ? elf.CodeOffset(*address) : std::nullopt;
+  if (!offset) {
+    plan.remark = "calls made by timers are not told from those of requests";
+    return;
+  }
+  RuntimePoint point;
+  point.file_offset = *offset;
+  point.event = SONDE_RUNTIME_NODE_TIMERS;
+  point.where = absl::StrCat("Environment::RunTimers+0x", absl::Hex(*address - run->address));
+  plan.points.push_back(std::move(point));
+}
+
 Result<RuntimePlan> Resolve(const Elf& elf) {
   const auto push = FindPush(elf);
   if (!push) {
@@ -124,6 +141,7 @@ Result<RuntimePlan> Resolve(const Elf& elf) {
   point.use = RuntimePointUse::kOnce;
   point.where = absl::StrCat("AsyncHooks::push_async_context+0x", absl::Hex(*address - *push));
   plan.points.push_back(std::move(point));
+  AddTimers(elf, plan);
   return plan;
 }
 

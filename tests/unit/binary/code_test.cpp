@@ -57,10 +57,12 @@ TEST(Code, OperandsOfMoves) {
 
   const Instruction guard = One("\x64\x48\x8b\x04\x25\x28\x00\x00\x00");  // mov rax, fs:[0x28]
   EXPECT_TRUE(guard.source.indexed);
+  EXPECT_TRUE(guard.source.thread);
 
   const Instruction load = One("\x41\x8b\x44\x8d\xfc");  // mov eax, [r13+rcx*4-4]
   EXPECT_EQ(load.source.base, 13);
   EXPECT_TRUE(load.source.indexed);
+  EXPECT_FALSE(load.source.thread);
   EXPECT_EQ(load.source.value, -4);
   EXPECT_EQ(load.destination.bytes, 4);
 }

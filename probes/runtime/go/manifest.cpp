@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Go's runtime, part of the program itself. Where a goroutine's fields are depends on the minor
+// version only; what the table says is believed if a few functions of the program, found by name in
+// pclntab, do use these fields so. NOTES.md has the evidence.
+#include <absl/status/status.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "binary/code.h"
+#include "binary/elf.h"
+#include "binary/go_functions.h"
+#include "probes/runtime/go/fields.h"
+#include "probes/runtime/runtime_points.h"
+#include "probes/runtime/runtimes.h"
+#include "sonde/abi/runtime.h"
+#include "sonde/abi/tls.h"
+#include "sonde/base/result.h"
+#include "sonde/probe/runtime.h"
+
+namespace sonde::probe {
+namespace {
+
+using binary::Function;
+using binary::Instruction;
+using binary::Operand;
+using binary::Operation;
+using Code = std::vector<Instruction>;
+
+constexpr uint8_t kG = 14;  // r14: the current g, in all code that is compiled
+constexpr uint8_t kWord = 8;
+
+bool Writes(const Instruction& instruction, uint8_t number) {
+  return (instruction.writes >> number & 1U) != 0;
+}
+
+struct Functions {
+  GoRuntimeCode code;
+  Code mcall;
+  std::optional<Function> ready;
+};
+
+Result<Functions> Read(const binary::Elf& elf) {
+  const auto found = binary::FindGoFunctions(
+      elf, {"runtime.goroutineheader", "runtime.newproc1", "runtime.chanrecv",
+            "runtime.releaseSudog", "runtime.mcall", "runtime.ready", "runtime.(*waitq).enqueue"});
+  if (!found.ok()) return found.status();
+  Functions functions;
+  const std::array<Code*, 5> codes = {&functions.code.header, &functions.code.create,
+                                      &functions.code.receive, &functions.code.release,
+                                      &functions.mcall};
+  for (size_t i = 0; i < codes.size(); ++i) {
+    constexpr size_t kMaxInstructions = 4096;  // they have up to 700
+    const auto& function = (*found)[i];
+    if (!function) return absl::UnimplementedError("functions of its runtime have no names");
+    *codes.at(i) = binary::Disassemble(elf, function->start, function->end, kMaxInstructions);
+  }
+  functions.ready = (*found)[5];
+  const auto& enqueue = (*found)[6];
+  if (enqueue) functions.code.enqueue = enqueue->start;
+  return functions;
+}
+
+// mcall switches to another g: `mov fs:[offset], r14`; in a position-independent program
+// `mov r, offset; mov fs:[r], r14`.
+Result<int32_t> ThreadOffset(const Code& code) {
+  constexpr int64_t kLowest = -(1 << 20);
+  for (size_t i = 0; i < code.size(); ++i) {
+    const Operand& to = code[i].destination;
+    if (code[i].operation != Operation::kMove || !to.thread ||
+        code[i].source.kind != Operand::Kind::kRegister || code[i].source.base != kG) {
+      continue;
+    }
+    int64_t offset = to.value;
+    if (to.base != Operand::kNoRegister) {
+      size_t set = i;
+      while (set > 0 && !Writes(code[set - 1], to.base)) --set;
+      const Instruction* load = set > 0 ? &code[set - 1] : nullptr;
+      if (load == nullptr || load->operation != Operation::kMove) break;
+      if (load->source.kind != Operand::Kind::kNumber) {
+        return absl::UnimplementedError(
+            "it is a library: where its threads keep their goroutine is decided when it is loaded");
+      }
+      offset += load->source.value;
+    }
+    if (offset > -kWord || offset < kLowest || offset % kWord != 0) break;
+    return static_cast<int32_t>(offset);
+  }
+  return absl::UnimplementedError("runtime.mcall sets the current goroutine in an unknown way");
+}
+
+// AX is the goroutine still at the `push rbp` behind the check of the stack; until Go 1.20 there is
+// none, but a branch of that check, which is passed twice if the stack has to grow.
+void AddReady(const binary::Elf& elf, const Function& ready, RuntimePlan& plan) {
+  constexpr size_t kPrologue = 6;
+  std::optional<uint64_t> address;
+  for (const Instruction& instruction :
+       binary::Disassemble(elf, ready.start, ready.end, kPrologue)) {
+    if (instruction.emulated && (!address || instruction.operation == Operation::kPush)) {
+      address = instruction.address;
+    }
+    if (instruction.operation == Operation::kPush || Writes(instruction, SONDE_REGISTER_AX)) break;
+  }
+  if (!address) return;
+  RuntimePoint point;
+  point.event = SONDE_RUNTIME_GO_READY;
+  point.subject = {SONDE_REGISTER_AX, 0, 0, 0, 0};
+  point.use = RuntimePointUse::kOptIn;
+  AddPoint(elf, ready.start, "runtime.ready", *address, point, plan);
+}
+
+Result<RuntimePlan> Resolve(const binary::Elf& elf) {
+  const auto functions = Read(elf);
+  if (!functions.ok()) return functions.status();
+  RuntimePlan plan;
+  plan.version = binary::GoVersion(elf);
+  const auto fields = GoFields(functions->code, plan.version);
+  if (!fields.ok()) return fields.status();
+  const auto offset = ThreadOffset(functions->mcall);
+  if (!offset.ok()) return offset.status();
+  plan.layout.kind = SONDE_RUNTIME_GO;
+  plan.layout.go = *fields;
+  plan.layout.go.g = *offset;
+  const auto& ready = functions->ready;
+  if (ready) AddReady(elf, *ready, plan);
+  return plan;
+}
+
+}  // namespace
+
+const Runtime kGo = {"go", Resolve};
+
+}  // namespace sonde::probe
