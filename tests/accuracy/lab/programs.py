@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How each service is built and started. A program gets its settings by environment: LAB_PORT, LAB_BACKEND (a port), LAB_POOL
+(connections of its client, 0 = many), LAB_WORKERS (threads of its server), LAB_HANDOFF (threads of its pool), LAB_TIMER."""
+import glob
+import os
+import subprocess
+
+from harness.build import Missing, attempt, once, program, texts
+from harness.process import free_port
+from harness.servers import PYTHON, Server
+
+from . import ROOT
+
+SERVICES = os.path.join(ROOT, "services")
+WHEELS = ("flask", "gunicorn", "requests", "aiohttp", "fastapi", "uvicorn", "httpx", "uvloop", "httptools", "gevent")
+
+
+def source(name):
+    return os.path.join(SERVICES, name)
+
+
+class Toolchains:
+    """Which interpreters the rows run on: the system's, or versions named on the command line."""
+
+    def __init__(self, python="", node="", java=""):
+        self.python_version = python
+        self.node_version = node
+        self.java_version = java
+
+    def python(self, *modules):
+        """The distribution's if it has the modules, else one of pyenv with packages from their registry."""
+        if not self.python_version:
+            done = subprocess.run([PYTHON, "-c", f"import {','.join(modules)}"], capture_output=True, check=False)
+            if done.returncode == 0:
+                return PYTHON
+        found = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/{self.python_version or '3'}.*/bin/python3")))
+        if self.python_version and not found:
+            raise Missing(f"no Python {self.python_version} of pyenv")
+        base = found[-1] if found else program("python3")
+
+        def make(path):
+            attempt([base, "-m", "venv", path], path)
+            attempt([f"{path}/bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary", ":all:",
+                     *WHEELS], path)
+
+        return os.path.join(once("lab-venv", (os.path.realpath(base), WHEELS), make), "bin", "python")
+
+    def node(self):
+        if not self.node_version:
+            return program("node")
+
+        def make(path):
+            attempt([program("npm"), "install", "--no-audit", "--no-fund", "--prefix", path, f"node@{self.node_version}"], path)
+
+        return os.path.join(once("lab-node", self.node_version, make), "node_modules", "node", "bin", "node")
+
+    def java(self, name="java"):
+        if not self.java_version:
+            return program(name)
+        found = [p for p in glob.glob(f"/usr/lib/jvm/*/bin/{name}") if f"-{self.java_version}-" in p.split("/")[4]
+                 or p.split("/")[4].endswith(f"-{self.java_version}")]
+        if not found:
+            raise Missing(f"no Java {self.java_version}")
+        return sorted(found)[0]
+
+
+def go_binary(path, flags=()):
+    """A Go program of one file, which needs the standard library only."""
+    def make(directory):
+        attempt([program("go"), "build", *flags, "-o", f"{directory}/program", path], directory,
+                {"GO111MODULE": "off", "CGO_ENABLED": "0", "GOFLAGS": "", "GOTOOLCHAIN": "local"})
+
+    return os.path.join(once("lab-go", (texts([path]), tuple(flags)), make), "program")
+
+
+def traffic():
+    return go_binary(os.path.join(ROOT, "traffic", "main.go"))
+
+
+class Place:
+    """Where one service runs: its directory, its port, the port that it calls, and its settings."""
+
+    def __init__(self, directory, name, backend, settings, tools):
+        self.directory = directory
+        self.name = name
+        self.port = free_port()
+        self.backend = backend
+        self.tools = tools
+        self.settings = settings
+        self.env = {**settings, "LAB_PORT": str(self.port), "LAB_BACKEND": str(backend)}
+
+    def number(self, setting, otherwise):
+        return int(self.settings.get(setting, 0)) or otherwise
+
+    def server(self, command, workers=0, **env):
+        """`workers`: how many processes it starts."""
+        return Server(command, self.directory, self.name, ("127.0.0.1", self.port), os.path.join(self.directory, "log"),
+                      env={**self.env, "PYTHONDONTWRITEBYTECODE": "1", **env}, workers=workers)
+
+    def fill(self, template):
+        """The path of a configuration file made of services/<template>."""
+        with open(source(template), encoding="utf-8") as file:
+            text = file.read()
+        values = {"DIRECTORY": self.directory, "PORT": self.port, "BACKEND": self.backend,
+                  "POOL": self.settings.get("LAB_POOL", 0)}
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
+        path = os.path.join(self.directory, f"{self.name}-{template}")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+
+def gunicorn(kind):
+    def start(place):
+        command = [place.tools.python("flask", "requests", "gunicorn"), "-m", "gunicorn", "--chdir", SERVICES, "-b",
+                   f"127.0.0.1:{place.port}", "-k", kind, "--keep-alive", "30", "--timeout", "60"]
+        if kind == "gthread":
+            command += ["-w", "1", "--threads", str(place.number("LAB_WORKERS", 64))]
+        else:
+            command += ["-w", "4"]
+        return place.server([*command, "flask_app:app"], workers=1 if kind == "gthread" else 4)
+
+    return start
+
+
+def flask(place):
+    return place.server([place.tools.python("flask", "requests"), source("flask_app.py")])
+
+
+def aiohttp(place):
+    return place.server([place.tools.python("aiohttp"), source("aiohttp_app.py")])
+
+
+def fastapi(loop):
+    def start(place):
+        modules = ("fastapi", "httpx", "uvicorn", *(["uvloop"] if loop == "uvloop" else []))
+        return place.server([place.tools.python(*modules), source("fastapi_app.py")], LAB_LOOP=loop)
+
+    return start
+
+
+def node(client):
+    def start(place):
+        env = {"LAB_CLIENT": client}
+        if client == "undici":
+            def make(path):
+                attempt([program("npm"), "install", "--no-audit", "--no-fund", "--prefix", path, "undici@7"], path)
+
+            env["NODE_PATH"] = os.path.join(once("lab-undici", "7", make), "node_modules")
+        return place.server([place.tools.node(), source("node.js")], **env)
+
+    return start
+
+
+def go(*flags):
+    return lambda place: place.server([go_binary(source("go.go"), flags)])
+
+
+def nginx(place):
+    place.settings = {"LAB_POOL": "256", **place.settings}
+    os.chmod(place.directory, 0o755)
+    top = ["-g", "user root;"] if os.getuid() == 0 else []
+    return place.server([program("nginx"), "-p", place.directory, "-c", place.fill("nginx.conf"), *top], workers=2)

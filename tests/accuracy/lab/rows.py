@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the lab: a service, what it can be asked, in which situations, and how well it must be linked."""
+import dataclasses
+
+from . import programs
+
+# What a request to /<mode>/<id> makes the service call.
+CALLS = {"r": ["a"], "s": ["a", "b"], "p": ["a", "b"], "hp": ["a", "b"]}
+
+ONCE = "r"
+PLAIN = "r s p"
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One situation. `attach`: pid (to a running, warmed-up service), run (sonde starts it), restart (a second sonde, under
+    load)."""
+    settings: dict = dataclasses.field(default_factory=dict)
+    delay_us: int = 10_000
+    attach: str = "pid"
+    chain: bool = False
+
+
+VARIANTS = {
+    "large": Variant(),  # as many connections as are wanted
+    "pool4": Variant({"LAB_POOL": "4"}),
+    "server4": Variant({"LAB_WORKERS": "4"}),
+    "handoff4": Variant({"LAB_HANDOFF": "4"}),
+    "nodelay": Variant(delay_us=0),
+    "run": Variant(attach="run"),
+    "restart": Variant(attach="restart"),
+    "timer": Variant({"LAB_TIMER": "1"}),
+    "timer4": Variant({"LAB_TIMER": "1", "LAB_POOL": "4"}),
+    "chain": Variant(chain=True),
+}
+ALWAYS = "large nodelay run restart chain"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    title: str
+    start: object  # programs: Place -> Server
+    modes: str = PLAIN
+    variants: str = ""  # beside ALWAYS
+    recall: dict = dataclasses.field(default_factory=dict)  # mode -> least recall in percent that --check asks for
+    short: str = "large timer"  # variants of --check
+    server: str = ""  # a process name if not the server's
+    group: str = ""
+
+    @property
+    def mode_list(self):
+        return self.modes.split()
+
+    @property
+    def variant_list(self):
+        return [*ALWAYS.split(), *self.variants.split()]
+
+
+def same_thread(*modes):
+    return {mode: 100.0 for mode in modes}
+
+
+ROWS = {
+    "gunicorn-gthread": Row("Flask, gunicorn gthread, requests", programs.gunicorn("gthread"), "r s p h",
+                            "pool4 server4 handoff4 timer", same_thread("r", "s")),
+    "gunicorn-sync": Row("Flask, gunicorn sync, requests", programs.gunicorn("sync"), "r s p h", "handoff4 timer",
+                         same_thread("r", "s")),
+    "flask": Row("Flask, its own threads, requests", programs.flask, "r s p h", "pool4 handoff4 timer",
+                 same_thread("r", "s")),
+    "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, short="large"),
+    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4"),
+    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4"),
+    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4"),
+    "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4"),
+    "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer"),
+    "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4"),
+    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4"),
+    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp", "pool4 timer timer4"),
+}
