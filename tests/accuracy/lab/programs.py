@@ -3,6 +3,8 @@
 (connections of its client, 0 = many), LAB_WORKERS (threads of its server), LAB_HANDOFF (threads of its pool), LAB_TIMER."""
 import glob
 import os
+import re
+import shutil
 import subprocess
 
 from harness.build import Missing, attempt, once, program, texts
@@ -54,14 +56,19 @@ class Toolchains:
 
         return os.path.join(once("lab-node", self.node_version, make), "node_modules", "node", "bin", "node")
 
-    def java(self, name="java"):
-        if not self.java_version:
+    def java(self, name="java", least=0):
+        """`least`: the oldest version that will do."""
+        if not self.java_version and not least:
             return program(name)
-        found = [p for p in glob.glob(f"/usr/lib/jvm/*/bin/{name}") if f"-{self.java_version}-" in p.split("/")[4]
-                 or p.split("/")[4].endswith(f"-{self.java_version}")]
-        if not found:
-            raise Missing(f"no Java {self.java_version}")
-        return sorted(found)[0]
+        found = {}
+        for path in glob.glob(f"/usr/lib/jvm/*/bin/{name}"):
+            number = re.search(r"-(?:1\.)?(\d+)", path.split("/")[4])
+            if number:
+                found[int(number.group(1))] = path
+        fit = [v for v in sorted(found) if v >= least and self.java_version in ("", str(v))]
+        if not fit:
+            raise Missing(f"no Java {self.java_version or f'{least} or newer'}")
+        return found[fit[0]]
 
 
 def go_binary(path, flags=()):
@@ -97,12 +104,12 @@ class Place:
         return Server(command, self.directory, self.name, ("127.0.0.1", self.port), os.path.join(self.directory, "log"),
                       env={**self.env, "PYTHONDONTWRITEBYTECODE": "1", **env}, workers=workers)
 
-    def fill(self, template):
+    def fill(self, template, **more):
         """The path of a configuration file made of services/<template>."""
         with open(source(template), encoding="utf-8") as file:
             text = file.read()
         values = {"DIRECTORY": self.directory, "PORT": self.port, "BACKEND": self.backend,
-                  "POOL": self.settings.get("LAB_POOL", 0)}
+                  "POOL": self.settings.get("LAB_POOL", 0), **more}
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         path = os.path.join(self.directory, f"{self.name}-{template}")
@@ -140,6 +147,10 @@ def fastapi(loop):
     return start
 
 
+def gevent(place):
+    return place.server([place.tools.python("gevent", "requests"), source("gevent_app.py")])
+
+
 def node(client):
     def start(place):
         env = {"LAB_CLIENT": client}
@@ -162,3 +173,64 @@ def nginx(place):
     os.chmod(place.directory, 0o755)
     top = ["-g", "user root;"] if os.getuid() == 0 else []
     return place.server([program("nginx"), "-p", place.directory, "-c", place.fill("nginx.conf"), *top], workers=2)
+
+
+def haproxy(place):
+    return place.server([program("haproxy"), "-db", "-f", place.fill("haproxy.cfg")])
+
+
+def apache_php(place):
+    modules = "/usr/lib/apache2/modules"
+    php = sorted(glob.glob(f"{modules}/libphp*.so"))
+    if not php:
+        raise Missing("mod_php is not installed")
+    os.chmod(place.directory, 0o755)
+    shutil.copy(source("index.php"), place.directory)  # read as www-data
+    path = place.fill("apache_php.conf", MODULES=modules, PHP=os.path.basename(php[-1]))
+    return place.server([program("apache2"), "-f", path, "-DFOREGROUND"], workers=72)
+
+
+def puma(place):
+    threads = place.number("LAB_WORKERS", 64)
+    return place.server([program("puma"), "-q", "-e", "production", "-t", f"{threads}:{threads}", "-b",
+                         f"tcp://127.0.0.1:{place.port}", source("puma_app.ru")])
+
+
+def cpp(place):
+    path = source("threads.cpp")
+
+    def make(directory):
+        attempt([program("c++"), "-std=c++20", "-O1", "-o", f"{directory}/program", path, "-lcurl", "-pthread"], directory)
+
+    return place.server([os.path.join(once("lab-cpp", texts([path]), make), "program")])
+
+
+def java(client, virtual=False):
+    def start(place):
+        path = source("JavaLab.java")
+        least = 21 if virtual else 0
+        compiler, machine = place.tools.java("javac", least), place.tools.java("java", least)
+        classes = once("lab-java", (texts([path]), os.path.realpath(compiler)),
+                       lambda directory: attempt([compiler, "-d", directory, path], directory))
+        env = {"LAB_CLIENT": client, **({"LAB_VIRTUAL": "1"} if virtual else {})}
+        return place.server([machine, "-Xmx256m", "-XX:+UseSerialGC", "-Dsun.net.httpserver.nodelay=true", "-Dhttp.maxConnections=256",
+                             "-cp", classes, "JavaLab"], **env)
+
+    return start
+
+
+def tokio(loop, stripped=False):
+    def start(place):
+        folder = source("tokio")
+        files = [os.path.join(folder, name) for name in ("Cargo.toml", "src/main.rs")]
+
+        def make(path):
+            shutil.copytree(folder, path, dirs_exist_ok=True)
+            attempt([program("cargo"), "build", "-q", "--release", "--manifest-path", f"{path}/Cargo.toml", "--target-dir",
+                     f"{path}/target"], path)
+            attempt([program("strip"), "-o", f"{path}/stripped", f"{path}/target/release/tokio_lab"], path)
+
+        path = once("lab-tokio", texts(files), make)
+        return place.server([f"{path}/stripped" if stripped else f"{path}/target/release/tokio_lab"], LAB_LOOP=loop)
+
+    return start

@@ -13,11 +13,7 @@ from harness.servers import selectors
 from harness.sonde import Sonde
 
 from . import programs, truth
-from .rows import CALLS, VARIANTS
-
-
-def calls_of(modes):
-    return {mode: CALLS.get(mode, ["a"]) for mode in modes}
+from .rows import VARIANTS, calls_of
 
 
 class Backend:
@@ -182,7 +178,10 @@ class Case:
         settle(runs[-1], "m")
         metrics = runs[-1].metrics()
         verify_service(backend.calls(), asked, calls_of(self.modes))
-        runs[-1].stop()
+        if self.variant.attach == "run":
+            runs[-1].process.stop()  # ends with the command's own exit code
+        else:
+            runs[-1].stop()
         return self.judge(runs, asked, seconds, metrics)
 
     def judge(self, runs, asked, seconds, metrics):
@@ -193,6 +192,7 @@ class Case:
             figures["whole_traces"] = truth.whole_traces(spans, asked, of_mode)
         figures.update(requests=len(asked), seconds=round(seconds, 2),
                        ambiguous=total(metrics, "sonde_link_ambiguous_total"),
+                       gates_closed=total(metrics, "sonde_link_gates_closed_total"),
                        events_dropped=total(metrics, "sonde_events_dropped_total"), held=held(metrics))
         return figures
 

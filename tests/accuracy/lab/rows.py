@@ -5,10 +5,16 @@ import dataclasses
 from . import programs
 
 # What a request to /<mode>/<id> makes the service call.
-CALLS = {"r": ["a"], "s": ["a", "b"], "p": ["a", "b"], "hp": ["a", "b"]}
+BOTH = ("s", "p", "hp", "cp", "u", "f", "n")
+
+
+def calls_of(modes):
+    return {mode: ["a", "b"] if mode in BOTH else ["a"] for mode in modes}
+
 
 ONCE = "r"
 PLAIN = "r s p"
+TOKIO = "r s p c cp u q"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +50,6 @@ class Row:
     variants: str = ""  # beside ALWAYS
     recall: dict = dataclasses.field(default_factory=dict)  # mode -> least recall in percent that --check asks for
     short: str = "large timer"  # variants of --check
-    server: str = ""  # a process name if not the server's
-    group: str = ""
 
     @property
     def mode_list(self):
@@ -57,7 +61,7 @@ class Row:
 
 
 def same_thread(*modes):
-    return {mode: 100.0 for mode in modes}
+    return {mode: 99.0 for mode in modes}
 
 
 ROWS = {
@@ -67,13 +71,29 @@ ROWS = {
                          same_thread("r", "s")),
     "flask": Row("Flask, its own threads, requests", programs.flask, "r s p h", "pool4 handoff4 timer",
                  same_thread("r", "s")),
+    "puma": Row("Ruby, Puma, Net::HTTP", programs.puma, "r s p h", "server4 handoff4 timer"),
+    "java-url": Row("JDK server, HttpURLConnection", programs.java("url"), "r s p h", "server4 handoff4 timer",
+                    same_thread("r", "s")),
+    "cpp": Row("C++, a thread per connection, libcurl", programs.cpp, "r s p h", "server4 handoff4 timer",
+               same_thread("r", "s")),
+    "apache-php": Row("Apache prefork, mod_php, curl", programs.apache_php, PLAIN, "", same_thread("r", "s", "p"), "large"),
+    "haproxy": Row("HAProxy", programs.haproxy, ONCE, "pool4", short="large pool4"),
     "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, short="large"),
     "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4"),
     "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4"),
     "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4"),
+    "gevent": Row("gevent server, requests", programs.gevent, "r s p c h", "pool4 timer timer4"),
     "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4"),
     "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer"),
     "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4"),
     "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4"),
     "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp", "pool4 timer timer4"),
+    "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer"),
+    "java-virtual": Row("JDK server, virtual threads, HttpURLConnection", programs.java("url", virtual=True), "r s p h f",
+                        "handoff4 timer"),
+    "java-virtual-send": Row("JDK server, virtual threads, HttpClient", programs.java("send", virtual=True), "r s p h f n",
+                             "handoff4 timer"),
+    "tokio": Row("axum, reqwest, multi-thread", programs.tokio("multi"), TOKIO, "pool4 timer timer4"),
+    "tokio-current": Row("axum, reqwest, current-thread", programs.tokio("current"), TOKIO, "pool4 timer timer4"),
+    "tokio-stripped": Row("axum, reqwest, stripped", programs.tokio("multi", stripped=True), TOKIO, "pool4 timer timer4"),
 }

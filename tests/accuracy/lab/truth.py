@@ -34,6 +34,8 @@ class Verdict:
             self.modes[mode]["calls"] += len(calls_of[mode]) * hops
         self.examples = []
         by_id = {span.span_id: span for span in spans}
+        # Of a chain, the two behind the front serve each call.
+        self.servers = len(asked) + (self.calls if hops > 1 else 0)
         self.servers_seen = sum(1 for s in spans if s.kind == SERVER and identity(s)[1] in asked)
         for span in spans:
             parent = by_id.get(span.parent_id)
@@ -83,7 +85,7 @@ class Verdict:
         rules = {str(rule): {"right": r, "wrong": w} for rule, (r, w) in sorted(self.rules.items(), key=str)}
         return {"calls": self.calls, "linked": linked, "right": self.right, "wrong": self.wrong,
                 "missed": self.calls - self.right, "unseen": self.calls - self.seen, "dangling": self.dangling,
-                "servers_unseen": len(self.asked) - self.servers_seen, "joined": self.joined,
+                "servers_unseen": self.servers - self.servers_seen, "joined": self.joined,
                 "background": self.background, "background_linked": self.background_linked,
                 "precision": percent(self.right, linked), "recall": percent(self.right, self.calls),
                 "rules": rules, "modes": self.modes, "examples": self.examples}
