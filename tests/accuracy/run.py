@@ -53,7 +53,8 @@ def cases(row, options):
 
 def one(name, row, case, options, tools):
     variant, modes, concurrency, requests = case
-    result = {"row": name, "variant": variant, "concurrency": concurrency, "mode": modes[0] if len(modes) == 1 else "mix"}
+    result = {"row": name, "variant": variant, "concurrency": concurrency, "mode": modes[0] if len(modes) == 1 else "mix",
+              "versions": {k: v for k, v in vars(tools).items() if v}}
     directory = tempfile.mkdtemp(prefix="sonde-lab-")
     os.chmod(directory, 0o777)
     try:
@@ -62,7 +63,7 @@ def one(name, row, case, options, tools):
         result["missing"] = f"not measured: {reason}"
     except (AssertionError, OSError) as error:
         traceback.print_exc()
-        result["missing"] = f"failed: {error}"
+        result["missing"] = "failed: " + " ".join(str(error).split())[:300]
         result["failed"] = True
     finally:
         if options.keep:

@@ -21,6 +21,13 @@ def source(name):
     return os.path.join(SERVICES, name)
 
 
+def npm(package, version):
+    def make(path):
+        attempt([program("npm"), "install", "--no-audit", "--no-fund", "--prefix", path, f"{package}@{version}"], path)
+
+    return once(f"lab-{package}", version, make)
+
+
 class Toolchains:
     """Which interpreters the rows run on: the system's, or versions named on the command line."""
 
@@ -51,10 +58,7 @@ class Toolchains:
         if not self.node_version:
             return program("node")
 
-        def make(path):
-            attempt([program("npm"), "install", "--no-audit", "--no-fund", "--prefix", path, f"node@{self.node_version}"], path)
-
-        return os.path.join(once("lab-node", self.node_version, make), "node_modules", "node", "bin", "node")
+        return os.path.join(npm("node", self.node_version), "node_modules", "node", "bin", "node")
 
     def java(self, name="java", least=0):
         """`least`: the oldest version that will do."""
@@ -155,10 +159,7 @@ def node(client):
     def start(place):
         env = {"LAB_CLIENT": client}
         if client == "undici":
-            def make(path):
-                attempt([program("npm"), "install", "--no-audit", "--no-fund", "--prefix", path, "undici@7"], path)
-
-            env["NODE_PATH"] = os.path.join(once("lab-undici", "7", make), "node_modules")
+            env["NODE_PATH"] = os.path.join(npm("undici", "6" if place.tools.node_version == "18" else "7"), "node_modules")
         return place.server([place.tools.node(), source("node.js")], **env)
 
     return start

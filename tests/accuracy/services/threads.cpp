@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A thread per connection with libcurl, a handle per thread; with LAB_WORKERS that many threads, which close each connection
-// after its answer. /h a pool of threads fed by a queue, /p two calls there.
+// A thread per connection with libcurl, a handle per thread; with LAB_WORKERS that many threads,
+// which close each connection after its answer. /h a pool of threads fed by a queue, /p two calls
+// there.
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/tcp.h>
@@ -38,7 +39,8 @@ std::string Call(const std::string& path) {
   curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, Append);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &text);
-  if (const CURLcode code = curl_easy_perform(handle); code != CURLE_OK) return curl_easy_strerror(code);
+  if (const CURLcode code = curl_easy_perform(handle); code != CURLE_OK)
+    return curl_easy_strerror(code);
   return text;
 }
 
@@ -142,7 +144,9 @@ int main() {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(Number("LAB_PORT", 0)));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 || listen(listener, 256) != 0) return 1;
+  if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      listen(listener, 256) != 0)
+    return 1;
   for (;;) {
     const int socket = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (socket < 0) continue;
