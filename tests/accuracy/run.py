@@ -61,7 +61,7 @@ def one(name, row, case, options, tools):
         result["figures"] = rig.Case(row, variant, modes, concurrency, requests, tools).run(directory)
     except Missing as reason:
         result["missing"] = f"not measured: {reason}"
-    except (AssertionError, OSError) as error:
+    except Exception as error:  # one case that fails does not end the others
         traceback.print_exc()
         result["missing"] = "failed: " + " ".join(str(error).split())[:300]
         result["failed"] = True

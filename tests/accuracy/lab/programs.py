@@ -17,6 +17,9 @@ SERVICES = os.path.join(ROOT, "services")
 WHEELS = ("flask", "gunicorn", "requests", "aiohttp", "fastapi", "uvicorn", "httpx", "uvloop", "httptools", "gevent")
 
 
+JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-Dhttp.maxConnections=256")
+
+
 def source(name):
     return os.path.join(SERVICES, name)
 
@@ -214,8 +217,22 @@ def java(client, virtual=False):
         classes = once("lab-java", (texts([path]), os.path.realpath(compiler)),
                        lambda directory: attempt([compiler, "-d", directory, path], directory))
         env = {"LAB_CLIENT": client, **({"LAB_VIRTUAL": "1"} if virtual else {})}
-        return place.server([machine, "-Xmx256m", "-XX:+UseSerialGC", "-Dsun.net.httpserver.nodelay=true", "-Dhttp.maxConnections=256",
-                             "-cp", classes, "JavaLab"], **env)
+        return place.server([machine, *JVM, "-Dsun.net.httpserver.nodelay=true", "-cp", classes, "JavaLab"], **env)
+
+    return start
+
+
+def maven(name):
+    """A class of services/jvm, with its libraries."""
+    def start(place):
+        folder = source("jvm")
+        pom, path = os.path.join(folder, "pom.xml"), os.path.join(folder, f"{name}.java")
+        jars = once("lab-jars", texts([pom]), lambda directory: attempt(
+            [program("mvn"), "-q", "-B", "-f", pom, "dependency:copy-dependencies", f"-DoutputDirectory={directory}"], directory))
+        compiler = place.tools.java("javac")
+        classes = once(f"lab-{name}", (texts([pom, path]), os.path.realpath(compiler)), lambda directory: attempt(
+            [compiler, "-cp", f"{jars}/*", "-d", directory, path], directory))
+        return place.server([place.tools.java(), *JVM, "-cp", f"{classes}:{jars}/*", name, place.directory])
 
     return start
 

@@ -22,6 +22,7 @@ def notes(figures):
                        ("events_dropped", "events lost"), ("gates_closed", "gates closed")):
         if figures[key]:
             found.append(f"{title} {figures[key]}")
+    found.append(f"at once {figures['peak']}")
     if figures["background"]:
         found.append(f"background {figures['background_linked']}/{figures['background']}")
     if "whole_traces" in figures:

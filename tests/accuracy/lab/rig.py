@@ -31,7 +31,8 @@ class Backend:
     def reset(self, delay_us):
         self.get(f"/_/reset?us={delay_us}")
 
-    def calls(self):
+    def served(self):
+        """`calls`: how often each path was asked for; `peak`: most at once."""
         return json.loads(self.get("/_/calls"))
 
     @property
@@ -177,12 +178,13 @@ class Case:
         asked, seconds = load.run("m", self.requests)
         settle(runs[-1], "m")
         metrics = runs[-1].metrics()
-        verify_service(backend.calls(), asked, calls_of(self.modes))
+        served = backend.served()
+        verify_service(served["calls"], asked, calls_of(self.modes))
         if self.variant.attach == "run":
             runs[-1].process.stop()  # ends with the command's own exit code
         else:
             runs[-1].stop()
-        return self.judge(runs, asked, seconds, metrics)
+        return {**self.judge(runs, asked, seconds, metrics), "peak": served["peak"]}
 
     def judge(self, runs, asked, seconds, metrics):
         of_mode = calls_of(self.modes)

@@ -28,6 +28,8 @@ const answerTimeout = 30 * time.Second
 type backend struct {
 	lock  sync.Mutex
 	calls map[string]int
+	open  int
+	peak  int          // most requests at once
 	delay atomic.Int64 // longest, in microseconds
 }
 
@@ -42,7 +44,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/_/calls":
 		b.lock.Lock()
-		json.NewEncoder(w).Encode(b.calls)
+		json.NewEncoder(w).Encode(map[string]any{"calls": b.calls, "peak": b.peak})
 		b.lock.Unlock()
 		return
 	}
@@ -52,7 +54,14 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b.lock.Lock()
 	b.calls[path]++
+	b.open++
+	b.peak = max(b.peak, b.open)
 	b.lock.Unlock()
+	defer func() {
+		b.lock.Lock()
+		b.open--
+		b.lock.Unlock()
+	}()
 	if longest := b.delay.Load(); longest > 0 {
 		time.Sleep(time.Duration(rand.Int63n(longest)) * time.Microsecond)
 	}
