@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How each service is built and started. A program gets its settings by environment: LAB_PORT, LAB_BACKEND (a port), LAB_POOL
+"""How each service is built and started. A program gets its settings by environment: LAB_PORT, LAB_BACKEND (a port), LAB_URL
+(where that is), LAB_CERTIFICATE and LAB_KEY (to serve TLS), LAB_POOL
 (connections of its client, 0 = many), LAB_WORKERS (threads of its server), LAB_HANDOFF (threads of its pool), LAB_TIMER."""
 import glob
 import os
@@ -10,6 +11,7 @@ import subprocess
 from harness.build import Missing, attempt, once, program, texts
 from harness.process import free_port
 from harness.servers import PYTHON, Server
+from harness.tls import files, trust
 
 from . import ROOT
 
@@ -94,14 +96,19 @@ def traffic():
 class Place:
     """Where one service runs: its directory, its port, the port that it calls, and its settings."""
 
-    def __init__(self, directory, name, backend, settings, tools):
+    def __init__(self, directory, name, backend, settings, tools, tls=False):
         self.directory = directory
         self.name = name
         self.port = free_port()
         self.backend = backend
         self.tools = tools
         self.settings = settings
-        self.env = {**settings, "LAB_PORT": str(self.port), "LAB_BACKEND": str(backend)}
+        self.tls = tls
+        self.scheme = "https" if tls else "http"
+        self.env = {**settings, "LAB_PORT": str(self.port), "LAB_BACKEND": str(backend),
+                    "LAB_URL": f"{self.scheme}://127.0.0.1:{backend}"}
+        if tls:
+            self.env.update(trust(), LAB_CERTIFICATE=files().certificate, LAB_KEY=files().key)
 
     def number(self, setting, otherwise):
         return int(self.settings.get(setting, 0)) or otherwise
@@ -133,6 +140,8 @@ def gunicorn(kind):
             command += ["-w", "1", "--threads", str(place.number("LAB_WORKERS", 64))]
         else:
             command += ["-w", "4"]
+        if place.tls:
+            command += ["--certfile", files().certificate, "--keyfile", files().key]
         return place.server([*command, "flask_app:app"], workers=1 if kind == "gthread" else 4)
 
     return start
@@ -175,8 +184,11 @@ def go(*flags):
 def nginx(place):
     place.settings = {"LAB_POOL": "256", **place.settings}
     os.chmod(place.directory, 0o755)
+    tls = {"LISTEN": "", "SERVER": "", "SCHEME": place.scheme}
+    if place.tls:
+        tls.update(LISTEN="ssl", SERVER=f"ssl_certificate {files().certificate}; ssl_certificate_key {files().key};")
     top = ["-g", "user root;"] if os.getuid() == 0 else []
-    return place.server([program("nginx"), "-p", place.directory, "-c", place.fill("nginx.conf"), *top], workers=2)
+    return place.server([program("nginx"), "-p", place.directory, "-c", place.fill("nginx.conf", **tls), *top], workers=2)
 
 
 def haproxy(place):

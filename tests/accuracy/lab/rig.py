@@ -11,21 +11,25 @@ import urllib.request
 from harness.process import Process, accepts, free_port, wait_until
 from harness.servers import selectors
 from harness.sonde import Sonde
+from harness.tls import context, files
 
 from . import programs, truth
 from .rows import VARIANTS, calls_of
 
 
 class Backend:
-    def __init__(self, directory, delay_us):
+    def __init__(self, directory, delay_us, tls=False, env=None):
+        self.scheme = "https" if tls else "http"
         self.port = free_port()
         self.address = ("127.0.0.1", self.port)
-        self.process = Process([programs.traffic(), "backend", str(self.port)], directory, "backend")
+        secrets = [files().certificate, files().key] if tls else []
+        self.process = Process([programs.traffic(), "backend", str(self.port), *secrets], directory, "backend", env=env)
         wait_until(lambda: accepts(self.address), "the backend listens")
         self.reset(delay_us)
 
     def get(self, path):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.scheme}://127.0.0.1:{self.port}{path}", timeout=10,
+                                    context=context() if self.scheme == "https" else None) as answer:
             return answer.read()
 
     def reset(self, delay_us):
@@ -46,10 +50,10 @@ class Backend:
 class Load:
     """Connections that stay open from one command to the next."""
 
-    def __init__(self, port, connections, modes):
+    def __init__(self, port, connections, modes, tls=False):
         self.modes = [{"name": mode, "calls": calls} for mode, calls in calls_of(modes).items()]
-        self.popen = subprocess.Popen([programs.traffic(), "load", str(port), str(connections)], stdin=subprocess.PIPE,
-                                      stdout=subprocess.PIPE, text=True, start_new_session=True)
+        command = [programs.traffic(), "load", str(port), str(connections), *(["tls"] if tls else [])]
+        self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def run(self, prefix, count):
         """Returns {id: mode} of what was asked, and the time it took."""
@@ -134,13 +138,13 @@ class Case:
                 thing.stop()
 
     def service(self, directory, name, backend):
-        place = programs.Place(directory, name, backend.port, self.variant.settings, self.tools)
+        place = programs.Place(directory, name, backend.port, self.variant.settings, self.tools, self.variant.tls)
         server = self.row.start(place)
         server.port = place.port
         return server
 
     def _run(self, directory, started):
-        backend = Backend(directory, self.variant.delay_us)
+        backend = Backend(directory, self.variant.delay_us, self.variant.tls, self.variant.settings)
         started.append(backend)
         chain = [backend] if self.variant.chain else []
         behind = backend
@@ -163,7 +167,7 @@ class Case:
             front.wait()
         else:
             started.append(front.start())
-        load = Load(front.port, self.concurrency, self.modes)
+        load = Load(front.port, self.concurrency, self.modes, self.variant.tls)
         started.append(load)
         load.run("w", max(16, 2 * self.concurrency))
         if self.variant.attach == "restart":

@@ -25,6 +25,7 @@ class Variant:
     delay_us: int = 10_000
     attach: str = "pid"
     chain: bool = False
+    tls: bool = False  # on both sides of the service
 
 
 VARIANTS = {
@@ -38,6 +39,8 @@ VARIANTS = {
     "timer": Variant({"LAB_TIMER": "1"}),
     "timer4": Variant({"LAB_TIMER": "1", "LAB_POOL": "4"}),
     "chain": Variant(chain=True),
+    "tls": Variant(tls=True),
+    "h2": Variant({"LAB_H2": "1"}, tls=True),  # to the backend
 }
 ALWAYS = "large nodelay run restart chain"
 
@@ -66,8 +69,8 @@ def same_thread(*modes):
 
 ROWS = {
     "gunicorn-gthread": Row("Flask, gunicorn gthread, requests", programs.gunicorn("gthread"), "r s p h",
-                            "pool4 server4 handoff4 timer", same_thread("r", "s")),
-    "gunicorn-sync": Row("Flask, gunicorn sync, requests", programs.gunicorn("sync"), "r s p h", "handoff4 timer",
+                            "pool4 server4 handoff4 timer tls", same_thread("r", "s")),
+    "gunicorn-sync": Row("Flask, gunicorn sync, requests", programs.gunicorn("sync"), "r s p h", "handoff4 timer tls",
                          same_thread("r", "s")),
     "flask": Row("Flask, its own threads, requests", programs.flask, "r s p h", "pool4 handoff4 timer",
                  same_thread("r", "s")),
@@ -79,16 +82,16 @@ ROWS = {
                same_thread("r", "s")),
     "apache-php": Row("Apache prefork, mod_php, curl", programs.apache_php, PLAIN, "", same_thread("r", "s", "p"), "large"),
     "haproxy": Row("HAProxy", programs.haproxy, ONCE, "pool4", short="large pool4"),
-    "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, short="large"),
-    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4"),
-    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4"),
-    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4"),
+    "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, "tls", short="large"),
+    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4 tls"),
+    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4 tls"),
+    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4 tls"),
     "gevent": Row("gevent server, requests", programs.gevent, "r s p c h", "pool4 timer timer4"),
-    "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4"),
-    "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer"),
-    "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4"),
-    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4"),
-    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp", "pool4 timer timer4"),
+    "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4 tls"),
+    "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls"),
+    "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4 tls"),
+    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2"),
+    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp", "pool4 timer timer4 tls h2"),
     "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer"),
     "java-virtual": Row("JDK server, virtual threads, HttpURLConnection", programs.java("url", virtual=True), "r s p h f",
                         "handoff4 timer"),

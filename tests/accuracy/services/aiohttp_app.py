@@ -2,12 +2,13 @@
 """aiohttp as server and client. /p gather, /c a child task, /q four tasks fed by a queue, /h run_in_executor, /t to_thread."""
 import asyncio
 import os
+import ssl
 import urllib.request
 
 import aiohttp
 from aiohttp import web
 
-BACKEND = f"http://127.0.0.1:{os.environ['LAB_BACKEND']}"
+BACKEND = os.environ["LAB_URL"]
 client = None
 queue = None
 
@@ -77,7 +78,15 @@ async def running(_):
     await client.close()
 
 
+def certificate():
+    if "LAB_CERTIFICATE" not in os.environ:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(os.environ["LAB_CERTIFICATE"], os.environ["LAB_KEY"])
+    return context
+
+
 app = web.Application()
 app.cleanup_ctx.append(running)
 app.add_routes([web.get("/b/{name}/{which}", middle), web.get("/{mode}/{name}", handle)])
-web.run_app(app, host="127.0.0.1", port=int(os.environ["LAB_PORT"]), print=None, access_log=None)
+web.run_app(app, host="127.0.0.1", port=int(os.environ["LAB_PORT"]), ssl_context=certificate(), print=None, access_log=None)

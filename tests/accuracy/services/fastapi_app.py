@@ -3,18 +3,20 @@
 coroutine: FastAPI runs it in its thread pool."""
 import asyncio
 import os
+import ssl
 
 import fastapi
 import httpx
 import uvicorn
 from fastapi.responses import PlainTextResponse
 
-BACKEND = f"http://127.0.0.1:{os.environ['LAB_BACKEND']}"
+BACKEND = os.environ["LAB_URL"]
 LIMITS = httpx.Limits(max_connections=int(os.environ.get("LAB_POOL") or 0) or None, max_keepalive_connections=256)
 
 app = fastapi.FastAPI(default_response_class=PlainTextResponse)
-client = httpx.AsyncClient(limits=LIMITS, timeout=None, trust_env=False)
-threads_client = httpx.Client(limits=LIMITS, timeout=None, trust_env=False)
+options = {"limits": LIMITS, "timeout": None, "trust_env": False, "verify": ssl.create_default_context()}
+client = httpx.AsyncClient(**options)
+threads_client = httpx.Client(**options)
 tasks = []
 
 
@@ -68,4 +70,4 @@ async def start():
 
 
 uvicorn.run(app, host="127.0.0.1", port=int(os.environ["LAB_PORT"]), loop=os.environ["LAB_LOOP"], access_log=False,
-            log_level="warning")
+            log_level="warning", ssl_certfile=os.environ.get("LAB_CERTIFICATE"), ssl_keyfile=os.environ.get("LAB_KEY"))

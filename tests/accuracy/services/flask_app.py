@@ -9,13 +9,14 @@ import flask
 import requests
 import requests.adapters
 
-BACKEND = f"http://127.0.0.1:{os.environ['LAB_BACKEND']}"
+BACKEND = os.environ["LAB_URL"]
 POOL = int(os.environ.get("LAB_POOL") or 0)
 
 app = flask.Flask("lab")
 session = requests.Session()
 session.trust_env = False
-session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=POOL or 256, pool_block=bool(POOL)))
+session.verify = os.environ.get("REQUESTS_CA_BUNDLE")
+session.mount(BACKEND, requests.adapters.HTTPAdapter(pool_maxsize=POOL or 256, pool_block=bool(POOL)))
 executor = concurrent.futures.ThreadPoolExecutor(int(os.environ.get("LAB_HANDOFF") or 32))
 
 

@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	backend = "http://127.0.0.1:" + os.Getenv("LAB_BACKEND")
+	backend = os.Getenv("LAB_URL")
 	client  = &http.Client{}
 	jobs    = make(chan job)
 )
@@ -101,5 +101,9 @@ func main() {
 			}
 		}()
 	}
-	panic(http.ListenAndServe("127.0.0.1:"+os.Getenv("LAB_PORT"), http.HandlerFunc(handle)))
+	address, handler := "127.0.0.1:"+os.Getenv("LAB_PORT"), http.HandlerFunc(handle)
+	if certificate := os.Getenv("LAB_CERTIFICATE"); certificate != "" {
+		panic(http.ListenAndServeTLS(address, certificate, os.Getenv("LAB_KEY"), handler))
+	}
+	panic(http.ListenAndServe(address, handler))
 }

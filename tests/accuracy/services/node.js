@@ -2,17 +2,20 @@
 // node:http as server; LAB_CLIENT: agent (node:http), fetch (built in) or undici. /h: four workers fed by a queue, /t: a
 // timer before the call.
 'use strict';
+const fs = require('node:fs');
 const http = require('node:http');
+const https = require('node:https');
 const timers = require('node:timers/promises');
 
-const backend = `http://127.0.0.1:${process.env.LAB_BACKEND}`;
+const backend = process.env.LAB_URL;
 const limit = Number(process.env.LAB_POOL || 0);
 
 const clients = {
   agent() {
-    const agent = new http.Agent({keepAlive: true, maxSockets: limit || Infinity, maxFreeSockets: 256});
+    const library = backend.startsWith('https') ? https : http;
+    const agent = new library.Agent({keepAlive: true, maxSockets: limit || Infinity, maxFreeSockets: 256});
     return (path) => new Promise((resolve, reject) => {
-      http.get(backend + path, {agent}, (answer) => {
+      library.get(backend + path, {agent}, (answer) => {
         let text = '';
         answer.setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', () => resolve(text));
       }).on('error', reject);
@@ -68,7 +71,7 @@ async function background() {
   }
 }
 
-http.createServer(async (request, response) => {
+async function handle(request, response) {
   const [, mode, id] = request.url.split('/');
   try {
     response.end(mode === 'b' ? await call(request.url) : await modes[mode](`/b/${id}/a`, `/b/${id}/b`));
@@ -76,5 +79,11 @@ http.createServer(async (request, response) => {
     response.statusCode = 500;
     response.end(String(error));
   }
-}).listen(Number(process.env.LAB_PORT), '127.0.0.1');
+}
+
+const certificate = process.env.LAB_CERTIFICATE;
+const server = certificate ?
+  https.createServer({cert: fs.readFileSync(certificate), key: fs.readFileSync(process.env.LAB_KEY)}, handle) :
+  http.createServer(handle);
+server.listen(Number(process.env.LAB_PORT), '127.0.0.1');
 if (process.env.LAB_TIMER) background();

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Both ends of the lab: the backend that every service calls (traffic backend PORT), and the load (traffic load PORT
-// CONNECTIONS), which keeps its connections over the commands that it reads from standard input. The identity of a request
+// Both ends of the lab: the backend that every service calls (traffic backend PORT [CERTIFICATE KEY]; HTTP/2 too if LAB_H2 is
+// set), and the load (traffic load PORT CONNECTIONS [tls]), which keeps its connections over the commands that it reads from standard input. The identity of a request
 // stands in its path; the backend answers with the path that it was asked for, and the load checks that a service passed
 // on the answers to that request's own calls.
 package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -91,6 +92,7 @@ type result struct {
 
 type connection struct {
 	address string
+	secure  bool
 	socket  net.Conn
 	reader  *bufio.Reader
 }
@@ -102,6 +104,9 @@ func (c *connection) open() error {
 	socket, err := net.Dial("tcp", c.address)
 	if err != nil {
 		return err
+	}
+	if c.secure { // what is measured is not whom the load trusts
+		socket = tls.Client(socket, &tls.Config{InsecureSkipVerify: true})
 	}
 	c.socket = socket
 	c.reader = bufio.NewReader(socket)
@@ -192,10 +197,10 @@ func run(connections []*connection, c command) result {
 	return done
 }
 
-func load(port string, count int) {
+func load(port string, count int, secure bool) {
 	connections := []*connection{}
 	for i := 0; i < count; i++ {
-		one := &connection{address: "127.0.0.1:" + port}
+		one := &connection{address: "127.0.0.1:" + port, secure: secure}
 		if err := one.open(); err != nil {
 			panic(err)
 		}
@@ -211,13 +216,24 @@ func load(port string, count int) {
 	}
 }
 
+func serve(port string, secrets []string) error {
+	server := &http.Server{Addr: "127.0.0.1:" + port, Handler: &backend{calls: map[string]int{}}}
+	if len(secrets) == 0 {
+		return server.ListenAndServe()
+	}
+	if os.Getenv("LAB_H2") == "" {
+		server.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){}
+	}
+	return server.ListenAndServeTLS(secrets[0], secrets[1])
+}
+
 func main() {
 	if os.Args[1] == "backend" {
-		panic(http.ListenAndServe("127.0.0.1:"+os.Args[2], &backend{calls: map[string]int{}}))
+		panic(serve(os.Args[2], os.Args[3:]))
 	}
 	count, err := strconv.Atoi(os.Args[3])
 	if err != nil {
 		panic(err)
 	}
-	load(os.Args[2], count)
+	load(os.Args[2], count, len(os.Args) > 4)
 }
