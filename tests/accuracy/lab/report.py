@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table on the terminal, and the one in docs/reference/runtimes.md."""
+BEGIN = "<!-- generated: script/accuracy --update-docs -->"
+END = "<!-- /generated -->"
+
+
+def share(value):
+    if value is None:
+        return "–"
+    # 99.96 is not 100: rounded down.
+    return f"{int(value * 100) / 100:.2f}".rstrip("0").rstrip(".")
+
+
+def rules(figures):
+    return " ".join(f"{rule}:{n['right']}{'' if not n['wrong'] else '/' + str(n['wrong']) + '!'}"
+                    for rule, n in figures["rules"].items())
+
+
+def notes(figures):
+    found = []
+    for key, title in (("unseen", "unseen"), ("servers_unseen", "servers unseen"), ("dangling", "dangling"),
+                       ("events_dropped", "events lost"), ("gates_closed", "gates closed")):
+        if figures[key]:
+            found.append(f"{title} {figures[key]}")
+    found.append(f"at once {figures['peak']}")
+    if figures["background"]:
+        found.append(f"background {figures['background_linked']}/{figures['background']}")
+    if "whole_traces" in figures:
+        found.append(f"whole traces {figures['whole_traces']}/{figures['requests']}")
+    for rule, milliseconds in figures["held"].items():
+        found.append(f"{rule} held p99 {milliseconds:g} ms")
+    return ", ".join(found)
+
+
+HEAD = (f"{'row':17} {'variant':9} {'mode':11} {'conc':>4} {'calls':>6} {'prec %':>7} {'recall %':>8} {'linked':>6} "
+        f"{'wrong':>5} {'missed':>6} {'ambig':>6}  rules; notes")
+
+
+def line(result):
+    f = result.get("figures")
+    start = f"{result['row']:17} {result['variant']:9} {result['mode']:11} {result['concurrency']:4}"
+    if f is None:
+        return f"{start} {result['missing']}"
+    return (f"{start} {f['calls']:6} {share(f['precision']):>7} {share(f['recall']):>8} {f['linked']:6} {f['wrong']:5} "
+            f"{f['missed']:6} {f['ambiguous']:6}  {rules(f)}; {notes(f)}")
+
+
+def by_mode(result):
+    """What each mode of a mixed case had."""
+    for mode, n in result["figures"]["modes"].items():
+        yield f"    {mode}: {n['right']} of {n['calls']} right, {n['wrong']} wrong"
+
+
+def cell(results):
+    """Precision / recall over several cases."""
+    right, linked, calls = (sum(r["figures"][key] for r in results) for key in ("right", "linked", "calls"))
+    if not calls:
+        return ""
+    return f"{share(100.0 * right / linked if linked else None)} / {share(100.0 * right / calls)}"
+
+
+def table(results, rows):
+    done = [r for r in results if "figures" in r]
+    sizes = sorted({r["concurrency"] for r in done})
+    out = ["| Service | Variant | Calls | " + " | ".join(f"at {n}" for n in sizes) + " | Rules |",
+           "|---|---|---|" + "---|" * len(sizes) + "---|"]
+    for row in rows:
+        for variant in dict.fromkeys(r["variant"] for r in done if r["row"] == row):
+            for mode in dict.fromkeys(r["mode"] for r in done if (r["row"], r["variant"]) == (row, variant)):
+                mine = [r for r in done if (r["row"], r["variant"], r["mode"]) == (row, variant, mode)]
+                used = sorted({rule for r in mine for rule in r["figures"]["rules"]})
+                cells = [cell([r for r in mine if r["concurrency"] == n]) for n in sizes]
+                out.append(f"| {rows[row].title} | {variant} | {mode} | {' | '.join(cells)} | {', '.join(used)} |")
+    return out
+
+
+def update_docs(path, results, rows):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    before, rest = text.split(BEGIN, 1)
+    after = rest.split(END, 1)[1]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join([before + BEGIN, *table(results, rows), END]) + after)

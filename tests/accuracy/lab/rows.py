@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the lab: a service, what it can be asked, in which situations, and how well it must be linked."""
+import dataclasses
+
+from . import programs
+
+# What a request to /<mode>/<id> makes the service call.
+BOTH = ("s", "p", "hp", "cp", "u", "f", "n")
+
+
+def calls_of(modes):
+    return {mode: ["a", "b"] if mode in BOTH else ["a"] for mode in modes}
+
+
+ONCE = "r"
+PLAIN = "r s p"
+TOKIO = "r s p c cp u q"
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One situation. `attach`: pid (to a running, warmed-up service), run (sonde starts it), restart (a second sonde, under
+    load)."""
+    settings: dict = dataclasses.field(default_factory=dict)
+    delay_us: int = 10_000
+    attach: str = "pid"
+    chain: bool = False
+    tls: bool = False  # on both sides of the service
+
+
+VARIANTS = {
+    "large": Variant(),  # as many connections as are wanted
+    "pool4": Variant({"LAB_POOL": "4"}),
+    "server4": Variant({"LAB_WORKERS": "4"}),
+    "handoff4": Variant({"LAB_HANDOFF": "4"}),
+    "nodelay": Variant(delay_us=0),
+    "run": Variant(attach="run"),
+    "restart": Variant(attach="restart"),
+    "timer": Variant({"LAB_TIMER": "1"}),
+    "timer4": Variant({"LAB_TIMER": "1", "LAB_POOL": "4"}),
+    "chain": Variant(chain=True),
+    "tls": Variant(tls=True),
+    "h2": Variant({"LAB_H2": "1"}, tls=True),  # to the backend
+}
+ALWAYS = "large nodelay run restart chain"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    title: str
+    start: object  # programs: Place -> Server
+    modes: str = PLAIN
+    variants: str = ""  # beside ALWAYS
+    recall: dict = dataclasses.field(default_factory=dict)  # mode -> least recall in percent that --check asks for
+    short: str = "large timer"  # variants of --check
+
+    @property
+    def mode_list(self):
+        return self.modes.split()
+
+    @property
+    def variant_list(self):
+        return [*ALWAYS.split(), *self.variants.split()]
+
+
+def same_thread(*modes):
+    return {mode: 99.0 for mode in modes}
+
+
+ROWS = {
+    "gunicorn-gthread": Row("Flask, gunicorn gthread, requests", programs.gunicorn("gthread"), "r s p h",
+                            "pool4 server4 handoff4 timer tls", same_thread("r", "s")),
+    "gunicorn-sync": Row("Flask, gunicorn sync, requests", programs.gunicorn("sync"), "r s p h", "handoff4 timer tls",
+                         same_thread("r", "s")),
+    "flask": Row("Flask, its own threads, requests", programs.flask, "r s p h", "pool4 handoff4 timer",
+                 same_thread("r", "s")),
+    "puma": Row("Ruby, Puma, Net::HTTP", programs.puma, "r s p h", "server4 handoff4 timer"),
+    "java-url": Row("JDK server, HttpURLConnection", programs.java("url"), "r s p h", "server4 handoff4 timer",
+                    same_thread("r", "s")),
+    "tomcat": Row("Tomcat, HttpURLConnection", programs.maven("TomcatLab"), "r s p h f", "server4 handoff4 timer"),
+    "cpp": Row("C++, a thread per connection, libcurl", programs.cpp, "r s p h", "server4 handoff4 timer",
+               same_thread("r", "s")),
+    "apache-php": Row("Apache prefork, mod_php, curl", programs.apache_php, PLAIN, "", same_thread("r", "s", "p"), "large"),
+    "haproxy": Row("HAProxy", programs.haproxy, ONCE, "pool4", short="large pool4"),
+    "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, "tls", short="large"),
+    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4 tls"),
+    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4 tls"),
+    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4 tls"),
+    "gevent": Row("gevent server, requests", programs.gevent, "r s p c h", "pool4 timer timer4"),
+    "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4 tls"),
+    "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls"),
+    "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4 tls"),
+    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2"),
+    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp", "pool4 timer timer4 tls h2"),
+    "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer"),
+    "java-virtual": Row("JDK server, virtual threads, HttpURLConnection", programs.java("url", virtual=True), "r s p h f",
+                        "handoff4 timer"),
+    "java-virtual-send": Row("JDK server, virtual threads, HttpClient", programs.java("send", virtual=True), "r s p h f n",
+                             "handoff4 timer"),
+    "netty": Row("reactor-netty server and client", programs.maven("NettyLab"), "r s p h", "pool4 timer timer4"),
+    "tokio": Row("axum, reqwest, multi-thread", programs.tokio("multi"), TOKIO, "pool4 timer timer4"),
+    "tokio-current": Row("axum, reqwest, current-thread", programs.tokio("current"), TOKIO, "pool4 timer timer4"),
+    "tokio-stripped": Row("axum, reqwest, stripped", programs.tokio("multi", stripped=True), TOKIO, "pool4 timer timer4"),
+}

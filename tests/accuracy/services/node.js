@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// node:http as server; LAB_CLIENT: agent (node:http), fetch (built in) or undici. /h: four workers fed by a queue, /t: a
+// timer before the call.
+'use strict';
+const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const timers = require('node:timers/promises');
+
+const backend = process.env.LAB_URL;
+const limit = Number(process.env.LAB_POOL || 0);
+
+const clients = {
+  agent() {
+    const library = backend.startsWith('https') ? https : http;
+    const agent = new library.Agent({keepAlive: true, maxSockets: limit || Infinity, maxFreeSockets: 256});
+    return (path) => new Promise((resolve, reject) => {
+      library.get(backend + path, {agent}, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', () => resolve(text));
+      }).on('error', reject);
+    });
+  },
+  fetch() {
+    return async (path) => (await fetch(backend + path)).text();
+  },
+  undici() {
+    const {Pool} = require('undici');
+    const pool = new Pool(backend, {connections: limit || 200});
+    return async (path) => (await pool.request({path, method: 'GET'})).body.text();
+  },
+};
+const call = clients[process.env.LAB_CLIENT]();
+
+const jobs = [];
+const idle = [];
+function handOver(path) {
+  return new Promise((resolve, reject) => {
+    jobs.push({path, resolve, reject});
+    idle.shift()?.();
+  });
+}
+async function worker() {
+  for (;;) {
+    const job = jobs.shift();
+    if (job) {
+      await call(job.path).then(job.resolve, job.reject);
+    } else {
+      await new Promise((resolve) => { idle.push(resolve); });
+    }
+  }
+}
+for (let i = 0; i < 4; i++) worker();
+
+const modes = {
+  r: (a) => call(a),
+  s: async (a, b) => await call(a) + await call(b),
+  p: async (a, b) => (await Promise.all([call(a), call(b)])).join(''),
+  h: (a) => handOver(a),
+  t: async (a) => {
+    await timers.setTimeout(1);
+    return call(a);
+  },
+};
+
+async function background() {
+  await call('/b/bg/start');
+  for (let n = 0; ; n++) {
+    await timers.setTimeout(20);
+    await call(`/b/bg/${n}`);
+  }
+}
+
+async function handle(request, response) {
+  const [, mode, id] = request.url.split('/');
+  try {
+    response.end(mode === 'b' ? await call(request.url) : await modes[mode](`/b/${id}/a`, `/b/${id}/b`));
+  } catch (error) {
+    response.statusCode = 500;
+    response.end(String(error));
+  }
+}
+
+const certificate = process.env.LAB_CERTIFICATE;
+const server = certificate ?
+  https.createServer({cert: fs.readFileSync(certificate), key: fs.readFileSync(process.env.LAB_KEY)}, handle) :
+  http.createServer(handle);
+server.listen(Number(process.env.LAB_PORT), '127.0.0.1');
+if (process.env.LAB_TIMER) background();
