@@ -95,8 +95,11 @@ __noinline int sonde_python_find(const struct sonde_runtime *runtime, __u64 poin
 	return 0;
 }
 
-/* The Context object of the current thread. Thread states are told apart by the thread pointer,
- * which is the same in every pid namespace. */
+/*
+ * The Context object of the current thread; with the lowest bit set if no Context.run is in it.
+ * Such a one the thread (or greenlet) made for itself when it first needed one: whatever was copied
+ * at that address before has nothing to do with it. Thread states are told apart by the thread
+ * pointer, which is the same in every pid namespace. */
 static __always_inline __u64 sonde_python_context(const struct sonde_runtime *runtime)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
@@ -104,13 +107,21 @@ static __always_inline __u64 sonde_python_context(const struct sonde_runtime *ru
 	struct sonde_thread *thread =
 	    bpf_task_storage_get(&sonde_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
+	__u64 context;
+	__u8 entered = 0;
+
 	if (!thread)
 		return 0;
 	if ((!thread->python ||
 	     sonde_word(thread->python + (__s64)runtime->python.thread_id) != pointer) &&
 	    !sonde_python_find(runtime, pointer, thread))
 		return 0;
-	return sonde_word(thread->python + (__s64)runtime->python.context);
+	context = sonde_word(thread->python + (__s64)runtime->python.context);
+	if (!context)
+		return 0;
+	bpf_probe_read_user(&entered, sizeof(entered),
+			    (void *)(context + (__s64)runtime->python.entered));
+	return entered ? context : context | 1;
 }
 
 /* Number of the thread that is mounted, 0 = not known. System V ABI: the vector of thread-local

@@ -131,7 +131,7 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 	switch (probe->event) {
 	case SONDE_RUNTIME_PYTHON_COPIED:
 		return sonde_python_copied(tgid, subject);
-	case SONDE_RUNTIME_NODE_TIMERS:
+	case SONDE_RUNTIME_NODE_TURN:
 		sonde_execution_turn(tgid, tid);
 		return 0;
 	case SONDE_RUNTIME_NODE_HOOKS:

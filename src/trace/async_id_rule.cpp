@@ -157,7 +157,7 @@ void AsyncIdRule::JudgeTurn(Process& process, ExchangeId request, std::vector<Ve
     if (TrustIn(process) != Trust::kTurns) return process.calls.Refuse(call, verdicts);
     process.calls.Reassign(call, request);
     process.confirmed.insert(call);
-  } else if (TrustIn(process) == Trust::kTurns) {
+  } else {
     process.calls.Assign(call, request);
     process.confirmed.insert(call);
   }

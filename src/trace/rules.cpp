@@ -42,7 +42,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(MetricRegistry& metrics) {
   rules.push_back(std::make_unique<WakeRule>(kGoPool, metrics));
   rules.push_back(std::make_unique<WakeRule>(kTokio, metrics));
   rules.push_back(std::make_unique<AsyncIdRule>(metrics));
-  rules.push_back(std::make_unique<SocketRule>());
+  rules.push_back(std::make_unique<SocketRule>(metrics));
   return rules;
 }
 

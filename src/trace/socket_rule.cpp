@@ -3,13 +3,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
+
+SocketRule::SocketRule(MetricRegistry& metrics)
+    : gates_closed_(GatesClosed(LinkMethod::kSocket, metrics)) {}
 
 SocketRule::Process* SocketRule::Find(uint32_t tgid) {
   const auto found = processes_.find(tgid);
@@ -33,7 +39,7 @@ void SocketRule::OnReceived(const DataEvent& event) {
 }
 
 void SocketRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
-  if (!Covers(fact.last_by)) return;
+  if (!Covers(fact.last_by) || closed_.contains(fact.last_by.tgid)) return;
   Process& process = processes_[fact.last_by.tgid];
   process.calls.RequestBegins(fact.id);
   process.unanswered.insert(fact.id);
@@ -56,6 +62,7 @@ bool SocketRule::OnCallSent(const RequestFact& fact) {
   Process* process = Find(by.tgid);
   if (process == nullptr || !process->calls.CallBegins(fact.id)) return false;
   Thread& thread = process->threads[by.tid];
+  if (std::exchange(thread.called, true)) process->unsafe = true;
   const Connection* known = process->connections.Find(fact.connection);
   // The first request on a connection was decided on when it was connected for.
   const bool connected = known != nullptr && known->call == 0 && known->connected_for != 0;
@@ -70,19 +77,21 @@ bool SocketRule::OnCallSent(const RequestFact& fact) {
   return true;
 }
 
-void SocketRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) {
+void SocketRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
   if (!Covers(fact.by)) return;
   Process* process = Find(fact.by.tgid);
   if (process == nullptr || process->unanswered.erase(fact.id) == 0) return;
   const auto thread = process->threads.find(fact.by.tid);
-  if (thread == process->threads.end() || thread->second.turn_call == 0) return;
+  if (thread == process->threads.end()) return;
+  if (std::exchange(thread->second.answered, true)) process->unsafe = true;
+  if (thread->second.turn_call == 0) return;
   const ExchangeId call = thread->second.turn_call;
   thread->second.turn_call = 0;
   const ExchangeId claimed = process->calls.AssignedTo(call);
   if (claimed == fact.id) {
     process->borne_out.insert(call);
   } else if (claimed != 0) {
-    process->calls.Refuse(call, verdicts);
+    process->unsafe = true;
   }
 }
 
@@ -104,6 +113,7 @@ bool SocketRule::IsBorneOut(Process& process, ExchangeId call) {
 void SocketRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
   Process* process = Find(fact.requested_by.tgid);
   if (process == nullptr) return;
+  if (process->unsafe) return CloseGate(fact.requested_by.tgid, verdicts);
   process->unanswered.erase(fact.id);
   const std::vector<ExchangeId> calls = process->calls.CallsOf(fact.id);
   absl::flat_hash_set<ExchangeId> unproven;
@@ -120,10 +130,17 @@ void SocketRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
 }
 
 void SocketRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
+  closed_.erase(tgid);
   Process* process = Find(tgid);
   if (process == nullptr) return;
   process->calls.Clear(verdicts);
   processes_.erase(tgid);
+}
+
+void SocketRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
+  OnProcessExit(tgid, verdicts);
+  closed_.insert(tgid);
+  gates_closed_.Add();
 }
 
 }  // namespace sonde::trace

@@ -6,7 +6,9 @@
 // That alone is wrong as soon as something queues, so it has to be borne out backwards: the answer
 // goes out right after the response was read, on the same thread, with nothing read in between; or
 // another call of the same request does, of which the same is true. Calls of which it is not, are
-// not linked.
+// not linked; and a process in which it once was the contrary, or which wrote two calls or two
+// answers after reading once, is no such loop (HAProxy reads from several connections before it
+// writes to any): the rule is off there for good.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -28,7 +30,7 @@ namespace sonde::trace {
 
 class SocketRule : public LinkRule {
  public:
-  SocketRule() = default;
+  explicit SocketRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kSocket; }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
@@ -52,9 +54,12 @@ class SocketRule : public LinkRule {
   struct Thread {
     ExchangeId works_for = 0;
     ExchangeId turn_call = 0;  // the call whose response it read last, and did nothing about yet
+    bool called = false;       // since it read last
+    bool answered = false;
   };
   struct Process {
     PendingCalls calls;
+    bool unsafe = false;  // the gate closes before the next verdict
     absl::flat_hash_set<ExchangeId> unanswered;
     absl::flat_hash_set<ExchangeId> borne_out;                // calls
     absl::flat_hash_map<ExchangeId, ExchangeId> followed_by;  // call -> the call sent in its turn
@@ -69,8 +74,11 @@ class SocketRule : public LinkRule {
   Process* Find(uint32_t tgid);
   static ExchangeId IfUnanswered(const Process& process, ExchangeId request);
   static bool IsBorneOut(Process& process, ExchangeId call);
+  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
 
   absl::flat_hash_map<uint32_t, Process> processes_;
+  absl::flat_hash_set<uint32_t> closed_;
+  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace

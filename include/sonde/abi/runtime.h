@@ -40,7 +40,7 @@ struct sonde_go_layout {
  * [that + threads] its first thread state, linked by `next`. A thread state is the caller's if the
  * number at `native_id` is its thread number; where there is no such field (up to 3.10,
  * SONDE_NOWHERE) if the 8 bytes at `thread_id` are its thread pointer. `context`: the Context
- * object, may be null.
+ * object, may be null; the byte at `entered` in it is not 0 while Context.run is in it.
  */
 struct sonde_python_layout {
 	__s32 interpreter;
@@ -49,6 +49,7 @@ struct sonde_python_layout {
 	__s32 native_id;
 	__s32 thread_id;
 	__s32 context;
+	__s32 entered;
 };
 
 /*
@@ -106,8 +107,9 @@ enum sonde_runtime_event {
 	SONDE_RUNTIME_JAVA_PARKS = 5,    /* subject: the Parker of the current thread */
 	SONDE_RUNTIME_TOKIO_WOKEN = 6,   /* by reference; subject: the header of the task */
 	SONDE_RUNTIME_TOKIO_WOKEN_BY_VALUE = 7,
-	SONDE_RUNTIME_TOKIO_BORN = 8,  /* subject: the header of the new task */
-	SONDE_RUNTIME_NODE_TIMERS = 9, /* timers begin to run; no subject */
+	SONDE_RUNTIME_TOKIO_BORN = 8, /* subject: the header of the new task */
+	/* Timers, immediates, or what a thread of the pool has done, begin to run; no subject. */
+	SONDE_RUNTIME_NODE_TURN = 9,
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */

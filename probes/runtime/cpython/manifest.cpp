@@ -109,13 +109,17 @@ constexpr unsigned kLastMinor = 14;
 // From then on _PyRuntime begins with a description of itself.
 constexpr unsigned kFirstDescribed = 13;
 
-// 3.8 to 3.12: interpreter, threads, next, native_id, thread_id, context
+// In a Context behind the object's head: previous, variables, weak references, then whether it is
+// entered (Python/context.c, the same in all of them).
+constexpr int32_t kEntered = 40;
+
+// 3.8 to 3.12: interpreter, threads, next, native_id, thread_id, context, entered
 constexpr std::array<sonde_python_layout, kFirstDescribed - kFirstMinor> kLayouts = {{
-    {40, 8, 8, SONDE_NOWHERE, 176, 240},
-    {40, 8, 8, SONDE_NOWHERE, 176, 240},
-    {40, 8, 8, SONDE_NOWHERE, 176, 240},
-    {48, 16, 8, 160, 152, 224},
-    {48, 72, 8, 144, 136, 208},
+    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered},
+    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered},
+    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered},
+    {48, 16, 8, 160, 152, 224, kEntered},
+    {48, 72, 8, 144, 136, 208, kEntered},
 }};
 
 // _Py_DebugOffsets: a cookie, then 64-bit numbers, of which these are wanted.
@@ -159,6 +163,7 @@ Result<sonde_python_layout> ReadDescription(const Elf& elf, uint64_t runtime,
   layout.native_id = at(where.native_id);
   layout.thread_id = at(where.thread_id);
   layout.context = layout.thread_id + kThreadIdToContext;
+  layout.entered = kEntered;
   return layout;
 }
 

@@ -95,20 +95,47 @@ std::optional<int32_t> IdFields(const Elf& elf, uint64_t push) {
   return fields;
 }
 
-// node::Environment::RunTimers(uv_timer_t*): once for all timers that are due.
-void AddTimers(const Elf& elf, RuntimePlan& plan) {
-  const auto run = elf.Find("_ZN4node11Environment9RunTimersEP10uv_timer_s");
-  const auto address = run ? binary::CheapEntry(elf, run->address, {}, false) : std::nullopt;
-  const auto offset = address ? elf.CodeOffset(*address) : std::nullopt;
-  if (!offset) {
-    plan.remark = "calls made by timers are not told from those of requests";
-    return;
+std::optional<uint64_t> Entry(const Elf& elf, std::string_view symbol) {
+  const auto function = elf.Find(symbol);
+  return function ? binary::CheapEntry(elf, function->address, {}, false) : std::nullopt;
+}
+
+// Where node::Environment::CheckImmediate calls JavaScript: its entry comes in every turn of the
+// loop.
+std::optional<uint64_t> Immediates(const Elf& elf) {
+  constexpr size_t kMaxParts = 16;
+  const auto check = elf.Find("_ZN4node11Environment14CheckImmediateEP10uv_check_s");
+  if (!check) return std::nullopt;
+  const auto calls = elf.FindContaining("_ZN4node12MakeCallbackE", kMaxParts);
+  for (const Instruction& instruction : binary::DisassembleFunction(elf, check->address)) {
+    const auto target = instruction.target();
+    if (instruction.operation != binary::Operation::kCall || !target) continue;
+    for (const auto& [name, symbol] : calls) {
+      if (symbol.address == *target) return instruction.address;
+    }
   }
-  RuntimePoint point;
-  point.file_offset = *offset;
-  point.event = SONDE_RUNTIME_NODE_TIMERS;
-  point.where = absl::StrCat("Environment::RunTimers+0x", absl::Hex(*address - run->address));
-  plan.points.push_back(std::move(point));
+  return std::nullopt;
+}
+
+// What runs JavaScript for another reason than bytes that came in.
+void AddTurns(const Elf& elf, RuntimePlan& plan) {
+  const std::pair<std::string_view, std::optional<uint64_t>> turns[] = {
+      {"Environment::RunTimers", Entry(elf, "_ZN4node11Environment9RunTimersEP10uv_timer_s")},
+      {"Environment::CheckImmediate", Immediates(elf)},
+      {"uv__work_done", Entry(elf, "uv__work_done")},
+  };
+  for (const auto& [name, address] : turns) {
+    const auto offset = address ? elf.CodeOffset(*address) : std::nullopt;
+    if (!offset) {
+      absl::StrAppend(&plan.remark, plan.remark.empty() ? "not found: " : ", ", std::string(name));
+      continue;
+    }
+    RuntimePoint point;
+    point.file_offset = *offset;
+    point.event = SONDE_RUNTIME_NODE_TURN;
+    point.where = std::string(name);
+    plan.points.push_back(std::move(point));
+  }
 }
 
 Result<RuntimePlan> Resolve(const Elf& elf) {
@@ -141,7 +168,7 @@ Result<RuntimePlan> Resolve(const Elf& elf) {
   point.use = RuntimePointUse::kOnce;
   point.where = absl::StrCat("AsyncHooks::push_async_context+0x", absl::Hex(*address - *push));
   plan.points.push_back(std::move(point));
-  AddTimers(elf, plan);
+  AddTurns(elf, plan);
   return plan;
 }
 
