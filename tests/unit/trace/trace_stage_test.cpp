@@ -114,11 +114,11 @@ TEST(TraceStageTest, SameContextTwiceOpenFallsBackToTheHeader) {
   const auto s2 = w.Read(w.Connect(), loop, kIncoming);
   const auto call = w.Send(w.Connect(), loop, kIncoming);
   w.Finish(call);
+  w.Finish(s1);
+  w.Finish(s2);
   ASSERT_TRUE(w.Out(call));
   EXPECT_EQ(w.Of(call).parent_span_id.ToHex(), "00f067aa0ba902b7");
   EXPECT_TRUE(w.Of(call).parent_is_remote);
-  w.Finish(s1);
-  w.Finish(s2);
 }
 
 TEST(TraceStageTest, SdkContextOfTheCallWinsOverTheThread) {

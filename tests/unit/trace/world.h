@@ -39,7 +39,26 @@ class World : public SpanFactory, public SpanSink {
   }
 
   static Execution Thread(uint32_t tgid, uint32_t tid) {
-    return {.tgid = tgid, .tid = tid, .id = 0};
+    return {.tgid = tgid, .tid = tid, .id = 0, .runtime = RuntimeKind::kNone};
+  }
+  // What a runtime says, on that thread.
+  void Says(ExecutionChange change, const Execution& by, uint64_t from, uint64_t to,
+            ConnectionId connection = 0, uint64_t counter = 0) {
+    stage->OnExecution({.mono_ns = ++now,
+                        .change = change,
+                        .connection = connection,
+                        .from = from,
+                        .to = to,
+                        .counter = counter,
+                        .by = by});
+  }
+  // Bytes came in on a connection.
+  void Receives(ConnectionId connection, const Execution& by) {
+    DataEvent event;
+    event.mono_ns = ++now;
+    event.connection = connection;
+    event.who = by;
+    stage->OnReceived(event);
   }
 
   Link Connect() {
