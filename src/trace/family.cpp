@@ -31,9 +31,13 @@ void Unlink(Request& child) {
 
 // For a request whose parent is not on this host, or not known.
 void StartLineage(Request& request, IdGenerator& ids) {
-  if (request.header == nullptr) {
+  if (request.header == nullptr || !request.header->names_a_trace()) {
     request.lineage = {};
     request.lineage.trace_id = ids.NewTraceId();
+    if (request.header != nullptr) {  // "deny" without a trace
+      request.lineage.flags = 0;
+      request.lineage.trace_from_header = true;
+    }
     return;
   }
   const HeaderContext& header = *request.header;
@@ -42,7 +46,7 @@ void StartLineage(Request& request, IdGenerator& ids) {
                      .parent_span_id = header.span_id,
                      .flags = header.flags,
                      .parent_is_remote = true,
-                     .trace_from_header = true,
+                     .trace_from_header = !header.deferred,
                      .tracestate = header.tracestate};
 }
 

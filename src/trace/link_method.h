@@ -8,8 +8,19 @@
 
 namespace sonde::trace {
 
-enum class LinkMethod : uint8_t { kNone = 0, kTraceparent, kGrpcTraceBin, kConnection, kThread };
-inline constexpr size_t kLinkMethods = 5;
+enum class LinkMethod : uint8_t {
+  kNone = 0,
+  kTraceparent,
+  kGrpcTraceBin,
+  kB3,
+  kJaeger,
+  kXray,
+  kDatadog,
+  kOtTrace,
+  kConnection,
+  kThread,
+};
+inline constexpr size_t kLinkMethods = 10;
 
 constexpr std::string_view LinkMethodName(LinkMethod method) {
   switch (method) {
@@ -17,6 +28,16 @@ constexpr std::string_view LinkMethodName(LinkMethod method) {
       return "traceparent";
     case LinkMethod::kGrpcTraceBin:
       return "grpc-trace-bin";
+    case LinkMethod::kB3:
+      return "b3";
+    case LinkMethod::kJaeger:
+      return "jaeger";
+    case LinkMethod::kXray:
+      return "xray";
+    case LinkMethod::kDatadog:
+      return "datadog";
+    case LinkMethod::kOtTrace:
+      return "ottrace";
     case LinkMethod::kConnection:
       return "connection";
     case LinkMethod::kThread:

@@ -80,7 +80,7 @@ void TraceStage::ReadHeader(const HttpRequest* http, Request& request) const {
 }
 
 void TraceStage::StartServer(Request& request, const RequestFact& fact) {
-  if (request.header != nullptr) incoming_.Add(request);
+  if (request.header != nullptr && request.header->names_a_trace()) incoming_.Add(request);
   if (seen_client_) {
     if (Request* client = joins_.TakeOther(request)) {
       Join(request, *client);
@@ -109,7 +109,7 @@ void TraceStage::StartClient(Request& request, const RequestFact& fact) {
 // unchanged: that request is the parent. A context that did not come in: somebody in the process
 // made it, an SDK, and its word is final.
 bool TraceStage::FollowHeader(Request& call) {
-  if (call.header == nullptr) return false;
+  if (call.header == nullptr || !call.header->names_a_trace()) return false;
   const IncomingContexts::Match match = incoming_.Find(call.by.tgid, *call.header);
   if (match.count == 0) return true;
   return match.only != nullptr && Attach(call, *match.only, call.header->format);

@@ -373,7 +373,7 @@ TEST(TraceStageTest, RefusesUnknownPropagators) {
   MetricRegistry metrics;
   EXPECT_FALSE(
       TraceStage::Create({.propagators = {"tracecontex"}}, w, w, IdGenerator(1), metrics).ok());
-  EXPECT_TRUE(TraceStage::Create({.propagators = {"b3", "tracecontext", "none"}}, w, w,
+  EXPECT_TRUE(TraceStage::Create({.propagators = {"b3", "tracecontext", "baggage", "none"}}, w, w,
                                  IdGenerator(1), metrics)
                   .ok());
 }
