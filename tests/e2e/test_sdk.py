@@ -90,7 +90,8 @@ def traced(work, started, sonde, forward, *arguments):
     left_out = run.metric("sonde_spans_left_out_total", reason="sdk")
     exports = run.metric("sonde_spans_left_out_total", reason="telemetry")
     run.stop()
-    assert not [s for s in run.spans() if "/v1/traces" in s.target] or not exports
+    if exports:
+        assert not [s for s in run.spans() if "/v1/traces" in s.target]
     of_sdk = collections.defaultdict(list)
     for span in chain.sdk_spans():
         of_sdk[span.trace_id].append(span)
