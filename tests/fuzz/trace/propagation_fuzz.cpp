@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sonde/pipeline/exchange.h"
 #include "trace/link_method.h"
 #include "trace/propagation/propagator.h"
 

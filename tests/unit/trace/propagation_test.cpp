@@ -3,8 +3,8 @@
 // the order in which they are asked.
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "sonde/pipeline/exchange.h"

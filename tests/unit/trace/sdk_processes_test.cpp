@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "trace/request.h"
 #include "trace/trace_stage.h"

@@ -4,9 +4,16 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "sonde/base/ids.h"
+#include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
 #include "unit/trace/world.h"
 
 namespace sonde::trace {
