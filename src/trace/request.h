@@ -71,6 +71,13 @@ struct Request {
       UINT64_MAX;         // joined server requests: when the client had the whole answer
   ExchangeId joined = 0;  // client calls: the server request at the other end, 0 = none
 
+  // Left out: the process makes a span of its own for this, so it is not sent on. What would be its
+  // children gets its parent.
+  bool left_out = false;
+  bool has_heirs = false;  // some child has this span as its parent: it must come
+  bool telemetry = false;  // client calls: an export of telemetry
+  bool is_http = false;    // server requests: what an SDK would cover
+
   bool indexed = false;  // in the JoinIndex under `key`
   JoinKey key;
 

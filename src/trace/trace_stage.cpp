@@ -23,6 +23,7 @@
 #include "trace/propagation/propagator.h"
 #include "trace/request.h"
 #include "trace/rules.h"
+#include "trace/sdk_processes.h"
 #include "trace/trace_metrics.h"
 
 namespace sonde::trace {
@@ -44,7 +45,8 @@ TraceStage::TraceStage(const LinkingOptions& options, Propagators propagators, S
       factory_(factory),
       sink_(sink),
       ids_(ids),
-      metrics_(metrics) {
+      metrics_(metrics),
+      sdks_(options.sdk_processes) {
   rules_ = MakeRules(metrics);
 }
 
@@ -69,9 +71,9 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
                          .mono_ns = start.request.first_mono_ns,
                          .multiplexed = start.http != nullptr && start.http->version == "2"};
   if (start.role == Role::kServer) {
-    StartServer(request, fact);
+    StartServer(request, fact, start.http);
   } else {
-    StartClient(request, fact);
+    StartClient(request, fact, start.http);
   }
 }
 
@@ -81,8 +83,9 @@ void TraceStage::ReadHeader(const HttpRequest* http, Request& request) const {
   if (context) request.header = std::make_unique<HeaderContext>(*std::move(context));
 }
 
-void TraceStage::StartServer(Request& request, const RequestFact& fact) {
-  if (request.header != nullptr) incoming_.Add(request);
+void TraceStage::StartServer(Request& request, const RequestFact& fact, const HttpRequest* http) {
+  sdks_.ReadServer(request, http);
+  if (request.header != nullptr && request.header->names_a_trace()) incoming_.Add(request);
   if (seen_client_) {
     if (Request* client = joins_.TakeOther(request)) {
       Join(request, *client);
@@ -93,8 +96,19 @@ void TraceStage::StartServer(Request& request, const RequestFact& fact) {
   TellRules([&](LinkRule& rule) { rule.OnRequestRead(fact, verdicts_); });
 }
 
-void TraceStage::StartClient(Request& request, const RequestFact& fact) {
+// Where the context of a call comes from, for SdkProcesses.
+SdkProcesses::Origin TraceStage::OriginOf(const Request& call) const {
+  using Origin = SdkProcesses::Origin;
+  const uint32_t tgid = call.by.tgid;
+  if (call.header == nullptr || !call.header->names_a_trace()) return Origin::kNone;
+  if (incoming_.Find(tgid, *call.header).count > 0 || incoming_.CameIn(tgid, *call.header))
+    return Origin::kNone;
+  return incoming_.HasTrace(tgid, call.header->trace_id) ? Origin::kOwnInTrace : Origin::kOwn;
+}
+
+void TraceStage::StartClient(Request& request, const RequestFact& fact, const HttpRequest* http) {
   seen_client_ = true;
+  sdks_.JudgeCall(request, http, OriginOf(request));
   if (FollowHeader(request)) {
     DecideAndEmit(request);
   } else {
@@ -111,7 +125,7 @@ void TraceStage::StartClient(Request& request, const RequestFact& fact) {
 // unchanged: that request is the parent. A context that did not come in: somebody in the process
 // made it, an SDK, and its word is final.
 bool TraceStage::FollowHeader(Request& call) {
-  if (call.header == nullptr) return false;
+  if (call.header == nullptr || !call.header->names_a_trace()) return false;
   const IncomingContexts::Match match = incoming_.Find(call.by.tgid, *call.header);
   if (match.count == 0) return true;
   return match.only != nullptr && Attach(call, *match.only, call.header->format);
@@ -204,6 +218,7 @@ void TraceStage::PassThrough(const Exchange& exchange, Span span) {
 
 void TraceStage::FinishServer(Request& request, const Exchange& exchange) {
   if (request.header != nullptr) incoming_.Remove(request);
+  if (request.header != nullptr || request.decided) sdks_.JudgeServer(request);
   const bool may_meet_client = request.indexed && seen_client_;
   if (!may_meet_client) DecideAndEmit(request);
   const EndFact fact{.id = request.id,
@@ -258,8 +273,10 @@ void TraceStage::Judge(Request& call) {
 }
 
 void TraceStage::DecideAndEmit(Request& request) {
-  if (request.role == Role::kServer)
+  if (request.role == Role::kServer) {
     joins_.Remove(request);  // its parent is final, no client may come any more
+    if (request.finished) sdks_.JudgeServer(request);
+  }
   resolved_.clear();
   Decide(request, ids_, resolved_);
   if (!request.resolved && request.held_in == &late_clients_) {
@@ -300,6 +317,10 @@ void TraceStage::ReleaseEarly(Request& request, EarlyRelease reason) {
 }
 
 void TraceStage::Complete(Request& request, Span& span) {
+  if (request.left_out) {
+    metrics_.CountLeftOut(request.telemetry);
+    return;
+  }
   WriteLineage(request, span);
   if (request.method != LinkMethod::kNone) metrics_.CountLink(request.method);
   metrics_.CountSpan(span);
@@ -326,6 +347,7 @@ void TraceStage::OnTick(uint64_t mono_ns) {
 
 void TraceStage::OnProcessExit(uint32_t tgid) {
   TellRules([&](LinkRule& rule) { rule.OnProcessExit(tgid, verdicts_); });
+  sdks_.OnProcessExit(tgid);
 }
 
 void TraceStage::OnExecution(const ExecutionEvent& event) {

@@ -26,6 +26,7 @@
 #include "trace/propagation/propagator.h"
 #include "trace/request.h"
 #include "trace/request_table.h"
+#include "trace/sdk_processes.h"
 #include "trace/trace_metrics.h"
 
 namespace sonde::trace {
@@ -64,8 +65,9 @@ class TraceStage : public ExchangeSink {
   TraceStage(const LinkingOptions& options, Propagators propagators, SpanFactory& factory,
              SpanSink& sink, IdGenerator ids, MetricRegistry& metrics);
 
-  void StartServer(Request& request, const RequestFact& fact);
-  void StartClient(Request& request, const RequestFact& fact);
+  void StartServer(Request& request, const RequestFact& fact, const HttpRequest* http);
+  void StartClient(Request& request, const RequestFact& fact, const HttpRequest* http);
+  SdkProcesses::Origin OriginOf(const Request& call) const;
   void ReadHeader(const HttpRequest* http, Request& request) const;
   bool FollowHeader(Request& call);
   void AskRules(Request& call, const RequestFact& fact);
@@ -97,6 +99,7 @@ class TraceStage : public ExchangeSink {
   RequestTable table_;
   JoinIndex joins_;
   IncomingContexts incoming_;
+  SdkProcesses sdks_;
   HoldList late_clients_;  // server requests that may yet meet their client
   HoldList held_;          // everything else that waits
   uint64_t now_ns_ = 0;

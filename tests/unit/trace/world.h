@@ -155,6 +155,8 @@ class World : public SpanFactory, public SpanSink {
   std::unique_ptr<TraceStage> stage;
   std::map<ExchangeId, Span> spans;
   uint64_t now = 1'000'000;
+  // What is read and sent, beside the traceparent.
+  HttpRequest request = {.method = "GET", .target = "/", .version = "1.1", .headers = {}};
 
  private:
   ExchangeId Start(Role role, const ConnectionInfo& connection, uint32_t position, Execution by,
@@ -174,7 +176,7 @@ class World : public SpanFactory, public SpanSink {
                         .last_by = by,
                         .wire_bytes = 100};
     HttpExchange http;
-    http.request = {.method = "GET", .target = "/", .version = "1.1", .headers = {}};
+    http.request = request;
     if (!traceparent.empty()) http.request.headers.push_back({"traceparent", traceparent});
     const RequestStart start{.id = id,
                              .role = role,
