@@ -13,7 +13,7 @@ from harness.servers import selectors
 from harness.sonde import Sonde
 from harness.tls import context, files
 
-from . import programs, truth
+from . import lateness, programs, truth
 from .rows import VARIANTS, calls_of
 
 
@@ -179,8 +179,11 @@ class Case:
                 busy.end()
         elif self.variant.attach == "pid":
             sonde(*pids())
+        watch = lateness.Watch(runs[-1].file)
+        started.append(watch)
         asked, seconds = load.run("m", self.requests)
         settle(runs[-1], "m")
+        watch.stop()
         metrics = runs[-1].metrics()
         served = backend.served()
         verify_service(served["calls"], asked, calls_of(self.modes))
@@ -188,7 +191,7 @@ class Case:
             runs[-1].process.stop()  # ends with the command's own exit code
         else:
             runs[-1].stop()
-        return {**self.judge(runs, asked, seconds, metrics), "peak": served["peak"]}
+        return {**self.judge(runs, asked, seconds, metrics), "peak": served["peak"], "out_p99_ms": watch.p99_ms("/b/m")}
 
     def judge(self, runs, asked, seconds, metrics):
         of_mode = calls_of(self.modes)
