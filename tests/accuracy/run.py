@@ -85,6 +85,8 @@ def complaints(result, row, check):
         yield f"{figures['wrong']} wrong links: {figures['examples']}"
     if figures["dangling"]:
         yield f"{figures['dangling']} spans whose parent is not exported"
+    if figures["instant"]:
+        yield f"{figures['instant']} spans end when they begin"
     for mode, least in row.recall.items() if check else ():
         n = figures["modes"].get(mode)
         if n and n["calls"] and 100.0 * n["right"] / n["calls"] < least:

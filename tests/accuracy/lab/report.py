@@ -18,7 +18,7 @@ def rules(figures):
 
 def notes(figures):
     found = []
-    for key, title in (("unseen", "unseen"), ("servers_unseen", "servers unseen"), ("dangling", "dangling"),
+    for key, title in (("unseen", "unseen"), ("servers_unseen", "servers unseen"), ("dangling", "dangling"), ("instant", "without duration"),
                        ("events_dropped", "events lost"), ("gates_closed", "gates closed")):
         if figures[key]:
             found.append(f"{title} {figures[key]}")
