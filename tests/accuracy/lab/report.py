@@ -19,9 +19,10 @@ def rules(figures):
 def notes(figures):
     found = []
     for key, title in (("unseen", "unseen"), ("servers_unseen", "servers unseen"), ("dangling", "dangling"), ("instant", "without duration"),
-                       ("events_dropped", "events lost"), ("gates_closed", "gates closed")):
+                       ("gates_closed", "gates closed")):
         if figures[key]:
             found.append(f"{title} {figures[key]}")
+    found += [f"events lost {count} {reason}" for reason, count in figures["events_dropped"].items()]
     found.append(f"at once {figures['peak']}")
     if figures["background"]:
         found.append(f"background {figures['background_linked']}/{figures['background']}")

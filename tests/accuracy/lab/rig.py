@@ -202,12 +202,21 @@ class Case:
         figures.update(requests=len(asked), seconds=round(seconds, 2),
                        ambiguous=total(metrics, "sonde_link_ambiguous_total"),
                        gates_closed=total(metrics, "sonde_link_gates_closed_total"),
-                       events_dropped=total(metrics, "sonde_events_dropped_total"), held=held(metrics))
+                       events_dropped=by_label(metrics, "sonde_events_dropped_total", "reason"), held=held(metrics))
         return figures
 
 
 def total(metrics, wanted):
     return int(sum(value for (name, _), value in metrics.items() if name == wanted))
+
+
+def by_label(metrics, wanted, label):
+    """{label: count} of what is not 0."""
+    found = collections.Counter()
+    for (name, labels), value in metrics.items():
+        if name == wanted and value:
+            found[dict(labels).get(label, "")] += int(value)
+    return dict(found)
 
 
 def held(metrics):
