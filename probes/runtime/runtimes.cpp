@@ -10,9 +10,7 @@ namespace sonde::probe {
 
 std::span<const Runtime* const> Runtimes() {
   static constexpr std::array kRuntimes = {
-      &kCPython,
-      &kNode,
-      &kGo,
+      &kCPython, &kNode, &kGo, &kDotnet, &kErlang,
   };
   return kRuntimes;
 }

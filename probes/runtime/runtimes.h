@@ -6,6 +6,10 @@
 
 namespace sonde::probe {
 
+// Recognised only (runtime/unread).
+extern const Runtime kDotnet;
+extern const Runtime kErlang;
+
 extern const Runtime kCPython;  // runtime/cpython
 extern const Runtime kNode;     // runtime/node
 extern const Runtime kGo;       // runtime/go
