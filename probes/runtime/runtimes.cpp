@@ -10,7 +10,8 @@ namespace sonde::probe {
 
 std::span<const Runtime* const> Runtimes() {
   static constexpr std::array kRuntimes = {
-      &kGo,  //
+      &kGo,     //
+      &kTokio,  //
   };
   return kRuntimes;
 }

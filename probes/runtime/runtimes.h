@@ -7,5 +7,6 @@
 namespace sonde::probe {
 
 extern const Runtime kGo;
+extern const Runtime kTokio;
 
 }  // namespace sonde::probe
