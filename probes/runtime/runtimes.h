@@ -13,5 +13,6 @@ extern const Runtime kErlang;
 extern const Runtime kCPython;  // runtime/cpython
 extern const Runtime kNode;     // runtime/node
 extern const Runtime kGo;       // runtime/go
+extern const Runtime kTokio;    // runtime/tokio
 
 }  // namespace sonde::probe

@@ -221,6 +221,20 @@ void AddTraceKeys(KeyTable& t) {
                          {{"complement", SdkPolicy::kComplement},
                           {"skip", SdkPolicy::kSkip},
                           {"duplicate", SdkPolicy::kDuplicate}})});
+  t.push_back({"sonde.linking.guesses",
+               "",
+               "",
+               {},
+               "Calls whose parent is likely but not certain get a span link to it, with "
+               "sonde.link.confidence.",
+               Flag([](Draft& d) -> auto& { return d.config.linking.guesses; })});
+  t.push_back({"sonde.linking.hot_wakes",
+               "",
+               "",
+               {},
+               "Links through pools of Go workers, by a probe that costs the program about 1.5 us "
+               "each time a goroutine is made runnable.",
+               Flag([](Draft& d) -> auto& { return d.config.linking.hot_wakes; })});
   t.push_back({"sonde.routes.patterns",
                "",
                "",

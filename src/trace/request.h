@@ -66,6 +66,9 @@ struct Request {
   uint64_t claimant_start_ns = 0;  // for containment
   uint64_t claimant_end_ns = 0;
   bool disputed = false;  // rules named different requests
+  bool was_held = false;  // for a rule
+  ExchangeId guess = 0;   // a server request that is only likely
+  double confidence = 0;  // of the guess
 
   uint64_t latest_end_ns =
       UINT64_MAX;         // joined server requests: when the client had the whole answer

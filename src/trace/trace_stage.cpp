@@ -47,7 +47,7 @@ TraceStage::TraceStage(const LinkingOptions& options, Propagators propagators, S
       ids_(ids),
       metrics_(metrics),
       sdks_(options.sdk_processes) {
-  rules_ = MakeRules(metrics);
+  rules_ = MakeRules(options.guesses, metrics);
 }
 
 void TraceStage::OnRequestStart(const RequestStart& start) {
@@ -135,7 +135,11 @@ void TraceStage::AskRules(Request& call, const RequestFact& fact) {
   for (size_t i = 0; i < rules_.size(); ++i) {
     if (rules_[i]->OnCallSent(fact)) call.waiting_for_rules |= 1U << i;
   }
-  if (call.waiting_for_rules == 0) DecideAndEmit(call);
+  if (call.waiting_for_rules == 0) return DecideAndEmit(call);
+  if (ProcessLinks* links = status_.Of(call.by.tgid)) {
+    ++links->held;
+    call.was_held = true;
+  }
 }
 
 void TraceStage::Join(Request& server, Request& client) {
@@ -248,7 +252,10 @@ void TraceStage::Apply(const Verdict& verdict, size_t rule) {
   if (call == nullptr || call->decided) return;  // released early
   call->waiting_for_rules &= ~(1U << rule);
   Request* server = verdict.server == 0 ? nullptr : table_.Find(verdict.server);
-  if (server != nullptr && call->claimed_by == 0) {
+  if (server != nullptr && verdict.confidence < 1) {
+    call->guess = server->id;
+    call->confidence = verdict.confidence;
+  } else if (server != nullptr && call->claimed_by == 0) {
     if (Attach(*call, *server, rules_[rule]->method())) {
       call->claimed_by = server->id;
       call->claimant_start_ns = server->start_ns;
@@ -269,13 +276,58 @@ void TraceStage::Judge(Request& call) {
   const bool contained = call.finished && call.start_ns >= call.claimant_start_ns &&
                          call.end_ns <= call.claimant_end_ns;
   if (call.disputed) metrics_.CountAmbiguous();
-  if (call.disputed || !contained) Detach(call);
+  if (!call.disputed && contained) return;
+  Detach(call);
+  if (ProcessLinks* links = status_.Of(call.by.tgid)) ++links->refused;
+}
+
+// A likely parent is a link of the span, if nothing certain was found.
+void TraceStage::Guess(Request& call) {
+  if (call.guess == 0 || call.method != LinkMethod::kNone || call.span == nullptr) return;
+  const Request* server = table_.Find(call.guess);
+  if (server == nullptr || !server->resolved || call.start_ns < server->start_ns ||
+      call.end_ns > server->end_ns) {
+    return;
+  }
+  call.span->links.push_back({.trace_id = server->lineage.trace_id,
+                              .span_id = server->span_id,
+                              .attributes = {{"sonde.link.confidence", call.confidence}}});
+}
+
+void TraceStage::CountCall(const Request& call) {
+  ProcessLinks* links = status_.Of(call.by.tgid);
+  if (links == nullptr) return;
+  links->runtime = call.by.runtime;
+  if (call.method == LinkMethod::kNone) {
+    ++links->unlinked;
+  } else {
+    ++links->linked.at(static_cast<size_t>(call.method));
+  }
+  if (call.was_held && links->held > 0) --links->held;
+}
+
+void TraceStage::PublishStatus(uint64_t mono_ns) {
+  constexpr uint64_t kPeriodNs = 1'000'000'000;
+  if (mono_ns < published_ns_ + kPeriodNs) return;
+  published_ns_ = mono_ns;
+  status_.ForEach([this](ProcessLinks& links) {
+    links.active.clear();
+    links.closed.clear();
+    for (const auto& rule : rules_) {
+      if (!rule->Serves(links.runtime)) continue;
+      (rule->IsClosed(links.tgid) ? links.closed : links.active).push_back(rule->method());
+    }
+  });
+  status_.Publish();
 }
 
 void TraceStage::DecideAndEmit(Request& request) {
   if (request.role == Role::kServer) {
     joins_.Remove(request);  // its parent is final, no client may come any more
     if (request.finished) sdks_.JudgeServer(request);
+  } else if (!request.decided) {
+    Guess(request);
+    CountCall(request);
   }
   resolved_.clear();
   Decide(request, ids_, resolved_);
@@ -336,6 +388,7 @@ void TraceStage::Emit(Request& request) {
 
 void TraceStage::OnTick(uint64_t mono_ns) {
   now_ns_ = std::max(now_ns_, mono_ns);
+  PublishStatus(mono_ns);
   while (late_clients_.size() > 0 &&
          late_clients_.oldest()->held_since_ns + kLateClientNs <= now_ns_) {
     DecideAndEmit(*late_clients_.oldest());
@@ -348,6 +401,7 @@ void TraceStage::OnTick(uint64_t mono_ns) {
 void TraceStage::OnProcessExit(uint32_t tgid) {
   TellRules([&](LinkRule& rule) { rule.OnProcessExit(tgid, verdicts_); });
   sdks_.OnProcessExit(tgid);
+  status_.Forget(tgid);
 }
 
 void TraceStage::OnExecution(const ExecutionEvent& event) {

@@ -65,6 +65,8 @@ struct LinkingOptions {
   std::vector<std::string> propagators = {"tracecontext", "baggage", "b3",      "b3multi",
                                           "jaeger",       "xray",    "datadog", "ottrace"};
   SdkPolicy sdk_processes = SdkPolicy::kComplement;
+  bool guesses = false;    // likely parents become span links
+  bool hot_wakes = false;  // probes on the hot paths of runtimes
 };
 
 struct RouteOptions {
