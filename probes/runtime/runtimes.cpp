@@ -10,8 +10,9 @@ namespace sonde::probe {
 
 std::span<const Runtime* const> Runtimes() {
   static constexpr std::array kRuntimes = {
-      &kGo,     //
-      &kTokio,  //
+      &kGo,       //
+      &kHotspot,  //
+      &kTokio,    //
   };
   return kRuntimes;
 }

@@ -7,6 +7,7 @@
 namespace sonde::probe {
 
 extern const Runtime kGo;
+extern const Runtime kHotspot;
 extern const Runtime kTokio;
 
 }  // namespace sonde::probe
