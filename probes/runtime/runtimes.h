@@ -10,9 +10,10 @@ namespace sonde::probe {
 extern const Runtime kDotnet;
 extern const Runtime kErlang;
 
-extern const Runtime kCPython;  // runtime/cpython
-extern const Runtime kNode;     // runtime/node
-extern const Runtime kGo;       // runtime/go
-extern const Runtime kTokio;    // runtime/tokio
+extern const Runtime kCPython;
+extern const Runtime kGo;
+extern const Runtime kHotspot;
+extern const Runtime kNode;
+extern const Runtime kTokio;
 
 }  // namespace sonde::probe

@@ -64,6 +64,9 @@ class Elf {
   // How many bytes below a thread's pointer the thread-local variables of a program begin; empty if
   // it has none. Those of a library are placed when it is loaded.
   std::optional<uint64_t> ThreadBytes() const;
+  // Address of the two words (module, distance) by which code of a library finds its own
+  // thread-local variable at `distance`; the loader writes the first.
+  std::optional<uint64_t> ThreadLocalSlot(uint64_t distance) const;
   bool has_symtab() const;
 
   // Content of the named section (of a huge one the first 64 MiB), empty if there is none; and its

@@ -27,11 +27,13 @@ constexpr uint32_t kRelative = R_X86_64_RELATIVE;
 constexpr uint32_t kAbsolute = R_X86_64_64;
 constexpr uint32_t kGotEntry = R_X86_64_GLOB_DAT;
 constexpr uint32_t kPltSlot = R_X86_64_JUMP_SLOT;
+constexpr uint32_t kModule = R_X86_64_DTPMOD64;
 #elif defined(__aarch64__)
 constexpr uint32_t kRelative = R_AARCH64_RELATIVE;
 constexpr uint32_t kAbsolute = R_AARCH64_ABS64;
 constexpr uint32_t kGotEntry = R_AARCH64_GLOB_DAT;
 constexpr uint32_t kPltSlot = R_AARCH64_JUMP_SLOT;
+constexpr uint32_t kModule = R_AARCH64_TLS_DTPMOD;
 #endif
 
 // visit(const Elf64_Rela&) returns false to stop.
@@ -99,6 +101,31 @@ std::optional<uint64_t> Elf::Pointer(uint64_t address) const {
       SymbolByIndex(file_->bytes, *dynamic, static_cast<uint32_t>(ELF64_R_SYM(found->r_info)));
   if (!symbol || !IsDefined(*symbol)) return std::nullopt;
   return symbol->st_value + (type == kAbsolute ? addend : 0);
+}
+
+std::optional<uint64_t> Elf::ThreadLocalSlot(uint64_t distance) const {
+  std::optional<uint64_t> slot;
+  const auto is_here = [&](const Elf64_Rela& relocation) {
+    const auto index = static_cast<uint32_t>(ELF64_R_SYM(relocation.r_info));
+    if (index == 0) {  // the linker knew the distance
+      const std::string stored = Read(relocation.r_offset + sizeof(uint64_t), sizeof(distance));
+      return stored.size() == sizeof(distance) &&
+             std::memcmp(stored.data(), &distance, sizeof(distance)) == 0;
+    }
+    if (!file_->dynamic) return false;
+    const auto symbol = SymbolByIndex(file_->bytes, *file_->dynamic, index);
+    return symbol && symbol->st_shndx != SHN_UNDEF && symbol->st_value == distance;
+  };
+  size_t looks = 256;  // libjvm has 16
+  for (const Extent& table : file_->relocations) {
+    ForEachRelocation(file_->bytes, table, [&](const Elf64_Rela& relocation) {
+      if (ELF64_R_TYPE(relocation.r_info) != kModule) return true;
+      if (is_here(relocation)) slot = relocation.r_offset;
+      return !slot && --looks > 0;
+    });
+    if (slot) break;
+  }
+  return slot;
 }
 
 std::string Elf::ImportAt(uint64_t address) const {

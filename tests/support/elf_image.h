@@ -102,6 +102,7 @@ class ElfImage {
       section.sh_name = static_cast<Elf64_Word>(name);
       section.sh_type = from.type;
       section.sh_link = from.link;
+      section.sh_flags = from.type == SHT_RELA ? SHF_ALLOC : 0;
       section.sh_addr = from.type == SHT_PROGBITS ? kBase + from.offset : 0;
       section.sh_offset = from.offset;
       section.sh_size = from.size;
