@@ -100,11 +100,15 @@ static __always_inline int sonde_node_hooks(__u32 tgid, __u32 tid, __u64 hooks)
 	return 0;
 }
 
-/* The goroutine at work: on the scheduler's stack g is the thread's own, without a number. */
+/* The goroutine at work: runtime.ready runs on the scheduler's stack. */
 static __always_inline __u64 sonde_go_number(const struct sonde_go_layout *go)
 {
 	__u64 g = sonde_go_current(go);
+	__u64 number = g ? sonde_word(g + (__s64)go->goid) : 0;
 
+	if (!g || number)
+		return number;
+	g = sonde_word(sonde_word(g + (__s64)go->m) + (__s64)go->current);
 	return g ? sonde_word(g + (__s64)go->goid) : 0;
 }
 

@@ -23,7 +23,10 @@ enum sonde_runtime_kind {
 	SONDE_RUNTIME_COUNT
 };
 
-/* Go. The current g is at `g` from the thread pointer (x86-64: fs base). */
+/*
+ * Go. The thread's g is at `g` from the thread pointer (x86-64: fs base). On the scheduler's own
+ * stack it has no number; the goroutine at work is then [[it + m] + current].
+ */
 struct sonde_go_layout {
 	__s32 g;
 	__s32 goid;        /* in runtime.g: its number */
@@ -34,6 +37,8 @@ struct sonde_go_layout {
 	__s32 sudog_waitlink;    /* next of the same goroutine */
 	__s32 sudog_channel;     /* the channel (a plain pointer to hchan) */
 	__s32 channel_receivers; /* in runtime.hchan: recvq.first */
+	__s32 m;                 /* in runtime.g: its thread */
+	__s32 current;           /* in runtime.m: curg */
 };
 
 /*
@@ -94,7 +99,7 @@ struct sonde_runtime {
 		struct sonde_node_layout node;
 		struct sonde_java_layout java;
 		struct sonde_tokio_layout tokio;
-		__s32 words[10];
+		__s32 words[12];
 	};
 };
 
@@ -121,7 +126,7 @@ struct sonde_runtime_probe {
 	struct sonde_runtime runtime; /* of the file; base 0 */
 };
 
-#define SONDE_RUNTIME_BYTES       56
-#define SONDE_RUNTIME_PROBE_BYTES 72
+#define SONDE_RUNTIME_BYTES       64
+#define SONDE_RUNTIME_PROBE_BYTES 80
 
 #endif

@@ -38,13 +38,13 @@ struct Fields {
   sonde_go_layout at;
 };
 
-//                        g, goid, parent, waiting, sudog.g, next, waitlink, c, recvq
+//    g, goid, parent, waiting, sudog.g, next, waitlink, c, recvq, m, m.curg
 constexpr std::array<Fields, 5> kFields = {{
-    {18, {0, 152, SONDE_NOWHERE, 328, 0, 8, 64, 80, 56}},
-    {21, {0, 152, 272, 312, 0, 8, 64, 80, 56}},
-    {23, {0, 160, 280, 320, 0, 8, 64, 80, 64}},
-    {25, {0, 152, 272, 312, 0, 8, 64, 80, 64}},
-    {26, {0, 152, 280, 320, 0, 8, 72, 96, 64}},
+    {18, {0, 152, SONDE_NOWHERE, 328, 0, 8, 64, 80, 56, 48, 192}},
+    {21, {0, 152, 272, 312, 0, 8, 64, 80, 56, 48, 192}},
+    {23, {0, 160, 280, 320, 0, 8, 64, 80, 64, 48, 192}},
+    {25, {0, 152, 272, 312, 0, 8, 64, 80, 64, 48, 184}},
+    {26, {0, 152, 280, 320, 0, 8, 72, 96, 64, 48, 184}},
 }};
 constexpr int kNewestTried = 26;
 
