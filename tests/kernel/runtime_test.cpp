@@ -55,7 +55,9 @@ sonde_runtime Go() {
                 .sudog_next = offsetof(Sudog, next),
                 .sudog_waitlink = offsetof(Sudog, waitlink),
                 .sudog_channel = offsetof(Sudog, channel),
-                .channel_receivers = offsetof(Channel, receivers)};
+                .channel_receivers = offsetof(Channel, receivers),
+                .m = SONDE_NOWHERE,
+                .current = SONDE_NOWHERE};
   return runtime;
 }
 
