@@ -14,5 +14,6 @@ extern const Runtime kCPython;  // runtime/cpython
 extern const Runtime kNode;     // runtime/node
 extern const Runtime kGo;       // runtime/go
 extern const Runtime kTokio;    // runtime/tokio
+extern const Runtime kHaproxy;  // runtime/haproxy
 
 }  // namespace sonde::probe
