@@ -105,7 +105,7 @@ static __always_inline bool sonde_node_ids(struct sonde_execution_said *said,
 	return true;
 }
 
-/* What Node says of the current thread, into a record about something else. */
+/* What Node or HAProxy says of the current thread, into a record about something else. */
 static __always_inline void sonde_execution_ids(struct sonde_execution_said *said)
 {
 	struct sonde_runtime *runtime = sonde_runtime_of(bpf_get_current_pid_tgid() >> 32);
@@ -113,8 +113,12 @@ static __always_inline void sonde_execution_ids(struct sonde_execution_said *sai
 	if (!runtime)
 		return;
 	said->runtime = runtime->kind;
+	if (runtime->unread)
+		return;
 	if (runtime->kind == SONDE_RUNTIME_NODE)
 		sonde_node_ids(said, runtime);
+	else if (runtime->kind == SONDE_RUNTIME_HAPROXY)
+		said->from = sonde_haproxy_current(&runtime->haproxy);
 }
 
 static __always_inline void sonde_execution_node(struct sonde_data_record *record,
@@ -160,6 +164,9 @@ __noinline int sonde_execution(struct sonde_scratch *scratch, struct sonde_socke
 		break;
 	case SONDE_RUNTIME_TOKIO:
 		record->execution_id = sonde_tokio_current(&runtime->tokio);
+		break;
+	case SONDE_RUNTIME_HAPROXY:
+		record->execution_id = sonde_haproxy_current(&runtime->haproxy);
 		break;
 	default:
 		return 0;

@@ -148,6 +148,14 @@ static __always_inline __u64 sonde_tokio_current(const struct sonde_tokio_layout
 	return sonde_word(SONDE_THREAD_POINTER(bpf_get_current_task_btf()) + (__s64)tokio->task);
 }
 
+static __always_inline __u64 sonde_haproxy_current(const struct sonde_haproxy_layout *haproxy)
+{
+	__u64 pointer = SONDE_THREAD_POINTER(bpf_get_current_task_btf());
+	__u64 thread = sonde_word(pointer + (__s64)haproxy->thread);
+
+	return thread ? sonde_word(thread + (__s64)haproxy->current) : 0;
+}
+
 /* The numbers are doubles, all of them whole and positive: 2^53 at most. */
 static __always_inline __u64 sonde_whole(__u64 bits)
 {

@@ -12,6 +12,7 @@ extern const Runtime kErlang;
 
 extern const Runtime kCPython;
 extern const Runtime kGo;
+extern const Runtime kHaproxy;
 extern const Runtime kHotspot;
 extern const Runtime kNode;
 extern const Runtime kTokio;

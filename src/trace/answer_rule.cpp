@@ -80,12 +80,30 @@ void AnswerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
 
 bool AnswerRule::OnCallSent(const RequestFact& fact) {
   const Execution& by = fact.first_by;
-  if (by.runtime != traits_.runtime || by.id == 0) return false;
+  if (by.runtime != traits_.runtime) return false;
   Process* process = Find(by.tgid);
-  if (process == nullptr || !process->calls.CallBegins(fact.id)) return false;
+  if (process == nullptr) return false;
+  const ExecutionId caller = CallerOf(*process, fact);
+  if (caller == 0 || !process->calls.CallBegins(fact.id)) return false;
   if (!fact.multiplexed) process->last_on[fact.connection] = fact.id;
-  Wait(*process, fact.id, ChainOf(*process, by.id, fact.mono_ns));
+  Wait(*process, fact.id, ChainOf(*process, caller, fact.mono_ns));
   return true;
+}
+
+AnswerRule::ExecutionId AnswerRule::CallerOf(Process& process, const RequestFact& call) const {
+  if (!traits_.connector_calls) return call.first_by.id;
+  const ExecutionId* connector = process.connecting.Find(call.connection);
+  if (connector == nullptr) return call.first_by.id;
+  const ExecutionId caller = *connector;
+  process.connecting.Erase(call.connection);
+  return caller;
+}
+
+// The first call was seen before its answer, or will not be.
+void AnswerRule::OnReceived(const DataEvent& event) {
+  if (!traits_.connector_calls || event.who.runtime != traits_.runtime) return;
+  Process* process = Find(event.who.tgid);
+  if (process != nullptr) process->connecting.Erase(event.connection);
 }
 
 void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
@@ -97,6 +115,11 @@ void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& 
     if (traits_.making_is_told || process->made.Find(event.to) == nullptr) {
       process->made.Put(event.to, {event.from, event.mono_ns});
     }
+    return;
+  }
+  if (event.change == ExecutionChange::kConnects && traits_.connector_calls && event.from != 0) {
+    Process* process = Find(event.by.tgid);
+    if (process != nullptr) process->connecting.Put(event.connection, event.from);
     return;
   }
   if (event.change != ExecutionChange::kAwaited) return;
@@ -125,11 +148,11 @@ AnswerRule::Chain AnswerRule::ChainOf(Process& process, ExecutionId execution, u
 }
 
 // Puts the call where the answers of its chain will find it, and looks at those that have begun.
-void AnswerRule::Wait(Process& process, ExchangeId call, const Chain& chain) {
+void AnswerRule::Wait(Process& process, ExchangeId call, const Chain& chain) const {
   process.chains[call] = chain;
   for (const Link& link : chain) {
     const auto answering = process.answering.find(link.execution);
-    if (answering != process.answering.end() &&
+    if (!traits_.answers_last && answering != process.answering.end() &&
         Claim(process, call, answering->second, link.execution)) {
       return;
     }

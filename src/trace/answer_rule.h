@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who answers a request has worked for it: the call of an execution (Python context, goroutine,
-// virtual thread) belongs to the request that the same execution, or the one that made it, answers
-// next.
+// virtual thread, task of HAProxy) belongs to the request that the same execution, or the one that
+// made it, answers next.
 //
 // Found backwards, when the answer is sent, so it does not matter what else the thread did
 // meanwhile, nor in which order pools and queues passed the work on (evidence/linking.md: 100/100
@@ -40,6 +40,10 @@ class AnswerRule : public LinkRule {
     bool one_request_each = false;
     // A maker is told when it makes, not when it is met: the moment is that of the making.
     bool making_is_told = false;
+    // An execution makes no call for a request that it answers already: its number has come again.
+    bool answers_last = false;
+    // The first call on a connection is made by who began to connect it: another may write it.
+    bool connector_calls = false;
   };
 
   AnswerRule(const Traits& traits, MetricRegistry& metrics);
@@ -53,10 +57,12 @@ class AnswerRule : public LinkRule {
   bool OnCallSent(const RequestFact& fact) override;
   void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
+  void OnReceived(const DataEvent& event) override;
   void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   // Per process: executions remembered with their makers (two generations of so many).
   static constexpr size_t kMade = 32'768;
+  static constexpr size_t kConnecting = 16'384;  // the same of connections
   // How far makers are followed: task of a task of a task ...
   static constexpr size_t kChain = 8;
 
@@ -90,11 +96,14 @@ class AnswerRule : public LinkRule {
     absl::flat_hash_map<ExecutionId, ExchangeId>
         answering;                                         // open requests that are being answered
     absl::flat_hash_map<ExecutionId, ExchangeId> reading;  // one_request_each
+    // connector_calls: by whom, until something was sent.
+    RecentMap<ConnectionId, ExecutionId> connecting{kConnecting};
   };
 
   Process* Find(uint32_t tgid);
   Chain ChainOf(Process& process, ExecutionId execution, uint64_t now_ns);
-  static void Wait(Process& process, ExchangeId call, const Chain& chain);
+  ExecutionId CallerOf(Process& process, const RequestFact& call) const;
+  void Wait(Process& process, ExchangeId call, const Chain& chain) const;
   static bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer);
   static void Sweep(Process& process);
   void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);

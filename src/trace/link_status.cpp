@@ -23,6 +23,8 @@ std::string_view RuntimeName(RuntimeKind runtime) {
       return "hotspot";
     case RuntimeKind::kTokio:
       return "tokio";
+    case RuntimeKind::kHaproxy:
+      return "haproxy";
     case RuntimeKind::kOther:
       return "other";
     case RuntimeKind::kNone:

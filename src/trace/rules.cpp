@@ -23,6 +23,10 @@ constexpr AnswerRule::Traits kPython = {
 constexpr AnswerRule::Traits kGo = {.runtime = RuntimeKind::kGo, .method = LinkMethod::kGoroutine};
 constexpr AnswerRule::Traits kJavaVirtual = {
     .runtime = RuntimeKind::kJava, .method = LinkMethod::kVirtualThread, .one_request_each = true};
+constexpr AnswerRule::Traits kHaproxy = {.runtime = RuntimeKind::kHaproxy,
+                                         .method = LinkMethod::kTask,
+                                         .answers_last = true,
+                                         .connector_calls = true};
 constexpr WakeRule::Traits kJavaPool = {
     .runtime = RuntimeKind::kJava, .method = LinkMethod::kWakeup, .threads = true};
 constexpr WakeRule::Traits kGoPool = {.runtime = RuntimeKind::kGo, .method = LinkMethod::kWakeup};
@@ -39,6 +43,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& m
   rules.push_back(std::make_unique<AnswerRule>(kPython, metrics));
   rules.push_back(std::make_unique<AnswerRule>(kGo, metrics));
   rules.push_back(std::make_unique<AnswerRule>(kJavaVirtual, metrics));
+  rules.push_back(std::make_unique<AnswerRule>(kHaproxy, metrics));
   rules.push_back(std::make_unique<WakeRule>(kJavaPool, metrics));
   rules.push_back(std::make_unique<WakeRule>(kGoPool, metrics));
   rules.push_back(std::make_unique<WakeRule>(kTokio, metrics));

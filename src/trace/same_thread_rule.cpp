@@ -19,7 +19,8 @@ SameThreadRule::SameThreadRule(MetricRegistry& metrics)
 // Threads of these runtimes work for whoever is runnable.
 bool SameThreadRule::Covers(const Execution& by) {
   return by.tgid != 0 && by.runtime != RuntimeKind::kGo && by.runtime != RuntimeKind::kNode &&
-         by.runtime != RuntimeKind::kTokio && by.runtime != RuntimeKind::kOther;
+         by.runtime != RuntimeKind::kTokio && by.runtime != RuntimeKind::kHaproxy &&
+         by.runtime != RuntimeKind::kOther;
 }
 
 void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {

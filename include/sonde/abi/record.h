@@ -128,7 +128,9 @@ enum sonde_execution_event {
 	/* Node: `from` runs, `to` triggered it, `counter` ids were given out so far. Before the
 	 * DATA it is about, and at every other receive. */
 	SONDE_EXECUTION_ASYNC_IDS = 5,
-	SONDE_EXECUTION_CONNECTS = 6, /* the thread begins to connect `connection` */
+	/* The thread begins to connect `connection`. Node: the ids as above; HAProxy: `from` runs.
+	 */
+	SONDE_EXECUTION_CONNECTS = 6,
 };
 
 struct sonde_execution_record {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What a language runtime keeps in its own memory about who is at work: where the kernel side finds
- * the goroutine, the Python context, the async ids of Node, the virtual thread, the tokio task of a
- * thread. Found per binary by probes/runtime, read by bpf/runtime; offsets are bytes. Nothing is
- * ever written to the process.
+ * What a language runtime, or a program like one, keeps in its own memory about who is at work:
+ * where the kernel side finds the goroutine, the Python context, the async ids of Node, the virtual
+ * thread, the tokio task, the task of HAProxy that a thread runs. Found per binary by
+ * probes/runtime, read by bpf/runtime; offsets are bytes. Nothing is ever written to the process.
  */
 #ifndef SONDE_ABI_RUNTIME_H
 #define SONDE_ABI_RUNTIME_H
@@ -19,6 +19,7 @@ enum sonde_runtime_kind {
 	SONDE_RUNTIME_NODE = 3,
 	SONDE_RUNTIME_JAVA = 4, /* hotspot */
 	SONDE_RUNTIME_TOKIO = 5,
+	SONDE_RUNTIME_HAPROXY = 6,
 	SONDE_RUNTIME_OTHER = 7, /* its threads work for whoever is runnable; not read */
 	SONDE_RUNTIME_COUNT
 };
@@ -89,6 +90,15 @@ struct sonde_tokio_layout {
 	__s32 id_offset;
 };
 
+/*
+ * HAProxy. At `thread` from the thread pointer is a pointer to what its scheduler knows of the
+ * thread, and at `current` in that a pointer to the task or tasklet that runs; null = none.
+ */
+struct sonde_haproxy_layout {
+	__s32 thread;
+	__s32 current;
+};
+
 struct sonde_runtime {
 	__u64 base;   /* address in the process; 0 = the layout needs none */
 	__u32 kind;   /* enum sonde_runtime_kind */
@@ -99,6 +109,7 @@ struct sonde_runtime {
 		struct sonde_node_layout node;
 		struct sonde_java_layout java;
 		struct sonde_tokio_layout tokio;
+		struct sonde_haproxy_layout haproxy;
 		__s32 words[12];
 	};
 };

@@ -35,6 +35,7 @@ enum class RuntimeKind : uint8_t {
   kNode = 3,
   kJava = 4,
   kTokio = 5,
+  kHaproxy = 6,
   kOther = 7,
 };
 

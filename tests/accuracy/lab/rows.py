@@ -81,7 +81,7 @@ ROWS = {
     "cpp": Row("C++, a thread per connection, libcurl", programs.cpp, "r s p h", "server4 handoff4 timer",
                same_thread("r", "s")),
     "apache-php": Row("Apache prefork, mod_php, curl", programs.apache_php, PLAIN, "", same_thread("r", "s", "p"), "large"),
-    "haproxy": Row("HAProxy", programs.haproxy, ONCE, "pool4", short="large pool4"),
+    "haproxy": Row("HAProxy", programs.haproxy, ONCE, "pool4", {"r": 99.0}, short="large pool4"),
     "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, "tls", short="large"),
     "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4 tls"),
     "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4 tls"),

@@ -25,6 +25,9 @@ Execution Goroutine(uint64_t id, uint32_t tid = 11) {
 Execution Virtual(uint64_t id, uint32_t carrier) {
   return {.tgid = kTgid, .tid = carrier, .id = id, .runtime = RuntimeKind::kJava};
 }
+Execution Stream(uint64_t task, uint32_t tid = 11) {
+  return {.tgid = kTgid, .tid = tid, .id = task, .runtime = RuntimeKind::kHaproxy};
+}
 
 class AnswerRuleTest : public ::testing::Test {
  protected:
@@ -208,6 +211,74 @@ TEST_F(AnswerRuleTest, JavaLoopClosesTheGate) {
   w.Tick(TraceStage::kLateClientNs);
   EXPECT_TRUE(w.IsRoot(c));
   EXPECT_EQ(w.Metric("sonde_link_gates_closed_total", "virtual_thread"), 1);
+}
+
+// Multiplexers read; tasks of streams write, once the connection is there.
+TEST_F(AnswerRuleTest, HaproxyStreamsByTheirTasks) {
+  const auto s1 = Read(Stream(1));
+  const auto s2 = Read(Stream(1));
+  const auto c2 = Call(Stream(200));
+  const auto c1 = Call(Stream(100));
+  Answer(s1, Stream(100));
+  Answer(s2, Stream(200));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_EQ(w.Method(c1), "task");
+}
+
+TEST_F(AnswerRuleTest, HaproxyFirstCallIsOfTheTaskThatConnected) {
+  const auto s1 = Read(Stream(1));
+  const auto s2 = Read(Stream(1));
+  Link a = w.Connect();
+  w.Says(ExecutionChange::kConnects, Stream(0), 100, 0, a.client.id);
+  const auto c1 = w.Send(a, Stream(7));  // a tasklet of the connection
+  w.Receives(a.client.id, Stream(7));
+  w.Finish(c1);
+  Answer(s1, Stream(100));
+  World::Next(a);
+  const auto c2 = w.Send(a, Stream(200));
+  w.Receives(a.client.id, Stream(7));
+  w.Finish(c2);
+  Answer(s2, Stream(200));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+}
+
+// The first call was lost: the next is not by who connected.
+TEST_F(AnswerRuleTest, HaproxyConnectorIsForgottenWhenBytesCame) {
+  const auto s1 = Read(Stream(1));
+  const auto s2 = Read(Stream(1));
+  const Link a = w.Connect();
+  w.Says(ExecutionChange::kConnects, Stream(0), 100, 0, a.client.id);
+  w.Receives(a.client.id, Stream(7));
+  const auto c = w.Send(a, Stream(200));
+  w.Finish(c);
+  Answer(s1, Stream(100));
+  Answer(s2, Stream(200));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c, s2));
+}
+
+// The task of a stream that ended before its answer was over serves another.
+TEST_F(AnswerRuleTest, HaproxyTaskThatAnsweredComesAgain) {
+  const auto s1 = Read(Stream(1));
+  w.Respond(s1, Stream(100));
+  const auto s2 = Read(Stream(1));
+  const auto c = Call(Stream(100));
+  Answer(s2, Stream(100));
+  w.End(s1);
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c, s2));
+}
+
+TEST_F(AnswerRuleTest, HaproxyCallOfNoTaskIsNobodys) {
+  const auto s = Read(Stream(1));
+  const auto c = Call(Stream(0));
+  Answer(s, Stream(0));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsRoot(c));
 }
 
 TEST_F(AnswerRuleTest, ExitReleasesWhatWaits) {
