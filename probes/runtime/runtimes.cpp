@@ -11,6 +11,7 @@ namespace sonde::probe {
 std::span<const Runtime* const> Runtimes() {
   static constexpr std::array kRuntimes = {
       &kCPython,
+      &kCPythonQueue,
       &kNode,
       &kGo,
   };

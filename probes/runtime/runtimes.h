@@ -6,8 +6,9 @@
 
 namespace sonde::probe {
 
-extern const Runtime kCPython;  // runtime/cpython
-extern const Runtime kNode;     // runtime/node
-extern const Runtime kGo;       // runtime/go
+extern const Runtime kCPython;       // runtime/cpython
+extern const Runtime kCPythonQueue;  // runtime/cpython
+extern const Runtime kNode;          // runtime/node
+extern const Runtime kGo;            // runtime/go
 
 }  // namespace sonde::probe

@@ -40,7 +40,7 @@ static_assert(static_cast<int>(RuntimeKind::kNode) == SONDE_RUNTIME_NODE);
 static_assert(static_cast<int>(RuntimeKind::kJava) == SONDE_RUNTIME_JAVA);
 static_assert(static_cast<int>(RuntimeKind::kTokio) == SONDE_RUNTIME_TOKIO);
 static_assert(static_cast<int>(ExecutionChange::kMade) == SONDE_EXECUTION_MADE);
-static_assert(static_cast<int>(ExecutionChange::kConnects) == SONDE_EXECUTION_CONNECTS);
+static_assert(static_cast<int>(ExecutionChange::kTakesUp) == SONDE_EXECUTION_TAKES_UP);
 static_assert(static_cast<int>(Transport::kTcp) == SONDE_TRANSPORT_TCP);
 static_assert(static_cast<int>(Transport::kUnix) == SONDE_TRANSPORT_UNIX);
 

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "kernel/file_descriptor.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/prober.h"
@@ -219,6 +220,7 @@ void Watcher::ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File
   if (file.found.runtime.empty() || !file.found.runtime_status.ok() || !process.runtime.empty()) {
     return;
   }
+  if (file.found.runtime_plan.layout.kind == SONDE_RUNTIME_NONE) return;  // a part of one
   process.runtime = file.found.runtime;
   sonde_runtime layout = file.found.runtime_plan.layout;
   if (layout.base != 0) layout.base += mapped.start - file.found.first_address;

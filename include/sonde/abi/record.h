@@ -129,6 +129,9 @@ enum sonde_execution_event {
 	 * DATA it is about, and at every other receive. */
 	SONDE_EXECUTION_ASYNC_IDS = 5,
 	SONDE_EXECUTION_CONNECTS = 6, /* the thread begins to connect `connection` */
+	/* `from` leaves the piece of work `to` to whom takes it up; a number that comes again. */
+	SONDE_EXECUTION_HANDS_OFF = 7,
+	SONDE_EXECUTION_TAKES_UP = 8, /* the thread begins with the piece of work `to` */
 };
 
 struct sonde_execution_record {

@@ -39,7 +39,7 @@ struct RuntimePoint {
 
 struct RuntimePlan {
   // `base` is an address as the file numbers it (0 = none): where it is in a process is found by its
-  // mappings.
+  // mappings. Kind SONDE_RUNTIME_NONE: a part of a runtime that is in another file.
   sonde_runtime layout{};
   std::vector<RuntimePoint> points;
   std::string version;  // "3.11.2", "go1.22.3", "v20.20.2"
