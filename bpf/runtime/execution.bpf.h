@@ -143,6 +143,8 @@ __noinline int sonde_execution(struct sonde_scratch *scratch, struct sonde_socke
 	if (!runtime)
 		return 0;
 	record->runtime = runtime->kind;
+	if (runtime->unread)
+		return 0;
 	switch (runtime->kind) {
 	case SONDE_RUNTIME_GO:
 		sonde_execution_go(record, socket, &runtime->go);

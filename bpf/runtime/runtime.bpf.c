@@ -112,7 +112,7 @@ static __always_inline int sonde_python_passes(__u32 tgid, __u64 work, __u32 eve
 
 	if (!runtime || runtime->kind != SONDE_RUNTIME_PYTHON || !sonde_python_is_work(work))
 		return 0;
-	if (event == SONDE_EXECUTION_HANDS_OFF)
+	if (event == SONDE_EXECUTION_HANDS_OFF && !runtime->unread)
 		said.from = sonde_python_context(runtime);
 	return sonde_execution_say(&said);
 }

@@ -10,10 +10,7 @@ namespace sonde::probe {
 
 std::span<const Runtime* const> Runtimes() {
   static constexpr std::array kRuntimes = {
-      &kCPython,
-      &kCPythonQueue,
-      &kNode,
-      &kGo,
+      &kCPython, &kCPythonQueue, &kNode, &kGo, &kDotnet, &kErlang, &kTokio,
   };
   return kRuntimes;
 }

@@ -6,9 +6,14 @@
 
 namespace sonde::probe {
 
+// Recognised only (runtime/unread).
+extern const Runtime kDotnet;
+extern const Runtime kErlang;
+
 extern const Runtime kCPython;       // runtime/cpython
 extern const Runtime kCPythonQueue;  // runtime/cpython
 extern const Runtime kNode;          // runtime/node
 extern const Runtime kGo;            // runtime/go
+extern const Runtime kTokio;         // runtime/tokio
 
 }  // namespace sonde::probe

@@ -57,8 +57,8 @@ Result<Address> Parse(const std::string& listen) {
 
 class HttpAdminServer final : public AdminServer {
  public:
-  HttpAdminServer(const MetricRegistry& metrics, ReadyFn ready)
-      : metrics_(metrics), ready_(std::move(ready)) {
+  HttpAdminServer(const MetricRegistry& metrics, ReadyFn ready, LinksFn links)
+      : metrics_(metrics), ready_(std::move(ready)), links_(std::move(links)) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };  // httplib owns it
     server_.set_payload_max_length(kMaxRequestBytes);
     server_.set_read_timeout(kIoTimeoutSeconds);
@@ -107,6 +107,9 @@ class HttpAdminServer final : public AdminServer {
       response.status = ready ? 200 : 503;
       response.set_content(ready ? "ready\n" : "not ready\n", "text/plain");
     });
+    server_.Get("/links", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(links_ ? links_() : "[]\n", "application/json");
+    });
     server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
       auto families = metrics_.Snapshot();
       for (MetricFamily& family : ReadProcessMetrics()) families.push_back(std::move(family));
@@ -116,6 +119,7 @@ class HttpAdminServer final : public AdminServer {
 
   const MetricRegistry& metrics_;
   ReadyFn ready_;
+  LinksFn links_;
   httplib::Server server_;
   std::thread thread_;
   int port_ = 0;
@@ -125,11 +129,12 @@ class HttpAdminServer final : public AdminServer {
 
 Result<std::unique_ptr<AdminServer>> AdminServer::Create(const AdminOptions& options,
                                                          const MetricRegistry& metrics,
-                                                         ReadyFn ready, std::string* warning) {
+                                                         ReadyFn ready, std::string* warning,
+                                                         LinksFn links) {
   if (options.listen == "off") return nullptr;
   auto address = Parse(options.listen);
   if (!address.ok()) return address.status();
-  auto server = std::make_unique<HttpAdminServer>(metrics, std::move(ready));
+  auto server = std::make_unique<HttpAdminServer>(metrics, std::move(ready), std::move(links));
   if (server->Start(*address)) return server;
   const std::string reason = errno != 0 ? std::strerror(errno) : "host not found";
   const std::string text = "admin endpoint " + options.listen + ": " + reason;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The admin endpoint: /healthz, /readyz, /metrics over plain HTTP on one address. Read-only;
-// nothing it serves changes or reveals traced data.
+// The admin endpoint: /healthz, /readyz, /metrics, /links over plain HTTP on one address.
+// Read-only; nothing it serves changes or reveals traced data.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,8 @@ namespace sonde::admin {
 
 // True once probes are attached and until the stop begins. Called from the server's threads.
 using ReadyFn = std::function<bool()>;
+// JSON: how linking fares in each process. Called from the server's threads.
+using LinksFn = std::function<std::string()>;
 
 class AdminServer {
  public:
@@ -24,7 +26,8 @@ class AdminServer {
   // is kInvalidArgument. `metrics` and what `ready` refers to must outlive the server.
   static Result<std::unique_ptr<AdminServer>> Create(const AdminOptions& options,
                                                      const MetricRegistry& metrics, ReadyFn ready,
-                                                     std::string* warning = nullptr);
+                                                     std::string* warning = nullptr,
+                                                     LinksFn links = {});
   // Stops and joins; a request in progress is finished.
   virtual ~AdminServer() = default;
 

@@ -18,6 +18,7 @@
 
 #include "admin/admin_server.h"
 #include "agent/command.h"
+#include "agent/links_json.h"
 #include "agent/notify.h"
 #include "agent/pipeline.h"
 #include "agent/signals.h"
@@ -77,7 +78,8 @@ Status Live::Attach() {
 
   std::string warning;
   auto admin = admin::AdminServer::Create(
-      config_.admin, metrics_, [this] { return ready_.load(); }, &warning);
+      config_.admin, metrics_, [this] { return ready_.load(); }, &warning,
+      [this] { return LinksJson(pipeline_->link_status().Copy()); });
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!warning.empty()) spdlog::warn("{}", warning);
@@ -95,7 +97,9 @@ Status Live::Attach() {
   kernel_ = *std::move(kernel);
   watcher_ = std::make_unique<tls::Watcher>(
       *kernel_->uprobes(),
-      tls::Watcher::Options{.mappings_are_reported = kernel_->reports_mappings()}, metrics_);
+      tls::Watcher::Options{.mappings_are_reported = kernel_->reports_mappings(),
+                            .hot_wakes = config_.linking.hot_wakes},
+      metrics_);
   pipeline_->SetTlsWatcher(watcher_.get());
   if (kernel::RecordingWriter* recording = kernel_->recording(); recording != nullptr) {
     pipeline_->SetResourceObserver([recording](uint32_t tgid, const Resource& resource) {

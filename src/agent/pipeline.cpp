@@ -72,9 +72,12 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
 }
 
 Status Pipeline::BuildSpansBy(const Config& config) {
-  return Take(span::SpanBuilder::Create(config.routes, config.redaction, config.attribute_limits,
-                                        *metrics_),
-              spans_);
+  RedactionOptions redaction = config.redaction;
+  const auto& propagators = config.linking.propagators;
+  if (std::ranges::find(propagators, "baggage") == propagators.end()) redaction.baggage_keys = {};
+  return Take(
+      span::SpanBuilder::Create(config.routes, redaction, config.attribute_limits, *metrics_),
+      spans_);
 }
 
 Status Pipeline::Reload(const Config& config) {

@@ -29,6 +29,7 @@
 #include "sonde/pipeline/span_factory.h"
 #include "span/span_builder.h"
 #include "tls/watcher.h"
+#include "trace/link_status.h"
 #include "trace/trace_stage.h"
 
 namespace sonde::agent {
@@ -51,6 +52,7 @@ class Pipeline final : public EventHandler, public SpanFactory {
   // Sampling, redaction and routes of `config`; the names of routes are learnt anew.
   Status Reload(const Config& config);
   resource::ResourceStage& resources() { return *resources_; }
+  const trace::LinkStatus& link_status() const { return traces_->status(); }
 
   void OnOpen(const OpenEvent& event) override;
   void OnData(const DataEvent& event) override;

@@ -41,16 +41,22 @@ bool IsElf(const Elf64_Ehdr& header) {
          header.e_machine == kMachine && (header.e_type == ET_EXEC || header.e_type == ET_DYN);
 }
 
-void ReadSegments(const Elf64_Ehdr& header, const ByteSource& bytes, std::vector<Elf64_Phdr>& load,
-                  Elf64_Phdr& unwind) {
+struct Segments {
+  std::vector<Elf64_Phdr>& load;
+  Elf64_Phdr& thread;
+  Elf64_Phdr& unwind;
+};
+
+void ReadSegments(const Elf64_Ehdr& header, const ByteSource& bytes, Segments to) {
   if (header.e_phentsize != sizeof(Elf64_Phdr)) return;
   const size_t count = std::min<size_t>(header.e_phnum, kMaxSegments);
   const std::string table = bytes.Read(header.e_phoff, count * sizeof(Elf64_Phdr));
   for (size_t at = 0; at + sizeof(Elf64_Phdr) <= table.size(); at += sizeof(Elf64_Phdr)) {
     Elf64_Phdr segment{};
     std::memcpy(&segment, table.data() + at, sizeof(segment));
-    if (segment.p_type == PT_LOAD) load.push_back(segment);
-    if (segment.p_type == PT_GNU_EH_FRAME) unwind = segment;
+    if (segment.p_type == PT_LOAD) to.load.push_back(segment);
+    if (segment.p_type == PT_TLS) to.thread = segment;
+    if (segment.p_type == PT_GNU_EH_FRAME) to.unwind = segment;
   }
 }
 
@@ -127,7 +133,7 @@ Result<std::unique_ptr<Elf>> Elf::FromSource(ByteSource source) {
     return absl::InvalidArgumentError("not an ELF file of this machine");
   }
   Elf64_Phdr unwind{};
-  ReadSegments(header, file->bytes, file->segments, unwind);
+  ReadSegments(header, file->bytes, {file->segments, file->thread, unwind});
   ReadSections(header, file->bytes, file->sections);
   file->unwind_address = unwind.p_vaddr;
   file->unwind = {unwind.p_offset, unwind.p_filesz};
@@ -143,6 +149,14 @@ Result<std::unique_ptr<Elf>> Elf::Open(int fd) {
 
 Result<std::unique_ptr<Elf>> Elf::FromBytes(std::string bytes) {
   return FromSource(ByteSource::FromBytes(std::move(bytes)));
+}
+
+std::optional<uint64_t> Elf::ThreadBytes() const {
+  constexpr uint64_t kMaxBytes = 1U << 30;
+  const uint64_t size = file_->thread.p_memsz;
+  const uint64_t alignment = std::max<uint64_t>(file_->thread.p_align, 1);
+  if (size == 0 || size > kMaxBytes || alignment > kMaxBytes) return std::nullopt;
+  return (size + alignment - 1) / alignment * alignment;
 }
 
 bool Elf::has_symtab() const {

@@ -58,6 +58,12 @@ class Elf {
   // All defined functions whose name contains `part` (mangled names), at most `limit`, with names.
   std::vector<std::pair<std::string, Symbol>> FindContaining(std::string_view part,
                                                              size_t limit) const;
+  // The same for thread-local variables: an address is the distance from where the file's begin.
+  std::vector<std::pair<std::string, Symbol>> FindThreadLocals(std::string_view part,
+                                                               size_t limit) const;
+  // How many bytes below a thread's pointer the thread-local variables of a program begin; empty if
+  // it has none. Those of a library are placed when it is loaded.
+  std::optional<uint64_t> ThreadBytes() const;
   bool has_symtab() const;
 
   // Content of the named section (of a huge one the first 64 MiB), empty if there is none; and its

@@ -59,6 +59,7 @@ struct Elf::File {
   ByteSource bytes;
   std::vector<Section> sections;
   std::vector<Elf64_Phdr> segments;  // PT_LOAD
+  Elf64_Phdr thread{};               // PT_TLS
   Extent unwind;                     // .eh_frame_hdr
   uint64_t unwind_address = 0;
   std::vector<SymbolTable> tables;     // .dynsym, then .symtab

@@ -113,6 +113,34 @@ std::vector<Containing> StringsContaining(const ByteSource& bytes, Extent string
   return found;
 }
 
+// Those that `is` accepts, with their names.
+template <typename Is>
+std::vector<std::pair<std::string, Symbol>> SymbolsContaining(
+    const ByteSource& bytes, const std::vector<SymbolTable>& tables, std::string_view part,
+    size_t limit, Is is) {
+  std::vector<std::pair<std::string, Symbol>> found;
+  if (part.empty() || part.size() > kMaxNameBytes) return found;
+  for (const SymbolTable& table : tables) {
+    const std::vector<Containing> strings = StringsContaining(bytes, table.strings, part);
+    if (strings.empty()) continue;
+    ForEachSymbol(bytes, table.symbols, [&](const Elf64_Sym& symbol) {
+      if (found.size() >= limit) return false;
+      const auto after =
+          std::ranges::upper_bound(strings, uint64_t{symbol.st_name}, {}, &Containing::start);
+      if (after == strings.begin() || std::prev(after)->part < symbol.st_name) return true;
+      if (!is(symbol)) return true;
+      std::string name = StringAt(bytes, table.strings, symbol.st_name);
+      if (name.find(part) == std::string::npos) return true;
+      const bool known = std::ranges::any_of(found, [&](const auto& other) {
+        return other.second.address == symbol.st_value && other.first == name;
+      });
+      if (!known) found.emplace_back(std::move(name), Symbol{symbol.st_value, symbol.st_size});
+      return true;
+    });
+  }
+  return found;
+}
+
 }  // namespace
 
 bool IsDefined(const Elf64_Sym& symbol) {
@@ -200,27 +228,16 @@ std::optional<Symbol> Elf::Find(std::string_view name) const { return FindAll({n
 
 std::vector<std::pair<std::string, Symbol>> Elf::FindContaining(std::string_view part,
                                                                 size_t limit) const {
-  std::vector<std::pair<std::string, Symbol>> found;
-  if (part.empty() || part.size() > kMaxNameBytes) return found;
-  for (const SymbolTable& table : file_->tables) {
-    const std::vector<Containing> strings = StringsContaining(file_->bytes, table.strings, part);
-    if (strings.empty()) continue;
-    ForEachSymbol(file_->bytes, table.symbols, [&](const Elf64_Sym& symbol) {
-      if (found.size() >= limit) return false;
-      const auto after =
-          std::ranges::upper_bound(strings, uint64_t{symbol.st_name}, {}, &Containing::start);
-      if (after == strings.begin() || std::prev(after)->part < symbol.st_name) return true;
-      if (!IsDefined(symbol) || ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT) return true;
-      std::string name = StringAt(file_->bytes, table.strings, symbol.st_name);
-      if (name.find(part) == std::string::npos) return true;
-      const bool known = std::ranges::any_of(found, [&](const auto& other) {
-        return other.second.address == symbol.st_value && other.first == name;
-      });
-      if (!known) found.emplace_back(std::move(name), Symbol{symbol.st_value, symbol.st_size});
-      return true;
-    });
-  }
-  return found;
+  return SymbolsContaining(file_->bytes, file_->tables, part, limit, [](const Elf64_Sym& symbol) {
+    return IsDefined(symbol) && ELF64_ST_TYPE(symbol.st_info) != STT_OBJECT;
+  });
+}
+
+std::vector<std::pair<std::string, Symbol>> Elf::FindThreadLocals(std::string_view part,
+                                                                  size_t limit) const {
+  return SymbolsContaining(file_->bytes, file_->tables, part, limit, [](const Elf64_Sym& symbol) {
+    return symbol.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol.st_info) == STT_TLS;
+  });
 }
 
 std::optional<Function> FunctionBySymbol(const ByteSource& bytes, const SymbolTable& table,

@@ -210,6 +210,31 @@ void AddTraceKeys(KeyTable& t) {
        {},
        "Spans that may wait so at once.",
        Count([](Draft& d) -> auto& { return d.config.linking.max_held_spans; }, 0, 10'000'000)});
+  t.push_back(
+      {"sonde.linking.sdk_processes",
+       "",
+       "",
+       {},
+       "Processes that have tracing of their own: complement leaves out the spans that they "
+       "make themselves, skip all their spans, duplicate none.",
+       Choice<SdkPolicy>([](Draft& d) -> auto& { return d.config.linking.sdk_processes; },
+                         {{"complement", SdkPolicy::kComplement},
+                          {"skip", SdkPolicy::kSkip},
+                          {"duplicate", SdkPolicy::kDuplicate}})});
+  t.push_back({"sonde.linking.guesses",
+               "",
+               "",
+               {},
+               "Calls whose parent is likely but not certain get a span link to it, with "
+               "sonde.link.confidence.",
+               Flag([](Draft& d) -> auto& { return d.config.linking.guesses; })});
+  t.push_back({"sonde.linking.hot_wakes",
+               "",
+               "",
+               {},
+               "Links through pools of Go workers, by a probe that costs the program about 1.5 us "
+               "each time a goroutine is made runnable.",
+               Flag([](Draft& d) -> auto& { return d.config.linking.hot_wakes; })});
   t.push_back({"sonde.routes.patterns",
                "",
                "",
@@ -245,6 +270,13 @@ void AddTraceKeys(KeyTable& t) {
                "Query keys whose values are replaced, beside the credential-like ones.",
                TextList([](Draft& d) -> auto& { return d.config.redaction.query_keys; },
                         {.each = AttributeName(), .lower = true})});
+  t.push_back({"sonde.redaction.baggage_keys",
+               "",
+               "",
+               {},
+               "Keys of baggage that may be exported, as baggage.KEY. Default: none.",
+               TextList([](Draft& d) -> auto& { return d.config.redaction.baggage_keys; },
+                        {.each = BaggageKey()})});
 }
 
 void AddOwnKeys(KeyTable& t) {

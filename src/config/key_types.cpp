@@ -84,9 +84,11 @@ class CountType final : public ScalarType {
   uint64_t max_;
 };
 
+// `T` is bool, or an optional one, which need not be said.
+template <typename T>
 class SwitchType final : public ScalarType {
  public:
-  explicit SwitchType(Member<std::optional<bool>> member) : member_(member) {}
+  explicit SwitchType(Member<T> member) : member_(member) {}
   std::string Describe() const override { return "true or false"; }
   Json Schema() const override { return OrReference({{"type", "boolean"}}); }
 
@@ -98,13 +100,13 @@ class SwitchType final : public ScalarType {
     return true;
   }
   YamlNode Get(Draft& draft) const override {
-    const auto value = member_(draft);
+    const std::optional<bool> value = member_(draft);
     if (!value) return {};
     return YamlNode::Scalar(*value ? "true" : "false");
   }
 
  private:
-  Member<std::optional<bool>> member_;
+  Member<T> member_;
 };
 
 // M is Milliseconds or an optional of it; both can be assigned from Milliseconds.
@@ -260,7 +262,10 @@ TypePtr Text(Member<std::string> member, TextRule rule) {
 TypePtr Count(Member<size_t> member, uint64_t min, uint64_t max) {
   return std::make_shared<CountType>(member, min, max);
 }
-TypePtr Switch(Member<std::optional<bool>> member) { return std::make_shared<SwitchType>(member); }
+TypePtr Switch(Member<std::optional<bool>> member) {
+  return std::make_shared<SwitchType<std::optional<bool>>>(member);
+}
+TypePtr Flag(Member<bool> member) { return std::make_shared<SwitchType<bool>>(member); }
 TypePtr OtelDuration(Member<Milliseconds> member, Milliseconds min, Milliseconds max) {
   return std::make_shared<DurationType<Milliseconds>>(member, min, max, true);
 }

@@ -93,6 +93,7 @@ TypePtr Choice(Member<E> member, std::vector<std::pair<std::string, E>> choices)
 TypePtr Text(Member<std::string> member, TextRule rule = {"text", nullptr, ""});
 TypePtr Count(Member<size_t> member, uint64_t min, uint64_t max);
 TypePtr Switch(Member<std::optional<bool>> member);
+TypePtr Flag(Member<bool> member);
 // Plain numbers are milliseconds, as OpenTelemetry has it; "5s" is understood too.
 TypePtr OtelDuration(Member<Milliseconds> member, Milliseconds min, Milliseconds max);
 // A unit is demanded.

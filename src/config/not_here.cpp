@@ -36,9 +36,6 @@ constexpr std::array<Reason, 11> kKeys{{
     {"tracer_provider.tracer_configurator/development", kForeign},
 }};
 
-constexpr std::array<std::string_view, 6> kPlannedPropagators{"b3",   "b3multi", "jaeger",
-                                                              "xray", "datadog", "ottrace"};
-
 }  // namespace
 
 std::string_view WhyFlagIsNotHere(std::string_view flag) {
@@ -57,10 +54,6 @@ std::string_view WhyKeyIsNotHere(std::string_view path) {
     }
   }
   return {};
-}
-
-bool IsPlannedPropagator(std::string_view name) {
-  return std::ranges::find(kPlannedPropagators, name) != kPlannedPropagators.end();
 }
 
 }  // namespace sonde::config

@@ -12,6 +12,5 @@ namespace sonde::config {
 // path.
 std::string_view WhyFlagIsNotHere(std::string_view flag);
 std::string_view WhyKeyIsNotHere(std::string_view path);
-bool IsPlannedPropagator(std::string_view name);
 
 }  // namespace sonde::config

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,7 +10,6 @@
 
 #include "config/key.h"
 #include "config/key_types.h"
-#include "config/not_here.h"
 #include "config/origin.h"
 #include "config/telemetry_types.h"
 #include "config/text.h"
@@ -20,6 +20,19 @@ namespace sonde::config {
 namespace {
 
 constexpr std::string_view kListKey = "propagator.composite";
+
+// Those of OpenTelemetry, and datadog. "none" is understood beside them.
+constexpr std::array<std::string_view, 8> kNames{"tracecontext", "baggage", "b3",      "b3multi",
+                                                 "jaeger",       "xray",    "datadog", "ottrace"};
+
+std::string NameList() {
+  std::string text;
+  for (const std::string_view name : kNames) {
+    if (!text.empty()) text += name == kNames.back() ? " or " : ", ";
+    text += name;
+  }
+  return text;
+}
 
 YamlNode SplitNames(std::string_view text) {
   YamlNode list = YamlNode::Sequence();
@@ -45,19 +58,17 @@ void AddNames(const YamlNode& list, const Reading& in, std::vector<std::string>&
   for (const YamlNode& item : list.items) {
     const std::string name = NameOf(item);
     if (name == "none") continue;
-    if (name == "tracecontext" || name == "baggage") {
-      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-    } else if (IsPlannedPropagator(name)) {
-      in.Reject("propagator " + name + " is not available in this version");
-    } else {
-      in.Expected("tracecontext or baggage", item);
+    if (std::ranges::find(kNames, name) == kNames.end()) {
+      in.Expected(NameList(), item);
+    } else if (std::ranges::find(names, name) == names.end()) {
+      names.push_back(name);
     }
   }
 }
 
 class PropagatorListType final : public ValueType {
  public:
-  std::string Describe() const override { return "a list of tracecontext, baggage"; }
+  std::string Describe() const override { return "a list of " + NameList(); }
 
   void Read(const YamlNode& node, const Reading& in) const override {
     if (!node.is_sequence()) return in.Expected(Describe(), node);
@@ -86,12 +97,18 @@ class PropagatorListType final : public ValueType {
 
   Json Schema() const override {
     const Json empty = {{"type", Json::array({"object", "null"})}, {"maxProperties", 0}};
+    Json names = Json::array();
+    Json properties = Json::object();
+    for (const std::string_view known : kNames) {
+      names.push_back(known);
+      properties[std::string(known)] = empty;
+    }
     const Json map = {{"type", "object"},
-                      {"properties", {{"tracecontext", empty}, {"baggage", empty}}},
+                      {"properties", properties},
                       {"additionalProperties", false},
                       {"minProperties", 1},
                       {"maxProperties", 1}};
-    const Json name = {{"enum", Json::array({"tracecontext", "baggage"})}};
+    const Json name = {{"enum", names}};
     return {{"type", "array"}, {"items", {{"anyOf", Json::array({map, name})}}}};
   }
 

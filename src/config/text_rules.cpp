@@ -82,6 +82,7 @@ TextRule ListenAddress() {
 }
 TextRule FamilyName() { return {"the name of a probe family", ValidFamily, "^[A-Za-z0-9_-]+$"}; }
 TextRule HeaderName() { return {"the name of a header", ValidHeader, ""}; }
+TextRule BaggageKey() { return {"a key of baggage", ValidHeader, ""}; }
 TextRule AttributeName() { return {"a name", NotEmpty, ""}; }
 TextRule RoutePattern() { return {"a path that starts with /", ValidRoute, "^/"}; }
 TypePtr ServiceName() { return std::make_shared<ServiceNameType>(); }

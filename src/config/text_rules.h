@@ -11,6 +11,7 @@ TextRule FilePath();
 TextRule ListenAddress();
 TextRule FamilyName();
 TextRule HeaderName();
+TextRule BaggageKey();
 TextRule AttributeName();
 TextRule RoutePattern();
 // --service-name and OTEL_SERVICE_NAME: the attribute service.name.

@@ -39,6 +39,7 @@ static_assert(static_cast<int>(RuntimeKind::kPython) == SONDE_RUNTIME_PYTHON);
 static_assert(static_cast<int>(RuntimeKind::kNode) == SONDE_RUNTIME_NODE);
 static_assert(static_cast<int>(RuntimeKind::kJava) == SONDE_RUNTIME_JAVA);
 static_assert(static_cast<int>(RuntimeKind::kTokio) == SONDE_RUNTIME_TOKIO);
+static_assert(static_cast<int>(RuntimeKind::kOther) == SONDE_RUNTIME_OTHER);
 static_assert(static_cast<int>(ExecutionChange::kMade) == SONDE_EXECUTION_MADE);
 static_assert(static_cast<int>(ExecutionChange::kTakesUp) == SONDE_EXECUTION_TAKES_UP);
 static_assert(static_cast<int>(Transport::kTcp) == SONDE_TRANSPORT_TCP);

@@ -19,7 +19,7 @@ class EventCounters {
   void Count(std::string_view record, DecodeOutcome outcome);
 
  private:
-  static constexpr size_t kTypes = 9;  // 1 + the largest enum sonde_record_type
+  static constexpr size_t kTypes = 10;  // 1 + the largest enum sonde_record_type
 
   std::array<Counter*, kTypes> by_type_{};
   Counter& invalid_;

@@ -72,7 +72,7 @@ Status Sampler::Configure(const SamplerOptions& options) {
 }
 
 bool Sampler::Keep(const Span& span) const {
-  if (parent_based_ && (span.parent_is_remote || span.trace_from_header)) {
+  if (parent_based_ && span.trace_from_header) {
     return (span.trace_flags & kSampledFlag) != 0;
   }
   return RandomnessOf(span.trace_id) >= threshold_;

@@ -15,6 +15,10 @@ struct AllowedHeader {
       key;  // interned for the life of the process: batches outlive a reload of the configuration
 };
 
+// A key that lives as long as the process.
+std::string_view InternKey(std::string key);
+std::string LowerCase(std::string text);
+
 // `prefix` is "http.request.header." or "http.response.header.". Names are lower-cased.
 std::vector<AllowedHeader> AllowHeaders(std::string_view prefix,
                                         const std::vector<std::string>& names);

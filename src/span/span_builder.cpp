@@ -133,7 +133,7 @@ Result<std::unique_ptr<SpanBuilder>> SpanBuilder::Create(const RouteOptions& rou
 
 SpanBuilder::SpanBuilder(const RouteOptions& routes, const RedactionOptions& redaction,
                          const AttributeLimits& limits, MetricRegistry& metrics)
-    : limits_(limits), http_(routes, redaction, metrics) {}
+    : limits_(limits), http_(routes, redaction, metrics), baggage_(redaction.baggage_keys) {}
 
 Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
                         const WallClock& clock) {
@@ -155,6 +155,7 @@ Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
   }
   AddOwn(exchange, writer);
   AddNetwork(*exchange.connection, writer);
+  if (const HttpExchange* http = exchange.http()) baggage_.Describe(http->request.headers, writer);
   return span;
 }
 

@@ -11,6 +11,7 @@
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/span.h"
+#include "span/baggage.h"
 #include "span/http_span.h"
 
 namespace sonde::span {
@@ -34,6 +35,7 @@ class SpanBuilder {
 
   AttributeLimits limits_;
   HttpSpan http_;
+  Baggage baggage_;
 };
 
 }  // namespace sonde::span

@@ -26,6 +26,7 @@ void InspectRuntime(const binary::Elf& elf, Inspection& inspection) {
     auto plan = runtime->resolve(elf);
     if (absl::IsNotFound(plan.status())) continue;
     inspection.runtime = runtime->name;
+    inspection.runtime_kind = runtime->kind;
     inspection.runtime_status = plan.status();
     if (plan.ok()) inspection.runtime_plan = *std::move(plan);
     break;

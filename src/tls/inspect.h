@@ -19,6 +19,7 @@ struct Inspection {
   Status status;             // not OK: seen, not decoded, because ...
   probe::TlsPlan plan;
   std::string_view runtime;  // empty: none in this file
+  sonde_runtime_kind runtime_kind = SONDE_RUNTIME_NONE;
   Status runtime_status;     // not OK: not linked, because ...
   probe::RuntimePlan runtime_plan;
   uint64_t first_address = 0;  // at which the file says that its first page is to be mapped

@@ -217,12 +217,15 @@ void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
 // its executable and what that needs are mapped before what it loads.
 void Watcher::ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file) {
   Process& process = processes_[tgid];
-  if (file.found.runtime.empty() || !file.found.runtime_status.ok() || !process.runtime.empty()) {
-    return;
-  }
-  if (file.found.runtime_plan.layout.kind == SONDE_RUNTIME_NONE) return;  // a part of one
+  if (file.found.runtime.empty() || !process.runtime.empty()) return;
+  if (file.found.runtime_kind == SONDE_RUNTIME_NONE) return;  // a part of one
   process.runtime = file.found.runtime;
   sonde_runtime layout = file.found.runtime_plan.layout;
+  if (!file.found.runtime_status.ok()) {
+    layout = {};
+    layout.kind = file.found.runtime_kind;
+    layout.unread = 1;
+  }
   if (layout.base != 0) layout.base += mapped.start - file.found.first_address;
   prober_.SetRuntime(tgid, layout);
 }

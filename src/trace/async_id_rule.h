@@ -37,6 +37,7 @@ class AsyncIdRule : public LinkRule {
   explicit AsyncIdRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kAsyncId; }
+  bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kNode; }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sonde/base/ids.h"
+#include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/span.h"
 #include "trace/link_method.h"
 #include "trace/propagation/propagator.h"
@@ -15,8 +16,16 @@
 namespace sonde::trace {
 namespace {
 
-void InheritLineage(Request& child, const Request& parent) {
+// From a parent that is left out a child inherits what that one has. If the parent is a call, its
+// other end is certain, and what counts is how the call's own parent is known.
+void InheritLineage(Request& child, Request& parent) {
   child.lineage = parent.lineage;
+  if (parent.left_out) {
+    if (parent.role == Role::kClient || !parent.lineage.parent_span_id.valid())
+      child.method = parent.method;
+    return;
+  }
+  parent.has_heirs = true;
   child.lineage.parent_span_id = parent.span_id;
   child.lineage.parent_is_remote = false;
 }
@@ -31,9 +40,13 @@ void Unlink(Request& child) {
 
 // For a request whose parent is not on this host, or not known.
 void StartLineage(Request& request, IdGenerator& ids) {
-  if (request.header == nullptr) {
+  if (request.header == nullptr || !request.header->names_a_trace()) {
     request.lineage = {};
     request.lineage.trace_id = ids.NewTraceId();
+    if (request.header != nullptr) {  // "deny" without a trace
+      request.lineage.flags = 0;
+      request.lineage.trace_from_header = true;
+    }
     return;
   }
   const HeaderContext& header = *request.header;
@@ -42,7 +55,7 @@ void StartLineage(Request& request, IdGenerator& ids) {
                      .parent_span_id = header.span_id,
                      .flags = header.flags,
                      .parent_is_remote = true,
-                     .trace_from_header = true,
+                     .trace_from_header = !header.deferred,
                      .tracestate = header.tracestate};
 }
 

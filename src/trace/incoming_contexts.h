@@ -7,7 +7,9 @@
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/inlined_vector.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <utility>
 
 #include "sonde/base/ids.h"
@@ -27,6 +29,13 @@ class IncomingContexts {
     Request* only = nullptr;  // if there is exactly one
   };
   Match Find(uint32_t tgid, const HeaderContext& context) const;
+  // Whether the very same context came in with a request that ended not long ago: what is sent
+  // after the answer may still carry it.
+  bool CameIn(uint32_t tgid, const HeaderContext& context) const;
+  // Whether a request of this trace is open.
+  bool HasTrace(uint32_t tgid, const TraceId& trace_id) const;
+
+  static constexpr size_t kRemembered = 4096;  // ended contexts
 
  private:
   struct Key {
@@ -44,7 +53,17 @@ class IncomingContexts {
     return {.tgid = tgid, .trace_id = context.trace_id, .span_id = context.span_id};
   }
 
+  static Key TraceOf(Key key) {
+    key.span_id = {};
+    return key;
+  }
+  static void DropOne(absl::flat_hash_map<Key, uint32_t>& counts, const Key& key);
+  void Remember(const Key& key);
+
   absl::flat_hash_map<Key, absl::InlinedVector<Request*, 1>> open_;
+  absl::flat_hash_map<Key, uint32_t> traces_;  // open requests by trace, with a span id of 0
+  absl::flat_hash_map<Key, uint32_t> ended_;   // contexts, how often they are in ended_order_
+  std::deque<Key> ended_order_;
 };
 
 }  // namespace sonde::trace

@@ -12,6 +12,11 @@ enum class LinkMethod : uint8_t {
   kNone = 0,
   kTraceparent,
   kGrpcTraceBin,
+  kB3,
+  kJaeger,
+  kXray,
+  kDatadog,
+  kOtTrace,
   kConnection,
   kThread,
   kContext,
@@ -20,9 +25,9 @@ enum class LinkMethod : uint8_t {
   kAsyncId,
   kWakeup,
   kTask,
-  kSocket
+  kSocket,
 };
-inline constexpr size_t kLinkMethods = 12;
+inline constexpr size_t kLinkMethods = 17;
 
 constexpr std::string_view LinkMethodName(LinkMethod method) {
   switch (method) {
@@ -30,6 +35,16 @@ constexpr std::string_view LinkMethodName(LinkMethod method) {
       return "traceparent";
     case LinkMethod::kGrpcTraceBin:
       return "grpc-trace-bin";
+    case LinkMethod::kB3:
+      return "b3";
+    case LinkMethod::kJaeger:
+      return "jaeger";
+    case LinkMethod::kXray:
+      return "xray";
+    case LinkMethod::kDatadog:
+      return "datadog";
+    case LinkMethod::kOtTrace:
+      return "ottrace";
     case LinkMethod::kConnection:
       return "connection";
     case LinkMethod::kThread:

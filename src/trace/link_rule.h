@@ -43,6 +43,7 @@ struct EndFact {
 struct Verdict {
   ExchangeId call = 0;
   ExchangeId server = 0;
+  double confidence = 1;  // below 1: a guess, which makes no parent
 };
 
 // A rule that returned true from OnCallSent owes that call exactly one verdict, at the latest when
@@ -52,6 +53,9 @@ class LinkRule {
  public:
   virtual ~LinkRule() = default;
   virtual LinkMethod method() const = 0;
+  // Whether it looks at processes of this runtime, and has not switched itself off in this one.
+  virtual bool Serves(RuntimeKind runtime) const = 0;
+  virtual bool IsClosed(uint32_t /*tgid*/) const { return false; }
 
   virtual void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) = 0;
   virtual void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) = 0;

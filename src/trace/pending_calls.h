@@ -29,6 +29,8 @@ class PendingCalls {
   // The calls that are this request's get their verdict: it, if it came to its proper end. So do
   // those that are nobody's now.
   void RequestEnds(ExchangeId request, bool complete, std::vector<Verdict>& verdicts);
+  // The request, if there is exactly one; else 0.
+  ExchangeId OnlyOpen() const { return open_.size() == 1 ? *open_.begin() : 0; }
   bool IsOpen(ExchangeId request) const { return open_.contains(request); }
 
   // False: there is no request that it could belong to. True: a verdict will follow.

@@ -66,10 +66,20 @@ struct Request {
   uint64_t claimant_start_ns = 0;  // for containment
   uint64_t claimant_end_ns = 0;
   bool disputed = false;  // rules named different requests
+  bool was_held = false;  // for a rule
+  ExchangeId guess = 0;   // a server request that is only likely
+  double confidence = 0;  // of the guess
 
   uint64_t latest_end_ns =
       UINT64_MAX;         // joined server requests: when the client had the whole answer
   ExchangeId joined = 0;  // client calls: the server request at the other end, 0 = none
+
+  // Left out: the process makes a span of its own for this, so it is not sent on. What would be its
+  // children gets its parent.
+  bool left_out = false;
+  bool has_heirs = false;  // some child has this span as its parent: it must come
+  bool telemetry = false;  // client calls: an export of telemetry
+  bool is_http = false;    // server requests: what an SDK would cover
 
   bool indexed = false;  // in the JoinIndex under `key`
   JoinKey key;

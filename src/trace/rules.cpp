@@ -8,6 +8,7 @@
 #include "sonde/pipeline/event.h"
 #include "trace/answer_rule.h"
 #include "trace/async_id_rule.h"
+#include "trace/guess_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 #include "trace/same_thread_rule.h"
@@ -32,7 +33,7 @@ constexpr WakeRule::Traits kTokio = {.runtime = RuntimeKind::kTokio,
 
 }  // namespace
 
-std::vector<std::unique_ptr<LinkRule>> MakeRules(MetricRegistry& metrics) {
+std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& metrics) {
   std::vector<std::unique_ptr<LinkRule>> rules;
   rules.push_back(std::make_unique<SameThreadRule>(metrics));
   rules.push_back(std::make_unique<AnswerRule>(kPython, metrics));
@@ -43,6 +44,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(MetricRegistry& metrics) {
   rules.push_back(std::make_unique<WakeRule>(kTokio, metrics));
   rules.push_back(std::make_unique<AsyncIdRule>(metrics));
   rules.push_back(std::make_unique<SocketRule>(metrics));
+  if (guesses) rules.push_back(std::make_unique<GuessRule>());
   return rules;
 }
 

@@ -10,6 +10,7 @@
 
 namespace sonde::trace {
 
-std::vector<std::unique_ptr<LinkRule>> MakeRules(MetricRegistry& metrics);
+// `guesses`: also what is only likely (GuessRule).
+std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& metrics);
 
 }  // namespace sonde::trace

@@ -19,7 +19,7 @@ SameThreadRule::SameThreadRule(MetricRegistry& metrics)
 // Threads of these runtimes work for whoever is runnable.
 bool SameThreadRule::Covers(const Execution& by) {
   return by.tgid != 0 && by.runtime != RuntimeKind::kGo && by.runtime != RuntimeKind::kNode &&
-         by.runtime != RuntimeKind::kTokio;
+         by.runtime != RuntimeKind::kTokio && by.runtime != RuntimeKind::kOther;
 }
 
 void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {

@@ -29,6 +29,10 @@ class SameThreadRule : public LinkRule {
   explicit SameThreadRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kThread; }
+  bool Serves(RuntimeKind runtime) const override {
+    return Covers({.tgid = 1, .runtime = runtime});
+  }
+  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;

@@ -62,10 +62,10 @@ bool SocketRule::OnCallSent(const RequestFact& fact) {
   Process* process = Find(by.tgid);
   if (process == nullptr || !process->calls.CallBegins(fact.id)) return false;
   Thread& thread = process->threads[by.tid];
-  if (std::exchange(thread.called, true)) process->unsafe = true;
   const Connection* known = process->connections.Find(fact.connection);
   // The first request on a connection was decided on when it was connected for.
   const bool connected = known != nullptr && known->call == 0 && known->connected_for != 0;
+  if (!connected && std::exchange(thread.called, true)) process->unsafe = true;
   const ExchangeId request =
       IfUnanswered(*process, connected ? known->connected_for : thread.works_for);
   process->connections.Put(fact.connection, {.call = fact.id, .claimed = request});

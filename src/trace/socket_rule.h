@@ -33,6 +33,8 @@ class SocketRule : public LinkRule {
   explicit SocketRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kSocket; }
+  bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kNone; }
+  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;

@@ -39,6 +39,14 @@ TraceMetrics::TraceMetrics(MetricRegistry& registry)
       untracked_(
           registry.AddCounter("sonde_links_untracked_total",
                               "Requests that were not followed because too many were open.")),
+      left_out_sdk_(registry.AddCounter(
+          "sonde_spans_left_out_total",
+          "Requests without a span because the process makes one itself, or exports telemetry.",
+          {{"reason", "sdk"}})),
+      left_out_telemetry_(registry.AddCounter(
+          "sonde_spans_left_out_total",
+          "Requests without a span because the process makes one itself, or exports telemetry.",
+          {{"reason", "telemetry"}})),
       held_(
           registry.AddGauge("sonde_spans_held", "Finished spans that wait for their local root.")) {
   for (size_t i = 1; i < kLinkMethods; ++i) {  // 0 is kNone

@@ -23,6 +23,7 @@ class TraceMetrics {
   void CountSpan(const Span& span);
   void CountLink(LinkMethod method) { links_.at(static_cast<size_t>(method))->Add(); }
   void CountAmbiguous() { ambiguous_.Add(); }
+  void CountLeftOut(bool telemetry) { (telemetry ? left_out_telemetry_ : left_out_sdk_).Add(); }
   void CountUntracked() { untracked_.Add(); }
   void CountEarly(EarlyRelease reason) { early_.at(static_cast<size_t>(reason))->Add(); }
   void SetHeld(size_t held) { held_.Set(static_cast<int64_t>(held)); }
@@ -40,6 +41,8 @@ class TraceMetrics {
   std::array<Counter*, 3> early_{};
   Counter& ambiguous_;
   Counter& untracked_;
+  Counter& left_out_sdk_;
+  Counter& left_out_telemetry_;
   Gauge& held_;
 };
 

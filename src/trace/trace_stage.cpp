@@ -23,6 +23,7 @@
 #include "trace/propagation/propagator.h"
 #include "trace/request.h"
 #include "trace/rules.h"
+#include "trace/sdk_processes.h"
 #include "trace/trace_metrics.h"
 
 namespace sonde::trace {
@@ -44,8 +45,9 @@ TraceStage::TraceStage(const LinkingOptions& options, Propagators propagators, S
       factory_(factory),
       sink_(sink),
       ids_(ids),
-      metrics_(metrics) {
-  rules_ = MakeRules(metrics);
+      metrics_(metrics),
+      sdks_(options.sdk_processes) {
+  rules_ = MakeRules(options.guesses, metrics);
 }
 
 void TraceStage::OnRequestStart(const RequestStart& start) {
@@ -70,11 +72,11 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
                    .multiplexed = start.http != nullptr && start.http->version == "2"};
   if (start.role == Role::kServer) {
     hand_offs_.OnRequestRead(fact.last_by);
-    StartServer(request, fact);
+    StartServer(request, fact, start.http);
   } else {
     fact.first_by = hand_offs_.Caller(fact.first_by);
     fact.last_by = hand_offs_.Caller(fact.last_by);
-    StartClient(request, fact);
+    StartClient(request, fact, start.http);
   }
 }
 
@@ -84,8 +86,9 @@ void TraceStage::ReadHeader(const HttpRequest* http, Request& request) const {
   if (context) request.header = std::make_unique<HeaderContext>(*std::move(context));
 }
 
-void TraceStage::StartServer(Request& request, const RequestFact& fact) {
-  if (request.header != nullptr) incoming_.Add(request);
+void TraceStage::StartServer(Request& request, const RequestFact& fact, const HttpRequest* http) {
+  sdks_.ReadServer(request, http);
+  if (request.header != nullptr && request.header->names_a_trace()) incoming_.Add(request);
   if (seen_client_) {
     if (Request* client = joins_.TakeOther(request)) {
       Join(request, *client);
@@ -96,8 +99,19 @@ void TraceStage::StartServer(Request& request, const RequestFact& fact) {
   TellRules([&](LinkRule& rule) { rule.OnRequestRead(fact, verdicts_); });
 }
 
-void TraceStage::StartClient(Request& request, const RequestFact& fact) {
+// Where the context of a call comes from, for SdkProcesses.
+SdkProcesses::Origin TraceStage::OriginOf(const Request& call) const {
+  using Origin = SdkProcesses::Origin;
+  const uint32_t tgid = call.by.tgid;
+  if (call.header == nullptr || !call.header->names_a_trace()) return Origin::kNone;
+  if (incoming_.Find(tgid, *call.header).count > 0 || incoming_.CameIn(tgid, *call.header))
+    return Origin::kNone;
+  return incoming_.HasTrace(tgid, call.header->trace_id) ? Origin::kOwnInTrace : Origin::kOwn;
+}
+
+void TraceStage::StartClient(Request& request, const RequestFact& fact, const HttpRequest* http) {
   seen_client_ = true;
+  sdks_.JudgeCall(request, http, OriginOf(request));
   if (FollowHeader(request)) {
     DecideAndEmit(request);
   } else {
@@ -114,7 +128,7 @@ void TraceStage::StartClient(Request& request, const RequestFact& fact) {
 // unchanged: that request is the parent. A context that did not come in: somebody in the process
 // made it, an SDK, and its word is final.
 bool TraceStage::FollowHeader(Request& call) {
-  if (call.header == nullptr) return false;
+  if (call.header == nullptr || !call.header->names_a_trace()) return false;
   const IncomingContexts::Match match = incoming_.Find(call.by.tgid, *call.header);
   if (match.count == 0) return true;
   return match.only != nullptr && Attach(call, *match.only, call.header->format);
@@ -124,7 +138,11 @@ void TraceStage::AskRules(Request& call, const RequestFact& fact) {
   for (size_t i = 0; i < rules_.size(); ++i) {
     if (rules_[i]->OnCallSent(fact)) call.waiting_for_rules |= 1U << i;
   }
-  if (call.waiting_for_rules == 0) DecideAndEmit(call);
+  if (call.waiting_for_rules == 0) return DecideAndEmit(call);
+  if (ProcessLinks* links = status_.Of(call.by.tgid)) {
+    ++links->held;
+    call.was_held = true;
+  }
 }
 
 void TraceStage::Join(Request& server, Request& client) {
@@ -208,6 +226,7 @@ void TraceStage::PassThrough(const Exchange& exchange, Span span) {
 
 void TraceStage::FinishServer(Request& request, const Exchange& exchange) {
   if (request.header != nullptr) incoming_.Remove(request);
+  if (request.header != nullptr || request.decided) sdks_.JudgeServer(request);
   const bool may_meet_client = request.indexed && seen_client_;
   if (!may_meet_client) DecideAndEmit(request);
   const EndFact fact{.id = request.id,
@@ -237,7 +256,10 @@ void TraceStage::Apply(const Verdict& verdict, size_t rule) {
   if (call == nullptr || call->decided) return;  // released early
   call->waiting_for_rules &= ~(1U << rule);
   Request* server = verdict.server == 0 ? nullptr : table_.Find(verdict.server);
-  if (server != nullptr && call->claimed_by == 0) {
+  if (server != nullptr && verdict.confidence < 1) {
+    call->guess = server->id;
+    call->confidence = verdict.confidence;
+  } else if (server != nullptr && call->claimed_by == 0) {
     if (Attach(*call, *server, rules_[rule]->method())) {
       call->claimed_by = server->id;
       call->claimant_start_ns = server->start_ns;
@@ -258,12 +280,59 @@ void TraceStage::Judge(Request& call) {
   const bool contained = call.finished && call.start_ns >= call.claimant_start_ns &&
                          call.end_ns <= call.claimant_end_ns;
   if (call.disputed) metrics_.CountAmbiguous();
-  if (call.disputed || !contained) Detach(call);
+  if (!call.disputed && contained) return;
+  Detach(call);
+  if (ProcessLinks* links = status_.Of(call.by.tgid)) ++links->refused;
+}
+
+// A likely parent is a link of the span, if nothing certain was found.
+void TraceStage::Guess(Request& call) {
+  if (call.guess == 0 || call.method != LinkMethod::kNone || call.span == nullptr) return;
+  const Request* server = table_.Find(call.guess);
+  if (server == nullptr || !server->resolved || call.start_ns < server->start_ns ||
+      call.end_ns > server->end_ns) {
+    return;
+  }
+  call.span->links.push_back({.trace_id = server->lineage.trace_id,
+                              .span_id = server->span_id,
+                              .attributes = {{"sonde.link.confidence", call.confidence}}});
+}
+
+void TraceStage::CountCall(const Request& call) {
+  ProcessLinks* links = status_.Of(call.by.tgid);
+  if (links == nullptr) return;
+  links->runtime = call.by.runtime;
+  if (call.method == LinkMethod::kNone) {
+    ++links->unlinked;
+  } else {
+    ++links->linked.at(static_cast<size_t>(call.method));
+  }
+  if (call.was_held && links->held > 0) --links->held;
+}
+
+void TraceStage::PublishStatus(uint64_t mono_ns) {
+  constexpr uint64_t kPeriodNs = 1'000'000'000;
+  if (mono_ns < published_ns_ + kPeriodNs) return;
+  published_ns_ = mono_ns;
+  status_.ForEach([this](ProcessLinks& links) {
+    links.active.clear();
+    links.closed.clear();
+    for (const auto& rule : rules_) {
+      if (!rule->Serves(links.runtime)) continue;
+      (rule->IsClosed(links.tgid) ? links.closed : links.active).push_back(rule->method());
+    }
+  });
+  status_.Publish();
 }
 
 void TraceStage::DecideAndEmit(Request& request) {
-  if (request.role == Role::kServer)
+  if (request.role == Role::kServer) {
     joins_.Remove(request);  // its parent is final, no client may come any more
+    if (request.finished) sdks_.JudgeServer(request);
+  } else if (!request.decided) {
+    Guess(request);
+    CountCall(request);
+  }
   resolved_.clear();
   Decide(request, ids_, resolved_);
   if (!request.resolved && request.held_in == &late_clients_) {
@@ -304,6 +373,10 @@ void TraceStage::ReleaseEarly(Request& request, EarlyRelease reason) {
 }
 
 void TraceStage::Complete(Request& request, Span& span) {
+  if (request.left_out) {
+    metrics_.CountLeftOut(request.telemetry);
+    return;
+  }
   WriteLineage(request, span);
   if (request.method != LinkMethod::kNone) metrics_.CountLink(request.method);
   metrics_.CountSpan(span);
@@ -319,6 +392,7 @@ void TraceStage::Emit(Request& request) {
 
 void TraceStage::OnTick(uint64_t mono_ns) {
   now_ns_ = std::max(now_ns_, mono_ns);
+  PublishStatus(mono_ns);
   while (late_clients_.size() > 0 &&
          late_clients_.oldest()->held_since_ns + kLateClientNs <= now_ns_) {
     DecideAndEmit(*late_clients_.oldest());
@@ -331,6 +405,8 @@ void TraceStage::OnTick(uint64_t mono_ns) {
 void TraceStage::OnProcessExit(uint32_t tgid) {
   hand_offs_.OnProcessExit(tgid);
   TellRules([&](LinkRule& rule) { rule.OnProcessExit(tgid, verdicts_); });
+  sdks_.OnProcessExit(tgid);
+  status_.Forget(tgid);
 }
 
 void TraceStage::OnExecution(const ExecutionEvent& event) {

@@ -24,9 +24,11 @@
 #include "trace/incoming_contexts.h"
 #include "trace/join_index.h"
 #include "trace/link_rule.h"
+#include "trace/link_status.h"
 #include "trace/propagation/propagator.h"
 #include "trace/request.h"
 #include "trace/request_table.h"
+#include "trace/sdk_processes.h"
 #include "trace/trace_metrics.h"
 
 namespace sonde::trace {
@@ -50,6 +52,7 @@ class TraceStage : public ExchangeSink {
   // For the rules: before OnRequestStart and the like of the bytes they are about.
   void OnExecution(const ExecutionEvent& event);
   void OnReceived(const DataEvent& event);
+  const LinkStatus& status() const { return status_; }
   // Sends on everything that is held. The protocol stage has closed its open exchanges before.
   void Shutdown();
 
@@ -65,8 +68,9 @@ class TraceStage : public ExchangeSink {
   TraceStage(const LinkingOptions& options, Propagators propagators, SpanFactory& factory,
              SpanSink& sink, IdGenerator ids, MetricRegistry& metrics);
 
-  void StartServer(Request& request, const RequestFact& fact);
-  void StartClient(Request& request, const RequestFact& fact);
+  void StartServer(Request& request, const RequestFact& fact, const HttpRequest* http);
+  void StartClient(Request& request, const RequestFact& fact, const HttpRequest* http);
+  SdkProcesses::Origin OriginOf(const Request& call) const;
   void ReadHeader(const HttpRequest* http, Request& request) const;
   bool FollowHeader(Request& call);
   void AskRules(Request& call, const RequestFact& fact);
@@ -80,6 +84,9 @@ class TraceStage : public ExchangeSink {
   void TellRules(Tell tell);
   void Apply(const Verdict& verdict, size_t rule);
   void Judge(Request& call);
+  void Guess(Request& call);
+  void CountCall(const Request& call);
+  void PublishStatus(uint64_t mono_ns);
   void DecideAndEmit(Request& request);
   void Hold(Request& request, Span span);
   void ReleaseEarly(Request& request, EarlyRelease reason);
@@ -99,8 +106,11 @@ class TraceStage : public ExchangeSink {
   RequestTable table_;
   JoinIndex joins_;
   IncomingContexts incoming_;
+  SdkProcesses sdks_;
   HoldList late_clients_;  // server requests that may yet meet their client
   HoldList held_;          // everything else that waits
+  LinkStatus status_;
+  uint64_t published_ns_ = 0;
   uint64_t now_ns_ = 0;
   bool seen_client_ = false;
   std::vector<Verdict> verdicts_;   // scratch of TellRules

@@ -43,6 +43,8 @@ class WakeRule : public LinkRule {
   WakeRule(const Traits& traits, MetricRegistry& metrics);
 
   LinkMethod method() const override { return traits_.method; }
+  bool Serves(RuntimeKind runtime) const override { return runtime == traits_.runtime; }
+  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;

@@ -31,6 +31,8 @@ def arguments():
     parser.add_argument("--output", default=os.path.join(ROOT, "build", "accuracy.json"), metavar="FILE")
     parser.add_argument("--keep", default="", metavar="DIRECTORY", help="keep spans and logs of each case")
     parser.add_argument("--update-docs", action="store_true", help="write the table of docs/reference/runtimes.md")
+    parser.add_argument("--from", dest="earlier", action="append", default=[], metavar="FILE",
+                        help="run nothing: take the results of earlier runs; may be repeated, later ones replace")
     return parser.parse_args()
 
 
@@ -85,6 +87,8 @@ def complaints(result, row, check):
         yield f"{figures['wrong']} wrong links: {figures['examples']}"
     if figures["dangling"]:
         yield f"{figures['dangling']} spans whose parent is not exported"
+    if figures["instant"]:
+        yield f"{figures['instant']} spans end when they begin"
     for mode, least in row.recall.items() if check else ():
         n = figures["modes"].get(mode)
         if n and n["calls"] and 100.0 * n["right"] / n["calls"] < least:
@@ -97,12 +101,38 @@ def save(path, results):
         json.dump(results, file, indent=1)
 
 
+def update_docs(results):
+    report.update_docs(os.path.join(ROOT, "docs", "reference", "runtimes.md"), results, ROWS)
+
+
+def read(paths):
+    """The results of several files, each case once."""
+    found = {}
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            for result in json.load(file):
+                found[tuple(str(result[key]) for key in ("row", "variant", "mode", "concurrency", "versions"))] = result
+    return list(found.values())
+
+
+def show_earlier(options):
+    results = read(options.earlier)
+    print(report.HEAD)
+    for result in results:
+        print(report.line(result))
+    if options.update_docs:
+        update_docs(results)
+    return 0
+
+
 def main():
     options = arguments()
     if options.list:
         for name, row in ROWS.items():
             print(f"{name:17} {row.title}; modes: {row.modes}; variants: {' '.join(row.variant_list)}")
         return 0
+    if options.earlier:
+        return show_earlier(options)
     unknown = [name for name in options.row if name not in ROWS]
     if unknown:
         sys.exit(f"accuracy: no row {', '.join(unknown)}; there are {', '.join(ROWS)}")
@@ -120,7 +150,7 @@ def main():
             failures += [f"{name} {result['variant']}: {text}" for text in complaints(result, ROWS[name], options.check)]
             save(options.output, results)
     if options.update_docs:
-        report.update_docs(os.path.join(ROOT, "docs", "reference", "runtimes.md"), results, ROWS)
+        update_docs(results)
     for text in failures:
         print(f"accuracy: {text}", file=sys.stderr)
     if all("figures" not in r and not r.get("failed") for r in results):

@@ -9,12 +9,12 @@ from harness.spans import CLIENT, SERVER, Span
 ASKED = {"m0": "r", "m1": "s"}
 
 
-def span(kind, path, span_id, parent="", method="", trace="t"):
+def span(kind, path, span_id, parent="", method="", trace="t", end="2"):
     pairs = {"url.path" if kind == SERVER else "url.full": path if kind == SERVER else f"http://127.0.0.1:1{path}"}
     if parent:
         pairs["sonde.link.method"] = method
     raw = {"name": "GET", "kind": kind, "traceId": trace, "spanId": span_id, "parentSpanId": parent, "startTimeUnixNano": "1",
-           "endTimeUnixNano": "2", "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in pairs.items()]}
+           "endTimeUnixNano": end, "attributes": [{"key": k, "value": {"stringValue": v}} for k, v in pairs.items()]}
     return Span(raw, {}, {})
 
 
@@ -44,6 +44,9 @@ class Judge(unittest.TestCase):
     def test_background(self):
         f = judged(span(CLIENT, "/b/bg/1", "c0", "s1", "thread"), span(CLIENT, "/b/bg/2", "c1"))
         self.assertEqual((f["background"], f["background_linked"], f["wrong"]), (2, 1, 1))
+
+    def test_answer_of_another_request(self):
+        self.assertEqual(judged(span(CLIENT, "/b/m0/a", "c0", end="1"))["instant"], 1)
 
     def test_parent_that_is_not_there(self):
         self.assertEqual(judged(span(CLIENT, "/b/m0/a", "c0", "gone", "thread"))["dangling"], 1)

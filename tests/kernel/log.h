@@ -36,6 +36,7 @@ class Log : public EventHandler {
   void OnData(const DataEvent& event) override { data.emplace_back(event); }
   void OnShutdown(const ShutdownEvent& event) override { shutdowns.push_back(event); }
   void OnProcess(const ProcessEvent& event) override { processes.emplace_back(event); }
+  void OnExecution(const ExecutionEvent& event) override { executions.push_back(event); }
   void OnTick(uint64_t mono_ns) override { ticked_ns = mono_ns; }
 
   std::vector<Data> Of(ConnectionId connection, Direction direction) const;
@@ -47,6 +48,7 @@ class Log : public EventHandler {
   std::vector<Data> data;
   std::vector<ShutdownEvent> shutdowns;
   std::vector<Process> processes;
+  std::vector<ExecutionEvent> executions;
   uint64_t ticked_ns = 0;
 };
 

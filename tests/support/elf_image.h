@@ -26,16 +26,19 @@ class ElfImage {
     file_ += bytes;
     return kBase + sections_.back().offset;
   }
-  // A function of the first section.
-  void AddSymbol(std::string_view name, uint64_t address, uint64_t size) {
+  // A function of the first section; or a thread-local variable at a distance from their beginning.
+  void AddSymbol(std::string_view name, uint64_t address, uint64_t size, uint8_t type = STT_FUNC) {
     Elf64_Sym symbol{};
     symbol.st_name = static_cast<Elf64_Word>(symbol_names_.size());
-    symbol.st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC);
+    symbol.st_info = ELF64_ST_INFO(STB_LOCAL, type);
     symbol.st_shndx = 1;
     symbol.st_value = address;
     symbol.st_size = size;
     symbols_.append(reinterpret_cast<const char*>(&symbol), sizeof(symbol));
     symbol_names_ += std::string(name) + '\0';
+  }
+  void SetThreadLocals(uint64_t size, uint64_t alignment) {
+    thread_ = {PT_TLS, PF_R, 0, 0, 0, 0, size, alignment};
   }
   std::string Make(bool section_names = true) {
     if (symbols_.size() > sizeof(Elf64_Sym)) {
@@ -45,10 +48,11 @@ class ElfImage {
     Elf64_Ehdr header = Header();
     if (section_names) PutSections(header);
     const uint64_t data = sections_.at(2).offset;
-    const Elf64_Phdr segments[2] = {
+    const Elf64_Phdr segments[3] = {
         {PT_LOAD, PF_R | PF_X, 0, kBase, kBase, data, data, 4096},
         {PT_LOAD, PF_R, data, kBase + data, kBase + data, file_.size() - data, file_.size() - data,
          4096},
+        thread_,
     };
     std::memcpy(file_.data(), &header, sizeof(header));
     std::memcpy(file_.data() + sizeof(header), segments, sizeof(segments));
@@ -79,7 +83,7 @@ class ElfImage {
     header.e_machine = kMachine;
     header.e_phoff = sizeof(header);
     header.e_phentsize = sizeof(Elf64_Phdr);
-    header.e_phnum = 2;
+    header.e_phnum = 3;
     return header;
   }
 
@@ -108,6 +112,7 @@ class ElfImage {
 
   std::string file_ = std::string(kFirst, '\0');
   std::vector<Section> sections_ = std::vector<Section>(1);
+  Elf64_Phdr thread_{};  // PT_NULL
   std::string symbols_ = std::string(sizeof(Elf64_Sym), '\0');
   std::string symbol_names_ = std::string(1, '\0');
 };

@@ -19,6 +19,7 @@ enum sonde_runtime_kind {
 	SONDE_RUNTIME_NODE = 3,
 	SONDE_RUNTIME_JAVA = 4, /* hotspot */
 	SONDE_RUNTIME_TOKIO = 5,
+	SONDE_RUNTIME_OTHER = 7, /* its threads work for whoever is runnable; not read */
 	SONDE_RUNTIME_COUNT
 };
 
@@ -84,9 +85,9 @@ struct sonde_tokio_layout {
 };
 
 struct sonde_runtime {
-	__u64 base; /* address in the process; 0 = the layout needs none */
-	__u32 kind; /* enum sonde_runtime_kind */
-	__u32 reserved;
+	__u64 base;   /* address in the process; 0 = the layout needs none */
+	__u32 kind;   /* enum sonde_runtime_kind */
+	__u32 unread; /* 1: which runtime it is, is all that is known */
 	union {
 		struct sonde_go_layout go;
 		struct sonde_python_layout python;

@@ -51,10 +51,22 @@ struct LimitOptions {
       std::chrono::minutes(15)};  // open longer: closed as unfinished "timeout"
 };
 
+// Processes that an SDK, or a proxy with tracing of its own, already makes spans for.
+enum class SdkPolicy : uint8_t {
+  kComplement,  // leave out what the SDK covers
+  kSkip,        // leave out the whole process
+  kDuplicate,   // leave out nothing
+};
+
 struct LinkingOptions {
   Milliseconds hold{5000};  // how long a finished span waits for an open local root
   size_t max_held_spans = 20'000;
-  std::vector<std::string> propagators = {"tracecontext", "baggage"};  // OTEL_PROPAGATORS names
+  // OTEL_PROPAGATORS names. By default everything that peers may say is read, W3C's own first.
+  std::vector<std::string> propagators = {"tracecontext", "baggage", "b3",      "b3multi",
+                                          "jaeger",       "xray",    "datadog", "ottrace"};
+  SdkPolicy sdk_processes = SdkPolicy::kComplement;
+  bool guesses = false;    // likely parents become span links
+  bool hot_wakes = false;  // probes on the hot paths of runtimes
 };
 
 struct RouteOptions {
@@ -63,9 +75,10 @@ struct RouteOptions {
 };
 
 struct RedactionOptions {
-  std::vector<std::string> request_headers;   // allow-list, lower case
-  std::vector<std::string> response_headers;  // allow-list, lower case
-  std::vector<std::string> query_keys;        // extra credential-like keys, lower case
+  std::vector<std::string> request_headers;    // allow-list, lower case
+  std::vector<std::string> response_headers;   // allow-list, lower case
+  std::vector<std::string> query_keys;         // extra credential-like keys, lower case
+  std::vector<std::string> baggage_keys = {};  // allow-list
 };
 
 struct AttributeLimits {

@@ -28,12 +28,19 @@ enum class Transport : uint8_t { kTcp = 0, kUnix = 1 };
 
 // The language runtime that tells one execution of a process from another. Same values as abi enum
 // sonde_runtime_kind.
-enum class RuntimeKind : uint8_t { kNone = 0, kGo, kPython, kNode, kJava, kTokio };
-inline constexpr size_t kRuntimeKinds = 6;
+enum class RuntimeKind : uint8_t {
+  kNone = 0,
+  kGo = 1,
+  kPython = 2,
+  kNode = 3,
+  kJava = 4,
+  kTokio = 5,
+  kOther = 7,
+};
 
 // Who made the call: process, thread, and where known the goroutine, Python context ...
-// (design 5.1). tgid 0: nobody (packet capture). `id` is 0 if only the thread is known; `runtime` may
-// be known even then.
+// (design 5.1). tgid 0: nobody (packet capture). `id` is 0 if only the thread is known; `runtime`
+// may be known even then.
 struct Execution {
   uint32_t tgid = 0;
   uint32_t tid = 0;
@@ -136,8 +143,8 @@ enum class ExecutionChange : uint8_t {
   kTakesUp = 8,
 };
 
-// What a runtime, or a call, says about who works for whom; sonde_execution_record has the meaning of
-// each. `by` is the thread it was seen on.
+// What a runtime, or a call, says about who works for whom; sonde_execution_record has the meaning
+// of each. `by` is the thread it was seen on.
 struct ExecutionEvent {
   uint64_t mono_ns = 0;
   ExecutionChange change = ExecutionChange::kMade;

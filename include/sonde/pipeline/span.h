@@ -63,8 +63,8 @@ struct Span {
   SpanKind kind = SpanKind::kInternal;
   SpanStatus status = SpanStatus::kUnset;
   bool parent_is_remote = false;  // the parent came in by header: OTLP flags bits 8 and 9
-  // The trace id came in by header, here or at an ancestor on this host: whether the trace is
-  // sampled was decided there.
+  // The trace came in by header, here or at an ancestor on this host, with the decision whether it
+  // is sampled. Not so where the header leaves that to the receiver.
   bool trace_from_header = false;
   std::string status_message;
   std::string name;

@@ -38,8 +38,8 @@ struct RuntimePoint {
 };
 
 struct RuntimePlan {
-  // `base` is an address as the file numbers it (0 = none): where it is in a process is found by its
-  // mappings. Kind SONDE_RUNTIME_NONE: a part of a runtime that is in another file.
+  // `base` is an address as the file numbers it (0 = none): where it is in a process is found by
+  // its mappings.
   sonde_runtime layout{};
   std::vector<RuntimePoint> points;
   std::string version;  // "3.11.2", "go1.22.3", "v20.20.2"
@@ -47,7 +47,9 @@ struct RuntimePlan {
 };
 
 struct Runtime {
-  std::string_view name;  // "go", "cpython", "node", "hotspot", "tokio"
+  std::string_view name;  // "go", "cpython", "node", "hotspot", "tokio" ...
+  // SONDE_RUNTIME_NONE: a part of a runtime whose rest is in another file.
+  sonde_runtime_kind kind = SONDE_RUNTIME_OTHER;
   // Reads a file that may be hostile, in bounded time and memory. kNotFound: this runtime is not in
   // it. Any other error: it is, but of a kind whose memory is not known; the message says why and
   // follows "not linked, because".

@@ -283,6 +283,6 @@ Result<RuntimePlan> Resolve(const Elf& elf) {
 
 }  // namespace
 
-const Runtime kCPython = {.name = "cpython", .resolve = Resolve};
+const Runtime kCPython = {.name = "cpython", .kind = SONDE_RUNTIME_PYTHON, .resolve = Resolve};
 
 }  // namespace sonde::probe

@@ -124,6 +124,7 @@ bool AddQueuePoints(const Elf& elf, RuntimePlan& plan) {
   return true;
 }
 
-const Runtime kCPythonQueue = {.name = "cpython-queue", .resolve = Resolve};
+const Runtime kCPythonQueue = {
+    .name = "cpython-queue", .kind = SONDE_RUNTIME_NONE, .resolve = Resolve};
 
 }  // namespace sonde::probe

@@ -131,6 +131,6 @@ Result<RuntimePlan> Resolve(const binary::Elf& elf) {
 
 }  // namespace
 
-const Runtime kGo = {"go", Resolve};
+const Runtime kGo = {.name = "go", .kind = SONDE_RUNTIME_GO, .resolve = Resolve};
 
 }  // namespace sonde::probe

@@ -174,6 +174,6 @@ Result<RuntimePlan> Resolve(const Elf& elf) {
 
 }  // namespace
 
-const Runtime kNode = {.name = "node", .resolve = Resolve};
+const Runtime kNode = {.name = "node", .kind = SONDE_RUNTIME_NODE, .resolve = Resolve};
 
 }  // namespace sonde::probe

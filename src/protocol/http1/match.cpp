@@ -49,8 +49,9 @@ Matcher::Answer Matcher::ForResponse(const Mark& first, Before before, uint64_t 
   }
   OpenExchange& candidate = *open_[index];
   const uint64_t asked_ns = candidate.exchange.request.first_mono_ns;
-  // An answer that is older than its request belongs to one that was missed.
-  if ((candidate.after_hole || before == Before::kHole) && first.mono_ns < asked_ns) {
+  // An answer that is older than its request belongs to one that was missed, as when a connection
+  // is first seen between the two.
+  if ((candidate.after_hole || before != Before::kContiguous) && first.mono_ns < asked_ns) {
     return {.verdict = Verdict::kDrop};
   }
   // The answer itself may have been missed, and with it a request that this one answers: losses

@@ -48,8 +48,9 @@ class Matcher {
   };
   // What is known of the bytes before a response.
   enum class Before : uint8_t {
-    kContiguous,  // the response before this one, or the start of the connection
-    kUnknown,     // it is the first one seen, and where the stream begins is not known
+    kContiguous,  // the response before this one
+    kFirst,       // it is the first one seen: its request may have come before we looked
+    kUnknown,     // the same, and where the stream begins is not known
     kHole,        // bytes were missed: a response may have been among them
   };
   // `missed_until_ns`: of kHole, when they were moved at the latest. `requests_missed`: bytes of

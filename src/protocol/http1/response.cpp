@@ -70,8 +70,8 @@ Outcome Http1Parser::BeginResponse(StreamView& stream) {
   Matcher::Before before = Matcher::Before::kContiguous;
   if (response_reader_.after_hole()) {
     before = Matcher::Before::kHole;
-  } else if (!response_seen_ && !stream.begin_known()) {
-    before = Matcher::Before::kUnknown;
+  } else if (!response_seen_) {
+    before = stream.begin_known() ? Matcher::Before::kFirst : Matcher::Before::kUnknown;
   }
   const Matcher::Answer answer =
       matcher_.ForResponse(stream.MarkAt(0), before, response_reader_.missed_until_ns(),

@@ -122,7 +122,7 @@ class Place:
         """The path of a configuration file made of services/<template>."""
         with open(source(template), encoding="utf-8") as file:
             text = file.read()
-        values = {"DIRECTORY": self.directory, "PORT": self.port, "BACKEND": self.backend,
+        values = {"DIRECTORY": self.directory, "NAME": self.name, "PORT": self.port, "BACKEND": self.backend,
                   "POOL": self.settings.get("LAB_POOL", 0), **more}
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))

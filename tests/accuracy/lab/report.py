@@ -18,15 +18,17 @@ def rules(figures):
 
 def notes(figures):
     found = []
-    for key, title in (("unseen", "unseen"), ("servers_unseen", "servers unseen"), ("dangling", "dangling"),
-                       ("events_dropped", "events lost"), ("gates_closed", "gates closed")):
+    for key, title in (("unseen", "unseen"), ("servers_unseen", "servers unseen"), ("dangling", "dangling"), ("instant", "without duration"),
+                       ("gates_closed", "gates closed")):
         if figures[key]:
             found.append(f"{title} {figures[key]}")
+    found += [f"events lost {count} {reason}" for reason, count in figures["events_dropped"].items()]
     found.append(f"at once {figures['peak']}")
     if figures["background"]:
         found.append(f"background {figures['background_linked']}/{figures['background']}")
     if "whole_traces" in figures:
         found.append(f"whole traces {figures['whole_traces']}/{figures['requests']}")
+    found += [f"{rule} out p99 {milliseconds:g} ms" for rule, milliseconds in figures["out_p99_ms"].items()]
     for rule, milliseconds in figures["held"].items():
         found.append(f"{rule} held p99 {milliseconds:g} ms")
     return ", ".join(found)
@@ -59,18 +61,24 @@ def cell(results):
     return f"{share(100.0 * right / linked if linked else None)} / {share(100.0 * right / calls)}"
 
 
+def title(result, rows):
+    versions = [f"{tool.split('_')[0].capitalize()} {version}" for tool, version in result["versions"].items()]
+    return ", ".join([rows[result["row"]].title, *versions])
+
+
 def table(results, rows):
     done = [r for r in results if "figures" in r]
     sizes = sorted({r["concurrency"] for r in done})
+    lines = {}  # (service, variant, mode) -> results, in the order of the rows
+    for row in rows:
+        for result in (r for r in done if r["row"] == row):
+            lines.setdefault((title(result, rows), result["variant"], result["mode"]), []).append(result)
     out = ["| Service | Variant | Calls | " + " | ".join(f"at {n}" for n in sizes) + " | Rules |",
            "|---|---|---|" + "---|" * len(sizes) + "---|"]
-    for row in rows:
-        for variant in dict.fromkeys(r["variant"] for r in done if r["row"] == row):
-            for mode in dict.fromkeys(r["mode"] for r in done if (r["row"], r["variant"]) == (row, variant)):
-                mine = [r for r in done if (r["row"], r["variant"], r["mode"]) == (row, variant, mode)]
-                used = sorted({rule for r in mine for rule in r["figures"]["rules"]})
-                cells = [cell([r for r in mine if r["concurrency"] == n]) for n in sizes]
-                out.append(f"| {rows[row].title} | {variant} | {mode} | {' | '.join(cells)} | {', '.join(used)} |")
+    for key, mine in lines.items():
+        used = sorted({rule for r in mine for rule in r["figures"]["rules"]})
+        cells = [cell([r for r in mine if r["concurrency"] == n]) for n in sizes]
+        out.append(f"| {' | '.join([*key, *cells, ', '.join(used)])} |")
     return out
 
 

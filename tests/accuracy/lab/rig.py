@@ -13,7 +13,7 @@ from harness.servers import selectors
 from harness.sonde import Sonde
 from harness.tls import context, files
 
-from . import programs, truth
+from . import lateness, programs, truth
 from .rows import VARIANTS, calls_of
 
 
@@ -179,8 +179,11 @@ class Case:
                 busy.end()
         elif self.variant.attach == "pid":
             sonde(*pids())
+        watch = lateness.Watch(runs[-1].file)
+        started.append(watch)
         asked, seconds = load.run("m", self.requests)
         settle(runs[-1], "m")
+        watch.stop()
         metrics = runs[-1].metrics()
         served = backend.served()
         verify_service(served["calls"], asked, calls_of(self.modes))
@@ -188,7 +191,7 @@ class Case:
             runs[-1].process.stop()  # ends with the command's own exit code
         else:
             runs[-1].stop()
-        return {**self.judge(runs, asked, seconds, metrics), "peak": served["peak"]}
+        return {**self.judge(runs, asked, seconds, metrics), "peak": served["peak"], "out_p99_ms": watch.p99_ms("/b/m")}
 
     def judge(self, runs, asked, seconds, metrics):
         of_mode = calls_of(self.modes)
@@ -199,12 +202,21 @@ class Case:
         figures.update(requests=len(asked), seconds=round(seconds, 2),
                        ambiguous=total(metrics, "sonde_link_ambiguous_total"),
                        gates_closed=total(metrics, "sonde_link_gates_closed_total"),
-                       events_dropped=total(metrics, "sonde_events_dropped_total"), held=held(metrics))
+                       events_dropped=by_label(metrics, "sonde_events_dropped_total", "reason"), held=held(metrics))
         return figures
 
 
 def total(metrics, wanted):
     return int(sum(value for (name, _), value in metrics.items() if name == wanted))
+
+
+def by_label(metrics, wanted, label):
+    """{label: count} of what is not 0."""
+    found = collections.Counter()
+    for (name, labels), value in metrics.items():
+        if name == wanted and value:
+            found[dict(labels).get(label, "")] += int(value)
+    return dict(found)
 
 
 def held(metrics):

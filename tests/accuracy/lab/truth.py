@@ -27,6 +27,7 @@ class Verdict:
         self.asked = asked
         self.calls = sum(len(calls_of[mode]) for mode in asked.values()) * hops
         self.right = self.wrong = self.missed = self.dangling = 0
+        self.instant = 0  # an answer that is not later than its request: the two do not belong together
         self.seen = self.background = self.background_linked = self.joined = 0
         self.rules = collections.defaultdict(lambda: [0, 0])  # rule -> right, wrong
         self.modes = {mode: {"calls": 0, "right": 0, "wrong": 0} for mode in calls_of}
@@ -38,6 +39,7 @@ class Verdict:
         self.servers = len(asked) + (self.calls if hops > 1 else 0)
         self.servers_seen = sum(1 for s in spans if s.kind == SERVER and identity(s)[1] in asked)
         for span in spans:
+            self.instant += span.end_ns <= span.start_ns
             parent = by_id.get(span.parent_id)
             if span.kind == CLIENT and CALL.match(span.target or ""):
                 self._call(span, parent)
@@ -85,6 +87,7 @@ class Verdict:
         rules = {str(rule): {"right": r, "wrong": w} for rule, (r, w) in sorted(self.rules.items(), key=str)}
         return {"calls": self.calls, "linked": linked, "right": self.right, "wrong": self.wrong,
                 "missed": self.calls - self.right, "unseen": self.calls - self.seen, "dangling": self.dangling,
+                "instant": self.instant,
                 "servers_unseen": self.servers - self.servers_seen, "joined": self.joined,
                 "background": self.background, "background_linked": self.background_linked,
                 "precision": percent(self.right, linked), "recall": percent(self.right, self.calls),

@@ -57,10 +57,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static sonde::MetricRegistry metrics;
   // One builder for all inputs, so that what is learnt meets new paths.
   static const auto builder =
-      sonde::span::SpanBuilder::Create(
-          {.patterns = {"/p/{x}"}, .max_per_service = 20},
-          {.request_headers = {"x-a"}, .response_headers = {}, .query_keys = {}},
-          {.value_length = kMaxValue, .count = 40}, metrics)
+      sonde::span::SpanBuilder::Create({.patterns = {"/p/{x}"}, .max_per_service = 20},
+                                       {.request_headers = {"x-a"},
+                                        .response_headers = {},
+                                        .query_keys = {},
+                                        .baggage_keys = {"a"}},
+                                       {.value_length = kMaxValue, .count = 40}, metrics)
           .value();
   sonde::ConnectionInfo connection;
   sonde::HttpExchange http;

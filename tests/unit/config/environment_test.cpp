@@ -71,9 +71,11 @@ TEST(Environment, Propagators) {
               ElementsAre("baggage", "tracecontext"));
   EXPECT_THAT(ParseFile("", {{"OTEL_PROPAGATORS", "none"}})->config.linking.propagators, IsEmpty());
   const auto some = ParseFile("", {{"OTEL_PROPAGATORS", "b3,tracecontext,klingon"}});
-  EXPECT_THAT(some->config.linking.propagators, ElementsAre("tracecontext"));
-  EXPECT_THAT(some->warnings, ElementsAre(HasSubstr("propagator b3 is not available"),
-                                          HasSubstr("expected tracecontext or baggage")));
+  EXPECT_THAT(some->config.linking.propagators, ElementsAre("b3", "tracecontext"));
+  EXPECT_THAT(some->warnings, ElementsAre(HasSubstr("datadog or ottrace, got \"klingon\"")));
+  EXPECT_THAT(ParseFile("", {})->config.linking.propagators,
+              ElementsAre("tracecontext", "baggage", "b3", "b3multi", "jaeger", "xray", "datadog",
+                          "ottrace"));
 }
 
 TEST(Environment, Batches) {

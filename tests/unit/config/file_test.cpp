@@ -151,7 +151,8 @@ TEST(File, UnknownKeys) {
   EXPECT_EQ(Of("sonde:\n  limits:\n    conections: 5\n"),
             "F:3: sonde.limits.conections: unknown key; did you mean connections?");
   EXPECT_EQ(Of("sonde: {linking: {zzzzzz: 5}}\n"),
-            "F:1: sonde.linking.zzzzzz: unknown key; expected one of hold, held_spans");
+            "F:1: sonde.linking.zzzzzz: unknown key; expected one of hold, held_spans, "
+            "sdk_processes");
   EXPECT_EQ(
       Of("tracer_provider:\n  processors:\n    - batch:\n        delay: 5\n        exporter:\n"
          "          console:\n"),
@@ -171,8 +172,13 @@ TEST(File, KnownButNotHere) {
             "F:1: sonde.discovery.include.k8s-pod: not available in this version");
   EXPECT_THAT(Of("disabled: true\n"), HasSubstr("sonde has no use for it"));
   EXPECT_THAT(Of("tracer_provider: {limits: {}}\n"), HasSubstr("use attribute_limits"));
-  EXPECT_EQ(Of("propagator: {composite: [b3]}\n"),
-            "F:1: propagator.composite: propagator b3 is not available in this version");
+  EXPECT_EQ(Of("propagator: {composite: [b3, xray-lambda]}\n"),
+            "F:1: propagator.composite: expected tracecontext, baggage, b3, b3multi, jaeger, xray, "
+            "datadog or ottrace, got \"xray-lambda\"");
+  EXPECT_EQ(Of("sonde: {linking: {sdk_processes: double}}\n"),
+            "F:1: sonde.linking.sdk_processes: expected complement, skip or duplicate, got "
+            "\"double\"");
+  EXPECT_THAT(Of("sonde: {redaction: {baggage_keys: [\"a b\"]}}\n"), HasSubstr("key of baggage"));
 }
 
 TEST(File, WrongTypesAndValues) {

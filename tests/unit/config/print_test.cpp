@@ -123,7 +123,7 @@ TEST(Schema, RefusesWhatTheReaderRefuses) {
         "tracer_provider: {processors: [{batch: {exporter: {otlp: }}}]}\n",
         "tracer_provider: {processors: [{batch: {}}]}\n",
         "tracer_provider: {processors: [{batch: {exporter: {otlp_http: {tls: {ca: x}}}}}]}\n",
-        "propagator: {composite: [b3]}\n", "meter_provider: {}\n"}) {
+        "propagator: {composite: [b4]}\n", "meter_provider: {}\n"}) {
     EXPECT_FALSE(SchemaFindings(yaml).empty()) << yaml;
     const TempFile file(yaml);
     EXPECT_NE(RefusalOf({"config", "check", "--config", file.path()}), "") << yaml;

@@ -266,6 +266,17 @@ TEST_F(Http1, WireTellsTheServerSide) {
   EXPECT_EQ(wire.sink.infos[1].local.port, 40000);
 }
 
+// Attached between a request and its answer: the answer must not go to the next request, nor each
+// later one to the request after its own.
+TEST_F(Http1, FirstSeenBetweenRequestAndAnswer) {
+  talk.Send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+  for (int i = 0; i < 3; ++i) talk.Receive(kGet).Send(kOk);
+  EXPECT_EQ(talk.Text(), "GET /a?x=1 200 out:5\nGET /a?x=1 200 out:5\nGET /a?x=1 200 out:5");
+  for (const Exchange& exchange : talk.sink.exchanges) {
+    EXPECT_LT(exchange.request.first_mono_ns, exchange.response.first_mono_ns);
+  }
+}
+
 TEST_F(Http1, UnixPositionsAreCounts) {
   Conversation unix_talk(RegisteredProtocols(),
                          {.transport = Transport::kUnix, .first_receive = 0, .first_send = 0});

@@ -66,7 +66,7 @@ TEST(CPythonQueue, EntersAndLeavesWhereSaid) {
     EXPECT_FALSE(plan->points[0].at_return);
     for (const auto& point : plan->points) {
       sonde::testing::ExpectSoundPoint(path, point);
-      if (point.event == SONDE_RUNTIME_PYTHON_TAKEN) EXPECT_TRUE(point.at_return);
+      EXPECT_EQ(point.at_return, point.event == SONDE_RUNTIME_PYTHON_TAKEN);
       // Where there are symbols, they say the same.
       std::string name = "_queue_SimpleQueue_" + point.where.substr(point.where.find('.') + 1);
       name.resize(name.find('+'));

@@ -85,9 +85,11 @@ TEST(SamplerTest, RatioKeepsThatShareAndALargerRatioKeepsASuperset) {
 
 TEST(SamplerTest, ParentBasedFollowsTheHeaderInBothDirections) {
   Span unsampled = WithTrace(kHigh, 0);
-  unsampled.parent_is_remote = true;
+  unsampled.parent_is_remote = unsampled.trace_from_header = true;
   Span sampled = WithTrace(kLow, 1);
-  sampled.parent_is_remote = true;
+  sampled.parent_is_remote = sampled.trace_from_header = true;
+  Span undecided = WithTrace(kLow, 1);  // the header left it to the receiver
+  undecided.parent_is_remote = true;
   Span child = WithTrace(kLow, 1);
   child.trace_from_header = true;
 
@@ -95,6 +97,7 @@ TEST(SamplerTest, ParentBasedFollowsTheHeaderInBothDirections) {
   EXPECT_FALSE(parent.Keeps(unsampled));
   EXPECT_TRUE(parent.Keeps(sampled));
   EXPECT_TRUE(parent.Keeps(child));
+  EXPECT_FALSE(parent.Keeps(undecided));
   EXPECT_FALSE(parent.Keeps(WithTrace(kLow)));  // a root of this host
 
   Bench plain({.root = "trace_id_ratio_based", .ratio = 0.5, .parent_based = false});

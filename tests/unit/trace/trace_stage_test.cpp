@@ -4,8 +4,16 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "sonde/base/ids.h"
+#include "sonde/base/metrics.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
 #include "unit/trace/world.h"
 
 namespace sonde::trace {
@@ -75,7 +83,7 @@ TEST(TraceStageTest, ThreeHopsAreOneTrace) {
 }
 
 TEST(TraceStageTest, ConnectionWinsOverTheSameHeader) {
-  World w;
+  World w({.sdk_processes = SdkPolicy::kDuplicate});
   const Link link = w.Connect();
   const auto call = w.Send(link, World::Thread(10, 10), kSdk);
   const auto server = w.Read(link, World::Thread(20, 20), kSdk);
@@ -114,15 +122,15 @@ TEST(TraceStageTest, SameContextTwiceOpenFallsBackToTheHeader) {
   const auto s2 = w.Read(w.Connect(), loop, kIncoming);
   const auto call = w.Send(w.Connect(), loop, kIncoming);
   w.Finish(call);
+  w.Finish(s1);
+  w.Finish(s2);
   ASSERT_TRUE(w.Out(call));
   EXPECT_EQ(w.Of(call).parent_span_id.ToHex(), "00f067aa0ba902b7");
   EXPECT_TRUE(w.Of(call).parent_is_remote);
-  w.Finish(s1);
-  w.Finish(s2);
 }
 
 TEST(TraceStageTest, SdkContextOfTheCallWinsOverTheThread) {
-  World w;
+  World w({.sdk_processes = SdkPolicy::kDuplicate});
   const auto t = World::Thread(10, 10);
   const auto s = w.Read(w.Connect(), t, kIncoming);
   const auto call = w.Send(w.Connect(), t, kSdk);
@@ -373,9 +381,34 @@ TEST(TraceStageTest, RefusesUnknownPropagators) {
   MetricRegistry metrics;
   EXPECT_FALSE(
       TraceStage::Create({.propagators = {"tracecontex"}}, w, w, IdGenerator(1), metrics).ok());
-  EXPECT_TRUE(TraceStage::Create({.propagators = {"b3", "tracecontext", "none"}}, w, w,
+  EXPECT_TRUE(TraceStage::Create({.propagators = {"b3", "tracecontext", "baggage", "none"}}, w, w,
                                  IdGenerator(1), metrics)
                   .ok());
+}
+
+TEST(TraceStageTest, ADenyWithoutATraceIsARootThatIsNotSampled) {
+  World w;
+  w.request.headers = {{"b3", "0"}};
+  const auto t = World::Thread(10, 10);
+  const auto s = w.Read(w.Connect(), t);
+  const auto call = w.Send(w.Connect(), t);
+  w.Finish(call);
+  w.Finish(s);
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsRoot(s));
+  EXPECT_TRUE(w.IsChild(call, s));
+  EXPECT_EQ(w.Of(s).trace_flags, 0);
+  EXPECT_TRUE(w.Of(s).trace_from_header);  // the decision is the peer's
+}
+
+TEST(TraceStageTest, ADeferredDecisionIsOurs) {
+  World w;
+  w.request.headers = {{"b3", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7"}};
+  const auto s = w.Read(w.Connect(), World::Thread(10, 10));
+  w.Finish(s);
+  EXPECT_EQ(w.Method(s), "b3");
+  EXPECT_TRUE(w.Of(s).parent_is_remote);
+  EXPECT_FALSE(w.Of(s).trace_from_header);
 }
 
 TEST(TraceStageTest, HeadersAreNotReadWithoutThePropagator) {

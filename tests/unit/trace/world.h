@@ -39,7 +39,26 @@ class World : public SpanFactory, public SpanSink {
   }
 
   static Execution Thread(uint32_t tgid, uint32_t tid) {
-    return {.tgid = tgid, .tid = tid, .id = 0};
+    return {.tgid = tgid, .tid = tid, .id = 0, .runtime = RuntimeKind::kNone};
+  }
+  // What a runtime says, on that thread.
+  void Says(ExecutionChange change, const Execution& by, uint64_t from, uint64_t to,
+            ConnectionId connection = 0, uint64_t counter = 0) {
+    stage->OnExecution({.mono_ns = ++now,
+                        .change = change,
+                        .connection = connection,
+                        .from = from,
+                        .to = to,
+                        .counter = counter,
+                        .by = by});
+  }
+  // Bytes came in on a connection.
+  void Receives(ConnectionId connection, const Execution& by) {
+    DataEvent event;
+    event.mono_ns = ++now;
+    event.connection = connection;
+    event.who = by;
+    stage->OnReceived(event);
   }
 
   Link Connect() {
@@ -136,6 +155,8 @@ class World : public SpanFactory, public SpanSink {
   std::unique_ptr<TraceStage> stage;
   std::map<ExchangeId, Span> spans;
   uint64_t now = 1'000'000;
+  // What is read and sent, beside the traceparent.
+  HttpRequest request = {.method = "GET", .target = "/", .version = "1.1", .headers = {}};
 
  private:
   ExchangeId Start(Role role, const ConnectionInfo& connection, uint32_t position, Execution by,
@@ -155,7 +176,7 @@ class World : public SpanFactory, public SpanSink {
                         .last_by = by,
                         .wire_bytes = 100};
     HttpExchange http;
-    http.request = {.method = "GET", .target = "/", .version = "1.1", .headers = {}};
+    http.request = request;
     if (!traceparent.empty()) http.request.headers.push_back({"traceparent", traceparent});
     const RequestStart start{.id = id,
                              .role = role,

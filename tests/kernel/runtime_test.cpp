@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who moved the bytes, as the memory of a language runtime says it. The runtimes are made of a few
+// variables here, laid out by the case; real ones are the accuracy lab's.
+#include "sonde/abi/runtime.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lab.h"
+#include "log.h"
+#include "sockets.h"
+#include "sonde/pipeline/event.h"
+
+namespace sonde::kernel_test {
+namespace {
+
+uint64_t Address(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
+
+// As g, sudog and hchan of Go, with a word between the fields that are read.
+struct Goroutine {
+  uint64_t id = 0;
+  uint64_t parent = 0;
+  const void* waiting = nullptr;
+};
+struct Sudog {
+  const Goroutine* goroutine = nullptr;
+  const Sudog* next = nullptr;
+  const Sudog* waitlink = nullptr;
+  const void* channel = nullptr;
+};
+struct Channel {
+  const Sudog* receivers = nullptr;
+};
+
+thread_local const Goroutine* current_g = nullptr;
+
+sonde_runtime Go() {
+  const auto g = static_cast<int64_t>(Address(&current_g)) -
+                 static_cast<int64_t>(Address(__builtin_thread_pointer()));
+  sonde_runtime runtime{};
+  runtime.kind = SONDE_RUNTIME_GO;
+  runtime.go = {.g = static_cast<int32_t>(g),
+                .goid = offsetof(Goroutine, id),
+                .parent_goid = offsetof(Goroutine, parent),
+                .waiting = offsetof(Goroutine, waiting),
+                .sudog_goroutine = offsetof(Sudog, goroutine),
+                .sudog_next = offsetof(Sudog, next),
+                .sudog_waitlink = offsetof(Sudog, waitlink),
+                .sudog_channel = offsetof(Sudog, channel),
+                .channel_receivers = offsetof(Channel, receivers)};
+  return runtime;
+}
+
+struct ThreadState {
+  const ThreadState* next = nullptr;
+  uint64_t thread = 0;
+  const void* context = nullptr;
+};
+struct Interpreter {
+  const ThreadState* threads = nullptr;
+};
+
+class RuntimeTest : public FamilyTest {
+ protected:
+  // A traced child whose runtime is known before it does anything.
+  Log Run(const sonde_runtime& runtime, const std::function<void()>& script) {
+    Log log;
+    Lab::Child child(*lab_, script);
+    lab_->kernel().uprobes()->SetRuntime(child.tgid(), runtime);
+    child.Release();
+    lab_->PollUntil(log, [&] { return log.Has(ProcessChange::kExit, child.tgid()); });
+    EXPECT_EQ(child.Wait(), 0);
+    return log;
+  }
+  static std::vector<ExecutionEvent> Of(const Log& log, ExecutionChange change) {
+    std::vector<ExecutionEvent> found;
+    for (const ExecutionEvent& event : log.executions) {
+      if (event.change == change) found.push_back(event);
+    }
+    return found;
+  }
+};
+
+TEST_P(RuntimeTest, GoroutineThatSendsAndItsMaker) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const Log log = Run(Go(), [&] {
+    const Goroutine g{.id = 77, .parent = 12};
+    current_g = &g;
+    Must(SendAll(pair.near.get(), Request("a")));
+    Must(SendAll(pair.near.get(), Request("b")));
+  });
+  ASSERT_EQ(log.data.size(), 2U);
+  EXPECT_EQ(log.data[0].event.who.id, 77U);
+  EXPECT_EQ(log.data[0].event.who.runtime, RuntimeKind::kGo);
+  const auto made = Of(log, ExecutionChange::kMade);  // said once for a connection
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].to, 77U);
+  EXPECT_EQ(made[0].from, 12U);
+  EXPECT_EQ(made[0].by.runtime, RuntimeKind::kGo);
+}
+
+// net/http: writeLoop (which sent) and the caller wait for the same channel when the response
+// comes.
+TEST_P(RuntimeTest, GoroutineThatAwaitsTheResponse) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const std::string response = "HTTP/1.1 204 No Content\r\n\r\n";
+  const Log log = Run(Go(), [&] {
+    Goroutine writer{.id = 5};
+    const Goroutine caller{.id = 9, .parent = 3};
+    const Goroutine reader{.id = 6};
+    Channel other;
+    Channel closed;
+    const Sudog caller_waits{.goroutine = &caller, .channel = &closed};
+    const Sudog writer_waits{.goroutine = &writer, .next = &caller_waits, .channel = &closed};
+    const Sudog writer_first{.goroutine = &writer, .waitlink = &writer_waits, .channel = &other};
+    other.receivers = &writer_first;
+    closed.receivers = &writer_waits;
+    writer.waiting = &writer_first;
+    current_g = &writer;
+    Must(SendAll(pair.near.get(), Request("a")));
+    Must(SendAll(pair.far.get(), response));
+    current_g = &reader;
+    Must(ReceiveExactly(pair.near.get(), response.size()) == response);
+  });
+  const auto awaited = Of(log, ExecutionChange::kAwaited);
+  ASSERT_EQ(awaited.size(), 1U);
+  EXPECT_EQ(awaited[0].connection, lab_->Id(pair.near.get()));
+  EXPECT_EQ(awaited[0].to, 9U);
+  EXPECT_EQ(awaited[0].from, 3U);
+}
+
+// Memory that is no runtime's costs nothing but the number.
+TEST_P(RuntimeTest, NonsenseInMemory) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const Log log = Run(Go(), [&] {
+    current_g = reinterpret_cast<const Goroutine*>(0xdead0000dead0000);
+    Must(SendAll(pair.near.get(), Request("a")));
+    Sudog loop;
+    loop.next = loop.waitlink = &loop;
+    Channel channel{.receivers = &loop};
+    loop.channel = &channel;
+    const Goroutine g{.id = 1, .waiting = &loop};
+    current_g = &g;
+    Must(SendAll(pair.near.get(), Request("b")));
+    Must(SendAll(pair.far.get(), Request("c")));
+    const Goroutine reader{.id = 2};
+    current_g = &reader;
+    Must(!ReceiveExactly(pair.near.get(), 10).empty());
+  });
+  ASSERT_GE(log.data.size(), 3U);
+  EXPECT_EQ(log.data[0].event.who.id, 0U);
+  EXPECT_EQ(log.data[1].event.who.id, 1U);
+}
+
+TEST_P(RuntimeTest, PythonContextOfTheThread) {
+  const Pair pair = Connect(Kind::kTcp4);
+  static Interpreter interpreter;
+  static const Interpreter* main_interpreter = &interpreter;
+  alignas(8) static std::array<char, 64> entered{};
+  alignas(8) static std::array<char, 64> implicit{};
+  entered[40] = 1;
+  sonde_runtime runtime{};
+  runtime.kind = SONDE_RUNTIME_PYTHON;
+  runtime.base = Address(&main_interpreter);
+  runtime.python = {.interpreter = 0,
+                    .threads = offsetof(Interpreter, threads),
+                    .next = offsetof(ThreadState, next),
+                    .native_id = SONDE_NOWHERE,
+                    .thread_id = offsetof(ThreadState, thread),
+                    .context = offsetof(ThreadState, context),
+                    .entered = 40};
+  const Log log = Run(runtime, [&] {
+    ThreadState own{.thread = Address(__builtin_thread_pointer())};
+    const ThreadState other{.next = &own, .thread = 1, .context = &implicit};
+    interpreter.threads = &other;
+    Must(SendAll(pair.near.get(), Request("none")));
+    own.context = &entered;
+    Must(SendAll(pair.near.get(), Request("entered")));
+    own.context = &implicit;
+    Must(SendAll(pair.near.get(), Request("implicit")));
+  });
+  ASSERT_EQ(log.data.size(), 3U);
+  EXPECT_EQ(log.data[0].event.who.id, 0U);
+  EXPECT_EQ(log.data[0].event.who.runtime, RuntimeKind::kPython);
+  EXPECT_EQ(log.data[1].event.who.id, Address(entered.data()));
+  EXPECT_EQ(log.data[2].event.who.id, Address(implicit.data()) | 1U);
+}
+
+TEST_P(RuntimeTest, NodeIdsAtEveryTurn) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const Pair quiet = Connect(Kind::kTcp4);
+  static std::array<double, 4> ids{7, 3, 40, -1};
+  sonde_runtime runtime{};
+  runtime.kind = SONDE_RUNTIME_NODE;
+  runtime.base = Address(ids.data());
+  const Log log = Run(runtime, [&] {
+    Must(SendAll(pair.near.get(), Request("a")));
+    ids[2] = 1e15;
+    Must(SendAll(pair.near.get(), Request("b")));
+    // Another protocol, of which no record is made.
+    for (int i = 0; i < 8; ++i) Must(SendAll(quiet.far.get(), std::string(64, '\x01')));
+    for (int i = 0; i < 8; ++i) Must(ReceiveExactly(quiet.near.get(), 64).size() == 64);
+  });
+  const auto told = Of(log, ExecutionChange::kAsyncIds);
+  ASSERT_GE(told.size(), 3U);
+  EXPECT_EQ(told[0].connection, lab_->Id(pair.near.get()));
+  EXPECT_EQ(told[0].from, 7U);
+  EXPECT_EQ(told[0].to, 3U);
+  EXPECT_EQ(told[0].counter, 40U);
+  EXPECT_EQ(told[1].counter, 1'000'000'000'000'000U);
+  EXPECT_EQ(told.back().connection, 0U) << "a turn that no record stands for";
+}
+
+TEST_P(RuntimeTest, ChildrenInheritAndExecForgets) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const Log log = Run(Go(), [&] {
+    const Goroutine g{.id = 77};
+    current_g = &g;
+    const pid_t child = fork();
+    if (child == 0) {
+      Must(SendAll(pair.near.get(), Request("child")));
+      Must(dup2(pair.near.get(), 9) == 9);
+      execl("/bin/sh", "sh", "-c", "printf 'GET /exec HTTP/1.1\\r\\n\\r\\n' >&9", nullptr);
+      Must(false);
+    }
+    int status = 0;
+    Must(waitpid(child, &status, 0) == child && status == 0);
+  });
+  ASSERT_EQ(log.data.size(), 2U);
+  EXPECT_EQ(log.data[0].event.who.id, 77U);
+  EXPECT_EQ(log.data[1].event.who.runtime, RuntimeKind::kNone);
+}
+
+TEST_P(RuntimeTest, WithoutARuntimeOnlyTheThread) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const Log log = lab_->Run([&] { Must(SendAll(pair.near.get(), Request("a"))); });
+  ASSERT_EQ(log.data.size(), 1U);
+  EXPECT_EQ(log.data[0].event.who.id, 0U);
+  EXPECT_EQ(log.data[0].event.who.runtime, RuntimeKind::kNone);
+}
+
+// connect(2) says for whom a connection is made, before anything is sent on it.
+TEST_P(RuntimeTest, Connects) {
+  const Log log = lab_->Run([] { const Pair pair = Connect(Kind::kTcp4); });
+  const auto connects = Of(log, ExecutionChange::kConnects);
+  ASSERT_EQ(connects.size(), 1U);
+  EXPECT_NE(connects[0].connection, 0U);
+}
+
+SONDE_FOR_EACH_FAMILY(RuntimeTest);
+
+}  // namespace
+}  // namespace sonde::kernel_test

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Node's async ids: intervals, turns, and what happens when a queue makes them lie.
+#include "trace/async_id_rule.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "unit/trace/world.h"
+
+namespace sonde::trace {
+namespace {
+
+constexpr uint32_t kTgid = 10;
+const Execution kMain = {.tgid = kTgid, .tid = kTgid, .id = 0, .runtime = RuntimeKind::kNode};
+
+class AsyncIdTest : public ::testing::Test {
+ protected:
+  // At a socket event: what runs, what triggered it, how many ids there are.
+  void Ids(ConnectionId connection, uint64_t execution, uint64_t trigger, uint64_t counter) {
+    w.Says(ExecutionChange::kAsyncIds, kMain, execution, trigger, connection, counter);
+  }
+  ExchangeId Read(const Link& on, uint64_t counter) {
+    Ids(on.server.id, 0, 0, counter);
+    w.Receives(on.server.id, kMain);
+    return w.Read(on, kMain);
+  }
+  ExchangeId Send(const Link& on, uint64_t execution, uint64_t trigger, uint64_t counter) {
+    Ids(on.client.id, execution, trigger, counter);
+    return w.Send(on, kMain);
+  }
+  void Response(const Link& on, ExchangeId call, uint64_t counter) {
+    Ids(on.client.id, 0, 0, counter);
+    w.Receives(on.client.id, kMain);
+    w.Respond(call, kMain);
+    w.End(call);
+  }
+  void Answer(const Link& on, ExchangeId request, uint64_t counter) {
+    Ids(on.server.id, 1, 1, counter);
+    w.Respond(request, kMain);
+    w.End(request);
+  }
+  void OtherTurn(uint64_t counter) { Ids(0, 0, 0, counter); }
+  void Settle() { w.Tick(TraceStage::kLateClientNs); }
+
+  World w;
+  const Link s1 = w.Connect();
+  const Link s2 = w.Connect();
+  const Link a = w.Connect();
+  const Link b = w.Connect();
+};
+
+// Both requests want the one connection: the second waits in the agent's queue and is sent in the
+// turn of the first one's response, under an id of its own turn.
+TEST_F(AsyncIdTest, QueuedCallBelongsToWhoQueuedIt) {
+  const auto r1 = Read(s1, 100);
+  const auto c1 = Send(a, 103, 101, 105);  // ids 101 .. 105 are of r1's turn
+  const auto r2 = Read(s2, 106);
+  const auto r3 = Read(b, 110);  // 107 .. 110: r2's turn
+  Response(a, c1, 111);
+  const auto c2 = Send(a, 113, 108, 114);
+  Answer(s1, r1, 115);
+  Response(a, c2, 116);
+  Answer(s2, r2, 117);
+  Answer(b, r3, 118);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsChild(c2, r2));
+  EXPECT_EQ(w.Method(c2), "async_id");
+}
+
+// A timer that runs right after a request was read: another turn.
+TEST_F(AsyncIdTest, TimerIsNobodysTurn) {
+  const auto r1 = Read(s1, 100);
+  OtherTurn(104);
+  const auto c = Send(a, 106, 20, 107);
+  Response(a, c, 108);
+  OtherTurn(109);
+  Answer(s1, r1, 110);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// What a request's timer sends has an id of the request's turn, or is known by the answer.
+TEST_F(AsyncIdTest, TimerOfARequest) {
+  const auto r1 = Read(s1, 100);
+  OtherTurn(104);  // 101 .. 104: r1's turn; the timer is 102
+  const auto c1 = Send(a, 102, 101, 105);
+  OtherTurn(110);
+  const auto c2 = Send(b, 0, 0, 111);  // after an await: no ids
+  Response(a, c1, 112);
+  Response(b, c2, 113);
+  Answer(s1, r1, 114);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsChild(c2, r1));
+}
+
+// undici: the ids name whose response freed the connection. The answers tell otherwise, and from
+// then on they alone count.
+TEST_F(AsyncIdTest, IdsThatLieAreFoundOut) {
+  uint64_t counter = 100;
+  const auto round = [&](bool linked) {
+    const auto r1 = Read(s1, counter += 5);
+    const auto r2 = Read(s2, counter += 5);
+    const auto c = Send(a, counter + 1, counter, counter + 3);  // ids of r2's turn, but it is r1's
+    Response(a, c, counter += 5);
+    Answer(s1, r1, counter += 2);
+    Answer(s2, r2, counter += 2);
+    Settle();
+    EXPECT_FALSE(w.IsChild(c, r2));
+    EXPECT_EQ(w.IsChild(c, r1), linked);
+  };
+  round(true);  // nothing had borne the ids out yet
+  round(true);
+}
+
+TEST_F(AsyncIdTest, WorkersOfTheProcessAreNotTheMainThread) {
+  const Execution worker = {.tgid = kTgid, .tid = 12, .id = 0, .runtime = RuntimeKind::kNode};
+  const auto r1 = Read(s1, 100);
+  const auto c = w.Send(a, worker);
+  w.Finish(c);
+  ASSERT_TRUE(w.Out(c));
+  Answer(s1, r1, 105);
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+}  // namespace
+}  // namespace sonde::trace

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backwards along wakes: tokio's tasks, Java's threads.
+#include "trace/wake_rule.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+
+#include "sonde/pipeline/event.h"
+#include "sonde/pipeline/exchange.h"
+#include "unit/trace/world.h"
+
+namespace sonde::trace {
+namespace {
+
+constexpr uint32_t kTgid = 10;
+
+Execution Task(uint64_t id) {
+  return {.tgid = kTgid, .tid = 11, .id = id, .runtime = RuntimeKind::kTokio};
+}
+Execution JavaThread(uint32_t tid) {
+  return {.tgid = kTgid, .tid = tid, .id = 0, .runtime = RuntimeKind::kJava};
+}
+
+class WakeRuleTest : public ::testing::Test {
+ protected:
+  ExchangeId Read(Execution by) { return w.Read(w.Connect(), by); }
+  void Wake(uint64_t from, uint64_t to, ExecutionChange change = ExecutionChange::kWoken) {
+    w.Says(change, Task(0), from, to);
+  }
+  void Unpark(uint32_t from, uint32_t to) {
+    w.Says(ExecutionChange::kWoken, JavaThread(from), from, to);
+  }
+  void End(ExchangeId request, Execution by) {
+    w.Respond(request, by);
+    w.End(request);
+  }
+  void Settle() { w.Tick(TraceStage::kLateClientNs); }
+
+  World w;
+};
+
+TEST_F(WakeRuleTest, TaskOfAConnectionWakesTheHandler) {
+  const auto s1 = Read(Task(1));
+  const auto s2 = Read(Task(2));
+  const auto c1 = w.Send(w.Connect(), Task(50));
+  const auto c2 = w.Send(w.Connect(), Task(51));
+  w.Respond(c2, Task(51));
+  Wake(51, 2);
+  w.End(c2);
+  w.Respond(c1, Task(50));
+  Wake(50, 1);
+  w.End(c1);
+  End(s1, Task(1));
+  End(s2, Task(2));
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_EQ(w.Method(c1), "task");
+}
+
+TEST_F(WakeRuleTest, SpawnedTaskWorksForTheRequestItWasBornIn) {
+  const auto s = Read(Task(1));
+  w.Says(ExecutionChange::kMade, Task(0), 1, 7);
+  w.Says(ExecutionChange::kMade, Task(0), 7, 8);  // and what it spawns
+  const auto c = w.Send(w.Connect(), Task(50));
+  w.Respond(c, Task(50));
+  Wake(50, 8);
+  w.End(c);
+  End(s, Task(1));
+  Settle();
+  EXPECT_TRUE(w.IsChild(c, s));
+}
+
+TEST_F(WakeRuleTest, ActorPassesItOnTwiceAtMost) {
+  const auto s = Read(Task(1));
+  const auto near = w.Send(w.Connect(), Task(50));
+  const auto far = w.Send(w.Connect(), Task(51));
+  w.Respond(near, Task(50));
+  Wake(50, 30);
+  Wake(30, 31);
+  Wake(31, 1);
+  w.End(near);
+  w.Respond(far, Task(51));
+  Wake(51, 40);
+  Wake(40, 41);
+  Wake(41, 42);
+  Wake(42, 1);
+  w.End(far);
+  End(s, Task(1));
+  Settle();
+  EXPECT_TRUE(w.IsChild(near, s));
+  EXPECT_TRUE(w.IsRoot(far));
+}
+
+// Semaphores and queues wake by value: only from who received straight to who works on a request.
+TEST_F(WakeRuleTest, WakesByValueCarryNothing) {
+  const auto s = Read(Task(1));
+  const auto straight = w.Send(w.Connect(), Task(50));
+  w.Respond(straight, Task(50));
+  Wake(50, 1, ExecutionChange::kWokenByValue);
+  w.End(straight);
+  const auto carried = w.Send(w.Connect(), Task(51));
+  w.Respond(carried, Task(51));
+  Wake(51, 30, ExecutionChange::kWokenByValue);
+  Wake(30, 1);
+  w.End(carried);
+  End(s, Task(1));
+  Settle();
+  EXPECT_TRUE(w.IsChild(straight, s));
+  EXPECT_TRUE(w.IsRoot(carried));
+}
+
+// The request came after the call was sent: whoever wakes its task, it did not make that call.
+TEST_F(WakeRuleTest, YoungerRequestIsNotTheCaller) {
+  const auto open = Read(Task(9));
+  const auto c = w.Send(w.Connect(), Task(50));
+  const auto s = Read(Task(1));
+  w.Respond(c, Task(50));
+  Wake(50, 1);
+  w.End(c);
+  End(s, Task(1));
+  End(open, Task(9));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+TEST_F(WakeRuleTest, TasksOfConnectionsAreNoCallers) {
+  const auto s = Read(Task(1));
+  const auto c = w.Send(w.Connect(), Task(50));
+  const auto other = w.Send(w.Connect(), Task(51));
+  w.Says(ExecutionChange::kMade, Task(0), 1, 51);
+  w.Respond(c, Task(50));
+  Wake(50, 51);
+  w.End(c);
+  w.Finish(other);
+  End(s, Task(1));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// HttpClient.send: the selector's thread reads, a worker completes, the caller is unparked.
+TEST_F(WakeRuleTest, JavaThreadsThroughAWorker) {
+  const auto s1 = Read(JavaThread(21));
+  const auto s2 = Read(JavaThread(22));
+  const auto c1 = w.Send(w.Connect(), JavaThread(21));
+  const auto c2 = w.Send(w.Connect(), JavaThread(30));
+  w.Respond(c2, JavaThread(40));
+  Unpark(40, 31);
+  Unpark(31, 22);
+  w.End(c2);
+  w.Respond(c1, JavaThread(40));
+  Unpark(40, 31);
+  Unpark(31, 21);
+  w.End(c1);
+  End(s1, JavaThread(21));
+  End(s2, JavaThread(22));
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_EQ(w.Method(c2), "wakeup");
+}
+
+TEST_F(WakeRuleTest, JavaLoopClosesTheGate) {
+  Read(JavaThread(21));
+  Read(JavaThread(21));
+  EXPECT_EQ(w.Metric("sonde_link_gates_closed_total", "wakeup"), 1);
+}
+
+}  // namespace
+}  // namespace sonde::trace
