@@ -29,7 +29,7 @@ std::string LinksJson(const std::vector<trace::ProcessLinks>& processes) {
       linked[std::string(LinkMethodName(static_cast<trace::LinkMethod>(i)))] = process.linked.at(i);
     }
     list.push_back({{"pid", process.tgid},
-                    {"runtime", RuntimeName(process.runtime)},
+                    {"runtime", std::string(trace::RuntimeName(process.runtime))},
                     {"rules_active", Names(process.active)},
                     {"rules_off", Names(process.closed)},
                     {"linked", linked},
