@@ -90,6 +90,33 @@ static __always_inline int sonde_python_copied(__u32 tgid, __u64 copy)
 	return sonde_made(sonde_python_context(runtime), copy, SONDE_RUNTIME_PYTHON);
 }
 
+/* Whether this object is what concurrent.futures' thread pools put into their queue: a _WorkItem.
+ * An object's type is at 8, a type's name at 24. Other queues pass on what they like. */
+static __always_inline bool sonde_python_is_work(__u64 object)
+{
+	static const char wanted[] = "_WorkItem";
+	__u64 type = object ? sonde_word(object + 8) : 0;
+	__u64 at = type ? sonde_word(type + 24) : 0;
+	char name[sizeof(wanted)] = {};
+
+	if (!at || bpf_probe_read_user(name, sizeof(name), (void *)at))
+		return false;
+	return __builtin_memcmp(name, wanted, sizeof(wanted)) == 0;
+}
+
+static __always_inline int sonde_python_passes(__u32 tgid, __u64 work, __u32 event)
+{
+	struct sonde_runtime *runtime = sonde_runtime_of(tgid);
+	struct sonde_execution_said said = {
+	    .to = work, .event = event, .runtime = SONDE_RUNTIME_PYTHON};
+
+	if (!runtime || runtime->kind != SONDE_RUNTIME_PYTHON || !sonde_python_is_work(work))
+		return 0;
+	if (event == SONDE_EXECUTION_HANDS_OFF && !runtime->unread)
+		said.from = sonde_python_context(runtime);
+	return sonde_execution_say(&said);
+}
+
 /* Of the main thread's environment, once: userspace takes the probe out then. */
 static __always_inline int sonde_node_hooks(__u32 tgid, __u32 tid, __u64 hooks)
 {
@@ -135,6 +162,10 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 	switch (probe->event) {
 	case SONDE_RUNTIME_PYTHON_COPIED:
 		return sonde_python_copied(tgid, subject);
+	case SONDE_RUNTIME_PYTHON_PUT:
+		return sonde_python_passes(tgid, subject, SONDE_EXECUTION_HANDS_OFF);
+	case SONDE_RUNTIME_PYTHON_TAKEN:
+		return sonde_python_passes(tgid, subject, SONDE_EXECUTION_TAKES_UP);
 	case SONDE_RUNTIME_NODE_TURN:
 		sonde_execution_turn(tgid, tid);
 		return 0;

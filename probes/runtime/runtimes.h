@@ -11,6 +11,7 @@ extern const Runtime kDotnet;
 extern const Runtime kErlang;
 
 extern const Runtime kCPython;
+extern const Runtime kCPythonQueue;
 extern const Runtime kGo;
 extern const Runtime kHaproxy;
 extern const Runtime kHotspot;

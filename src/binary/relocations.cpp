@@ -20,6 +20,7 @@ namespace sonde::binary {
 namespace {
 
 constexpr uint64_t kMaxRelocationsBytes = 96U << 20;
+constexpr uint64_t kMaxDataBytes = 64U << 20;
 constexpr size_t kMaxImports = 1U << 16;
 
 #if defined(__x86_64__)
@@ -126,6 +127,39 @@ std::optional<uint64_t> Elf::ThreadLocalSlot(uint64_t distance) const {
     if (slot) break;
   }
   return slot;
+}
+
+std::optional<uint64_t> Elf::FindPointer(uint64_t address) const {
+  std::optional<uint64_t> found;
+  for (const Extent& table : file_->relocations) {
+    ForEachRelocation(file_->bytes, table, [&](const Elf64_Rela& relocation) {
+      const bool relative = static_cast<uint32_t>(ELF64_R_TYPE(relocation.r_info)) == kRelative;
+      if (relative && static_cast<uint64_t>(relocation.r_addend) == address) {
+        found = relocation.r_offset;
+      }
+      return !found;
+    });
+    if (found) return found;
+  }
+  // Of an executable without relocations, or packed ones.
+  const std::string wanted(reinterpret_cast<const char*>(&address), sizeof(address));
+  for (const Elf64_Phdr& segment : file_->segments) {
+    const auto extent = file_->Loaded(segment.p_vaddr);
+    if ((segment.p_flags & PF_W) == 0 || !extent) continue;
+    file_->bytes.ForEachPiece(extent->offset, std::min(extent->size, kMaxDataBytes),
+                              sizeof(address), [&](std::string_view piece, uint64_t position) {
+                                for (size_t at = piece.find(wanted); at != std::string_view::npos;
+                                     at = piece.find(wanted, at + 1)) {
+                                  const uint64_t stored = segment.p_vaddr + position + at;
+                                  if (stored % sizeof(address) != 0) continue;
+                                  found = stored;
+                                  return false;
+                                }
+                                return true;
+                              });
+    if (found) return found;
+  }
+  return std::nullopt;
 }
 
 std::string Elf::ImportAt(uint64_t address) const {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "kernel/file_descriptor.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/prober.h"
@@ -217,6 +218,7 @@ void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
 void Watcher::ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file) {
   Process& process = processes_[tgid];
   if (file.found.runtime.empty() || !process.runtime.empty()) return;
+  if (file.found.runtime_kind == SONDE_RUNTIME_NONE) return;  // a part of one
   process.runtime = file.found.runtime;
   sonde_runtime layout = file.found.runtime_plan.layout;
   if (!file.found.runtime_status.ok()) {

@@ -64,15 +64,18 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
   request.by = start.request.last_by;
   request.key = MakeJoinKey(start);
   ReadHeader(start.http, request);
-  const RequestFact fact{.id = start.id,
-                         .connection = start.connection->id,
-                         .first_by = start.request.first_by,
-                         .last_by = start.request.last_by,
-                         .mono_ns = start.request.first_mono_ns,
-                         .multiplexed = start.http != nullptr && start.http->version == "2"};
+  RequestFact fact{.id = start.id,
+                   .connection = start.connection->id,
+                   .first_by = start.request.first_by,
+                   .last_by = start.request.last_by,
+                   .mono_ns = start.request.first_mono_ns,
+                   .multiplexed = start.http != nullptr && start.http->version == "2"};
   if (start.role == Role::kServer) {
+    hand_offs_.OnRequestRead(fact.last_by);
     StartServer(request, fact, start.http);
   } else {
+    fact.first_by = hand_offs_.Caller(fact.first_by);
+    fact.last_by = hand_offs_.Caller(fact.last_by);
     StartClient(request, fact, start.http);
   }
 }
@@ -160,6 +163,7 @@ void TraceStage::OnResponseStart(ExchangeId id, const MessageSpan& response) {
                           .by = response.first_by,
                           .mono_ns = response.first_mono_ns};
   const bool server = request->role == Role::kServer;
+  if (server) hand_offs_.OnAnswerStarted(fact.by);
   TellRules([&](LinkRule& rule) {
     server ? rule.OnAnswerStarted(fact, verdicts_) : rule.OnCallAnswered(fact, verdicts_);
   });
@@ -399,12 +403,14 @@ void TraceStage::OnTick(uint64_t mono_ns) {
 }
 
 void TraceStage::OnProcessExit(uint32_t tgid) {
+  hand_offs_.OnProcessExit(tgid);
   TellRules([&](LinkRule& rule) { rule.OnProcessExit(tgid, verdicts_); });
   sdks_.OnProcessExit(tgid);
   status_.Forget(tgid);
 }
 
 void TraceStage::OnExecution(const ExecutionEvent& event) {
+  hand_offs_.OnExecution(event);
   TellRules([&](LinkRule& rule) { rule.OnExecution(event, verdicts_); });
 }
 

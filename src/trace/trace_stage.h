@@ -19,6 +19,7 @@
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/span.h"
 #include "sonde/pipeline/span_factory.h"
+#include "trace/hand_offs.h"
 #include "trace/hold_list.h"
 #include "trace/incoming_contexts.h"
 #include "trace/join_index.h"
@@ -100,6 +101,7 @@ class TraceStage : public ExchangeSink {
   IdGenerator ids_;
   TraceMetrics metrics_;
   std::vector<std::unique_ptr<LinkRule>> rules_;
+  HandOffs hand_offs_;
 
   RequestTable table_;
   JoinIndex joins_;

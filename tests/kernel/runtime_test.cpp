@@ -3,21 +3,29 @@
 // variables here, laid out by the case; real ones are the accuracy lab's.
 #include "sonde/abi/runtime.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <cinttypes>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lab.h"
 #include "log.h"
 #include "sockets.h"
+#include "sonde/abi/tls.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/probe/family.h"
+#include "sonde/probe/runtime.h"
 
 namespace sonde::kernel_test {
 namespace {
@@ -69,6 +77,58 @@ struct ThreadState {
 struct Interpreter {
   const ThreadState* threads = nullptr;
 };
+
+// As an object of Python: its type at 8, whose name is at 24.
+struct Type {
+  std::array<uint64_t, 3> head{};
+  const char* name = nullptr;
+};
+struct Object {
+  uint64_t references = 1;
+  const Type* type = nullptr;
+};
+
+// As the methods of SimpleQueue: the queue and the arguments, and what was taken.
+extern "C" {
+__attribute__((noinline, used)) void sonde_test_put(const void* /*queue*/,
+                                                    const Object* const* arguments) {
+  asm volatile("" : : "r"(arguments) : "memory");
+}
+__attribute__((noinline, used)) const Object* sonde_test_get(const Object* object) {
+  asm volatile("" : "+r"(object) : : "memory");
+  return object;
+}
+}
+
+// Where in the file of this program the code of a function is.
+uint64_t FileOffset(uint64_t address) {
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uint64_t start = 0;
+    uint64_t end = 0;
+    uint64_t offset = 0;
+    if (std::sscanf(line.c_str(), "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64, &start, &end, &offset) ==
+            3 &&
+        address >= start && address < end) {
+      return address - start + offset;
+    }
+  }
+  return 0;
+}
+
+std::vector<probe::RuntimePoint> QueuePoints() {
+  probe::RuntimePoint put;
+  put.file_offset = FileOffset(reinterpret_cast<uint64_t>(&sonde_test_put));
+  put.event = SONDE_RUNTIME_PYTHON_PUT;
+  put.subject.from = SONDE_REGISTER_SI;
+  put.subject.memory = 1;
+  probe::RuntimePoint taken;
+  taken.file_offset = FileOffset(reinterpret_cast<uint64_t>(&sonde_test_get));
+  taken.at_return = true;
+  taken.event = SONDE_RUNTIME_PYTHON_TAKEN;
+  taken.subject.from = SONDE_REGISTER_AX;
+  return {put, taken};
+}
 
 class RuntimeTest : public FamilyTest {
  protected:
@@ -194,6 +254,44 @@ TEST_P(RuntimeTest, PythonContextOfTheThread) {
   EXPECT_EQ(log.data[0].event.who.runtime, RuntimeKind::kPython);
   EXPECT_EQ(log.data[1].event.who.id, Address(entered.data()));
   EXPECT_EQ(log.data[2].event.who.id, Address(implicit.data()) | 1U);
+}
+
+// Of what goes through a queue only the work of a thread pool is told.
+TEST_P(RuntimeTest, PythonWorkThatGoesThroughAQueue) {
+  if (!lab_->kernel().has(probe::Part::kRuntimes)) GTEST_SKIP() << "no family for runtimes";
+  static const Type work_type{.name = "_WorkItem"};
+  static const Type other_type{.name = "_WorkItems"};
+  static const Object work{.type = &work_type};
+  static const Object other{.type = &other_type};
+  static const Object broken{.type = reinterpret_cast<const Type*>(0xdead0000dead0000)};
+  const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+  sonde_runtime runtime{};
+  runtime.kind = SONDE_RUNTIME_PYTHON;
+  runtime.unread = 1;
+  const auto points = QueuePoints();
+  const auto attached = lab_->kernel().uprobes()->Attach(file, runtime, points);
+  close(file);
+  ASSERT_TRUE(attached.ok()) << attached.status();
+  const Log log = Run(runtime, [&] {
+    for (const Object* each : {&other, &broken, &work, static_cast<const Object*>(nullptr)}) {
+      const Object* const arguments[] = {each};
+      sonde_test_put(nullptr, arguments);
+    }
+    std::thread([&] {
+      for (const Object* each : {&other, &broken, static_cast<const Object*>(nullptr), &work}) {
+        Must(sonde_test_get(each) == each);
+      }
+    }).join();
+  });
+  const auto left = Of(log, ExecutionChange::kHandsOff);
+  const auto taken = Of(log, ExecutionChange::kTakesUp);
+  ASSERT_EQ(left.size(), 1U);
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(left[0].to, Address(&work));
+  EXPECT_EQ(left[0].by.tid, left[0].by.tgid);
+  EXPECT_EQ(taken[0].to, Address(&work));
+  EXPECT_NE(taken[0].by.tid, taken[0].by.tgid);
+  EXPECT_EQ(taken[0].by.runtime, RuntimeKind::kPython);
 }
 
 TEST_P(RuntimeTest, NodeIdsAtEveryTurn) {

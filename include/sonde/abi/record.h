@@ -131,6 +131,9 @@ enum sonde_execution_event {
 	/* The thread begins to connect `connection`. Node: the ids as above; HAProxy: `from` runs.
 	 */
 	SONDE_EXECUTION_CONNECTS = 6,
+	/* `from` leaves the piece of work `to` to whom takes it up; a number that comes again. */
+	SONDE_EXECUTION_HANDS_OFF = 7,
+	SONDE_EXECUTION_TAKES_UP = 8, /* the thread begins with the piece of work `to` */
 };
 
 struct sonde_execution_record {

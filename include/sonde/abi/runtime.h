@@ -127,6 +127,9 @@ enum sonde_runtime_event {
 	SONDE_RUNTIME_TOKIO_BORN = 8, /* subject: the header of the new task */
 	/* Timers, immediates, or what a thread of the pool has done, begin to run; no subject. */
 	SONDE_RUNTIME_NODE_TURN = 9,
+	/* An object is put into a queue, or was taken out of one; subject: the object. */
+	SONDE_RUNTIME_PYTHON_PUT = 10,
+	SONDE_RUNTIME_PYTHON_TAKEN = 11,
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */

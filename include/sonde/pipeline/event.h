@@ -140,6 +140,8 @@ enum class ExecutionChange : uint8_t {
   kAwaited = 4,
   kAsyncIds = 5,
   kConnects = 6,
+  kHandsOff = 7,
+  kTakesUp = 8,
 };
 
 // What a runtime, or a call, says about who works for whom; sonde_execution_record has the meaning

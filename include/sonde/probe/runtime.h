@@ -48,6 +48,7 @@ struct RuntimePlan {
 
 struct Runtime {
   std::string_view name;  // "go", "cpython", "node", "hotspot", "tokio" ...
+  // SONDE_RUNTIME_NONE: a part of a runtime whose rest is in another file.
   sonde_runtime_kind kind = SONDE_RUNTIME_OTHER;
   // Reads a file that may be hostile, in bounded time and memory. kNotFound: this runtime is not in
   // it. Any other error: it is, but of a kind whose memory is not known; the message says why and

@@ -26,11 +26,12 @@ const Family kRuntime = {
     .kernel = "6.6",
     .fallback = "",
     .cost =
-        "only in processes with such a runtime: Python about 2 us per asyncio task, Java about "
-        "1.5 us per wake of a thread, tokio about 9 us per outgoing call; Go and Node none",
+        "only in processes with such a runtime: Python about 2 us per asyncio task and 4 us per "
+        "piece of work of a thread pool, Java about 1.5 us per wake of a thread, tokio about 9 us "
+        "per outgoing call; Go and Node none",
     .without =
-        "outgoing calls of Java thread pools, of tokio and of asyncio's child tasks stay without "
-        "a parent",
+        "outgoing calls of Python's and Java's thread pools, of tokio and of asyncio's child tasks "
+        "stay without a parent",
     .socket_table = false,
 };
 

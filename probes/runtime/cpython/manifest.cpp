@@ -21,6 +21,7 @@
 #include "binary/code.h"
 #include "binary/elf.h"
 #include "binary/sites.h"
+#include "probes/runtime/cpython/queue.h"
 #include "probes/runtime/runtimes.h"
 #include "sonde/abi/runtime.h"
 #include "sonde/abi/tls.h"
@@ -276,6 +277,7 @@ Result<RuntimePlan> Resolve(const Elf& elf) {
   plan.layout.base = symbols.runtime->address;
   plan.layout.python = *layout;
   plan.points.push_back(*std::move(point));
+  AddQueuePoints(elf, plan);
   return plan;
 }
 

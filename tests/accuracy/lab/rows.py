@@ -67,13 +67,18 @@ def same_thread(*modes):
     return {mode: 99.0 for mode in modes}
 
 
+def handed_off(*modes):
+    """To a pool of threads. Each of its threads that waits for work when sonde comes is understood from its second piece on."""
+    return {mode: 90.0 for mode in modes}
+
+
 ROWS = {
     "gunicorn-gthread": Row("Flask, gunicorn gthread, requests", programs.gunicorn("gthread"), "r s p h",
-                            "pool4 server4 handoff4 timer tls", same_thread("r", "s")),
+                            "pool4 server4 handoff4 timer tls", {**same_thread("r", "s"), **handed_off("p", "h")}),
     "gunicorn-sync": Row("Flask, gunicorn sync, requests", programs.gunicorn("sync"), "r s p h", "handoff4 timer tls",
-                         same_thread("r", "s")),
+                         {**same_thread("r", "s"), **handed_off("p", "h")}),
     "flask": Row("Flask, its own threads, requests", programs.flask, "r s p h", "pool4 handoff4 timer",
-                 same_thread("r", "s")),
+                 {**same_thread("r", "s"), **handed_off("p", "h")}),
     "puma": Row("Ruby, Puma, Net::HTTP", programs.puma, "r s p h", "server4 handoff4 timer"),
     "java-url": Row("JDK server, HttpURLConnection", programs.java("url"), "r s p h", "server4 handoff4 timer",
                     same_thread("r", "s")),
@@ -83,9 +88,9 @@ ROWS = {
     "apache-php": Row("Apache prefork, mod_php, curl", programs.apache_php, PLAIN, "", same_thread("r", "s", "p"), "large"),
     "haproxy": Row("HAProxy", programs.haproxy, ONCE, "pool4", {"r": 99.0}, short="large pool4"),
     "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, "tls", short="large"),
-    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4 tls"),
-    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4 tls"),
-    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4 tls"),
+    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4 tls", handed_off("h")),
+    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4 tls", handed_off("h")),
+    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4 tls", handed_off("h")),
     "gevent": Row("gevent server, requests", programs.gevent, "r s p c h", "pool4 timer timer4"),
     "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4 tls"),
     "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls"),

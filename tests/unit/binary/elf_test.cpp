@@ -121,6 +121,14 @@ TEST_F(ElfTest, APointerIsRelocated) {
             marker->address);
 }
 
+TEST_F(ElfTest, FindsWhereAPointerIsStored) {
+  const auto marker = elf->Find("sonde_elf_test_marker");
+  const auto found = elf->FindPointer(marker->address);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(elf->Pointer(*found), marker->address);
+  EXPECT_FALSE(elf->FindPointer(marker->address + 1).has_value());
+}
+
 TEST_F(ElfTest, FunctionsHaveBoundsFromTheUnwindTable) {
   const auto marker = elf->Find("sonde_elf_test_marker");
   for (const uint64_t inside : {marker->address, marker->address + 5}) {
@@ -190,6 +198,7 @@ void AskAll(const Elf& elf) {
   for (const auto& symbol : found) {
     if (!symbol) continue;
     elf.Pointer(symbol->address);
+    elf.FindPointer(symbol->address);
     elf.CodeOffset(symbol->address);
     elf.ImportAt(symbol->address);
     DisassembleFunction(elf, symbol->address);
