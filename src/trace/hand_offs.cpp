@@ -35,10 +35,10 @@ void HandOffs::TakeUp(Process& process, const ExecutionEvent& event) {
 
 // A pool whose work is to serve: what it does from now on is its own (gunicorn's threads).
 void HandOffs::OnRequestRead(const Execution& by) {
-  const auto process = processes_.find(by.tgid);
-  if (process == processes_.end()) return;
-  process->second.at_work.Erase(by.tid);
-  process->second.serving.Put(by.tid, true);
+  if (by.runtime != RuntimeKind::kPython) return;  // no other hands off
+  Process& process = processes_[by.tgid];
+  process.at_work.Erase(by.tid);
+  process.serving.Put(by.tid, true);
 }
 
 void HandOffs::OnAnswerStarted(const Execution& by) {

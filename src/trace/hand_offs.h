@@ -57,7 +57,7 @@ class HandOffs {
   static void HandOff(Process& process, const ExecutionEvent& event);
   static void TakeUp(Process& process, const ExecutionEvent& event);
 
-  absl::flat_hash_map<uint32_t, Process> processes_;  // those that hand off
+  absl::flat_hash_map<uint32_t, Process> processes_;  // those that may hand off
 };
 
 }  // namespace sonde::trace
