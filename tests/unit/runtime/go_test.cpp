@@ -70,9 +70,9 @@ std::string StoreToThread(int32_t offset) {                           // mov fs:
   return std::string("\x64\x4c\x89\x34\x25", 5) + Number(offset);
 }
 
-constexpr sonde_go_layout k120 = {-8, 152, SONDE_NOWHERE, 328, 0, 8, 64, 80, 56};
-constexpr sonde_go_layout k122 = {-8, 152, 272, 312, 0, 8, 64, 80, 56};
-constexpr sonde_go_layout k126 = {-8, 152, 280, 320, 0, 8, 72, 96, 64};
+constexpr sonde_go_layout k120 = {-8, 152, SONDE_NOWHERE, 328, 0, 8, 64, 80, 56, 48, 192};
+constexpr sonde_go_layout k122 = {-8, 152, 272, 312, 0, 8, 64, 80, 56, 48, 192};
+constexpr sonde_go_layout k126 = {-8, 152, 280, 320, 0, 8, 72, 96, 64, 48, 184};
 
 struct Program {
   sonde_go_layout at = k122;
