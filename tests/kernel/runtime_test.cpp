@@ -311,8 +311,8 @@ TEST_P(RuntimeTest, NodeIdsAtEveryTurn) {
     ids[2] = 1e15;
     Must(SendAll(pair.near.get(), Request("b")));
     // Another protocol, of which no record is made.
-    for (int i = 0; i < 8; ++i) Must(SendAll(quiet.far.get(), std::string(64, '\x01')));
-    for (int i = 0; i < 8; ++i) Must(ReceiveExactly(quiet.near.get(), 64).size() == 64);
+    for (int i = 0; i < 40; ++i) Must(SendAll(quiet.far.get(), std::string(64, '\x01')));
+    for (int i = 0; i < 40; ++i) Must(ReceiveExactly(quiet.near.get(), 64).size() == 64);
   });
   const auto told = Of(log, ExecutionChange::kAsyncIds);
   ASSERT_GE(told.size(), 3U);
