@@ -18,6 +18,7 @@
 #include "kernel/family_choice.h"
 #include "kernel/host.h"
 #include "kernel/kernel_metrics.h"
+#include "kernel/loaded_family.h"
 #include "kernel/recording_writer.h"
 #include "kernel/ring.h"
 #include "kernel/uprobes.h"

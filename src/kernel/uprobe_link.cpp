@@ -3,7 +3,6 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>

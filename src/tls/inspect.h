@@ -20,7 +20,7 @@ struct Inspection {
   probe::TlsPlan plan;
   std::string_view runtime;  // empty: none in this file
   sonde_runtime_kind runtime_kind = SONDE_RUNTIME_NONE;
-  Status runtime_status;     // not OK: not linked, because ...
+  Status runtime_status;  // not OK: not linked, because ...
   probe::RuntimePlan runtime_plan;
   uint64_t first_address = 0;  // at which the file says that its first page is to be mapped
 };

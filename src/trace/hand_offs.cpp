@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trace/hand_offs.h"
 
+#include <cstdint>
+
 #include "sonde/pipeline/event.h"
 
 namespace sonde::trace {

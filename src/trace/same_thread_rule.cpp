@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "sonde/base/metrics.h"
-#include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/event.h"
+#include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {

@@ -7,7 +7,6 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
-#include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
