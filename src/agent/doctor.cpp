@@ -14,8 +14,10 @@
 #include "kernel/family_choice.h"
 #include "kernel/host.h"
 #include "kernel/kernel.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
+#include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 
 namespace sonde::agent {
@@ -26,6 +28,15 @@ std::vector<std::string> TlsNames(bool named_only) {
   std::vector<std::string> names;
   for (const probe::TlsLibrary* library : probe::TlsLibraries()) {
     if (library->named_only == named_only) names.emplace_back(library->name);
+  }
+  return names;
+}
+
+// Of the language runtimes sonde knows, those that are a process's own.
+std::vector<std::string> RuntimeNames() {
+  std::vector<std::string> names;
+  for (const probe::Runtime* runtime : probe::Runtimes()) {
+    if (runtime->kind != SONDE_RUNTIME_NONE) names.emplace_back(runtime->name);
   }
   return names;
 }
@@ -57,6 +68,7 @@ void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
   std::printf("\nTLS libraries  decoded: %s\n               named only: %s\n",
               absl::StrJoin(TlsNames(false), ", ").c_str(),
               absl::StrJoin(TlsNames(true), ", ").c_str());
+  std::printf("\nruntimes       known: %s\n", absl::StrJoin(RuntimeNames(), ", ").c_str());
   std::printf("\nverdict        %s\n",
               kernel.ok() ? "sonde can trace on this host" : "sonde cannot trace here");
 }
@@ -70,6 +82,7 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
       {"missing", nlohmann::ordered_json::array()},
       {"families", nlohmann::ordered_json::array()},
       {"tls_libraries", {{"decoded", TlsNames(false)}, {"named_only", TlsNames(true)}}},
+      {"runtimes", RuntimeNames()},
       {"ok", kernel.ok()}};
   for (const kernel::Missing& missing : host.missing) {
     out["missing"].push_back({{"what", missing.what}, {"remedy", missing.remedy}});

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "agent/exit_code.h"
 #include "config/invocation.h"
@@ -39,7 +40,10 @@ int Processes(const config::Invocation& invocation) {
   if (!resources.ok()) return Fail(resources.status());
   const auto candidates = discovery::ListCandidates(
       reader, *selection, [&](uint32_t pid) { return (*resources)->ForProcess(pid)->service_name; },
-      [](uint32_t pid) { return tls::DescribeProcess("/proc", pid); });
+      [](uint32_t pid) {
+        tls::Description found = tls::DescribeProcess("/proc", pid);
+        return discovery::Libraries{std::move(found.tls), std::move(found.runtime)};
+      });
   const std::string text = invocation.output == config::OutputFormat::kJson
                                ? discovery::ToJson(candidates)
                                : discovery::ToTable(candidates, TerminalWidth());

@@ -284,7 +284,7 @@ void AddOwnKeys(KeyTable& t) {
                "--listen",
                "HOST:PORT|off",
                {"SONDE_LISTEN"},
-               "Address of /healthz, /readyz and /metrics; for replay off unless given.",
+               "Address of /healthz, /readyz, /metrics and /links; for replay off unless given.",
                Text([](Draft& d) -> auto& { return d.config.admin.listen; }, ListenAddress())});
   t.push_back({"sonde.console.format",
                "--console-format",

@@ -11,6 +11,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "discovery/census.h"
@@ -27,6 +28,7 @@ enum Column : uint8_t {
   kService,
   kPorts,
   kTls,
+  kRuntime,
   kSelected,
   kRule,
   kColumns
@@ -97,6 +99,7 @@ Row MakeRow(const Candidate& candidate) {
           OrDash(candidate.service_name),
           OrDash(ports),
           OrDash(Joined(candidate.tls)),
+          OrDash(candidate.runtime),
           candidate.selected ? "yes" : "no",
           OrDash(candidate.rule)};
 }
@@ -110,7 +113,7 @@ std::array<size_t, kColumns> ColumnWidths(const std::vector<Row>& rows, size_t l
   }
   if (limit == 0) return widths;
   // What can be cut without losing the sense, the least needed first.
-  for (const Column column : {kExecutable, kTls, kRule, kService}) {
+  for (const Column column : {kExecutable, kTls, kRuntime, kRule, kService}) {
     if (total <= limit) break;
     const size_t spare = widths[column] > kMinFlexible ? widths[column] - kMinFlexible : 0;
     const size_t cut = std::min(spare, total - limit);
@@ -123,7 +126,8 @@ std::array<size_t, kColumns> ColumnWidths(const std::vector<Row>& rows, size_t l
 }  // namespace
 
 std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selection& selection,
-                                      const ServiceNameOf& service_name, const TlsOf& tls) {
+                                      const ServiceNameOf& service_name,
+                                      const LibrariesOf& libraries) {
   std::vector<Candidate> candidates;
   const auto self = static_cast<uint32_t>(getpid());
   for (const CensusEntry& entry :
@@ -138,7 +142,9 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
     candidate.language = LanguageName(runtime.language);
     candidate.service_name = service_name(facts.pid);
     candidate.ports = facts.listen_ports;
-    candidate.tls = tls(facts.pid);
+    Libraries found = libraries(facts.pid);
+    candidate.tls = std::move(found.tls);
+    candidate.runtime = std::move(found.runtime);
     candidate.selected = entry.verdict.selected;
     candidate.rule = entry.verdict.rule;
   }
@@ -147,7 +153,7 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
 
 std::string ToTable(const std::vector<Candidate>& candidates, size_t width) {
   std::vector<Row> rows = {
-      {"PID", "EXECUTABLE", "LANGUAGE", "SERVICE", "PORTS", "TLS", "TRACED", "RULE"}};
+      {"PID", "EXECUTABLE", "LANGUAGE", "SERVICE", "PORTS", "TLS", "RUNTIME", "TRACED", "RULE"}};
   for (const Candidate& candidate : candidates) rows.push_back(MakeRow(candidate));
   const auto widths = ColumnWidths(rows, width);
   std::string table;
@@ -174,6 +180,7 @@ std::string ToJson(const std::vector<Candidate>& candidates) {
                     {"service.name", candidate.service_name},
                     {"listen_ports", candidate.ports},
                     {"tls_library", Joined(candidate.tls)},
+                    {"runtime", candidate.runtime},
                     {"selected", candidate.selected},
                     {"rule", candidate.rule}});
   }

@@ -20,26 +20,32 @@ struct Candidate {
   std::string service_name;
   std::vector<uint16_t> ports;
   std::vector<std::string> tls;  // libraries it uses, and whether their text can be seen
+  std::string runtime;           // whose executions are read, or why not
   bool selected = false;
   std::string rule;
 };
 
 // service.name of a process; the resource stage knows it.
 using ServiceNameOf = std::function<std::string(uint32_t pid)>;
-// Its TLS libraries in words; src/tls knows them.
-using TlsOf = std::function<std::vector<std::string>(uint32_t pid)>;
+// What it has in its memory, in words; src/tls knows it.
+struct Libraries {
+  std::vector<std::string> tls;
+  std::string runtime;
+};
+using LibrariesOf = std::function<Libraries(uint32_t pid)>;
 
 // Processes that could have requests: selected ones, holders of a TCP socket, and programs of a
 // known language that hold any socket. Ascending by pid.
 std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selection& selection,
-                                      const ServiceNameOf& service_name, const TlsOf& tls);
+                                      const ServiceNameOf& service_name,
+                                      const LibrariesOf& libraries);
 
 // Aligned columns, at most `width` terminal columns per line (0 = no limit): the executable's path
 // is shortened from the left, the rule from the right. Control characters are shown as '?'.
 std::string ToTable(const std::vector<Candidate>& candidates, size_t width);
 
 // One JSON array, objects with the keys pid, executable, language, service.name, listen_ports,
-// tls_library, selected, rule.
+// tls_library, runtime, selected, rule.
 std::string ToJson(const std::vector<Candidate>& candidates);
 
 }  // namespace sonde::discovery

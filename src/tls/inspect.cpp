@@ -53,13 +53,34 @@ Inspection InspectFile(int file) {
   return inspection;
 }
 
-std::vector<std::string> DescribeProcess(const std::string& proc, uint32_t tgid) {
-  std::vector<std::string> decoded;
+namespace {
+
+std::string DescribeRuntime(const Inspection& found) {
+  const std::string name(found.runtime);
+  if (!found.runtime_status.ok()) {
+    return absl::StrCat(name, ": not linked, because ",
+                        std::string(found.runtime_status.message()));
+  }
+  const probe::RuntimePlan& plan = found.runtime_plan;
+  return absl::StrCat(name, plan.version.empty() ? "" : " ", plan.version,
+                      plan.remark.empty() ? "" : ": ", plan.remark);
+}
+
+}  // namespace
+
+Description DescribeProcess(const std::string& proc, uint32_t tgid) {
+  Description description;
+  std::vector<std::string>& decoded = description.tls;
   std::vector<std::string> undecoded;
   for (const MappedFile& file : ReadMappedFiles(proc, tgid)) {
     const auto opened = OpenMapped(proc, tgid, file);
     if (!opened.valid()) continue;
     const Inspection found = InspectFile(opened.get());
+    // As the watcher: the first is the process's.
+    if (!found.runtime.empty() && found.runtime_kind != SONDE_RUNTIME_NONE &&
+        description.runtime.empty()) {
+      description.runtime = DescribeRuntime(found);
+    }
     if (found.library.empty()) continue;
     std::string text(found.library);
     if (found.status.ok()) {
@@ -72,7 +93,7 @@ std::vector<std::string> DescribeProcess(const std::string& proc, uint32_t tgid)
     if (std::ranges::find(list, text) == list.end()) list.push_back(std::move(text));
   }
   decoded.insert(decoded.end(), undecoded.begin(), undecoded.end());
-  return decoded;
+  return description;
 }
 
 }  // namespace sonde::tls

@@ -28,8 +28,14 @@ struct Inspection {
 // `file` stays the caller's.
 Inspection InspectFile(int file);
 
-// Of a whole process, in words: "openssl 3.0.19", "rustls: seen, not decoded, because ...". One
-// entry per library, those that can be decoded first.
-std::vector<std::string> DescribeProcess(const std::string& proc, uint32_t tgid);
+// Of a whole process, in words.
+struct Description {
+  // "openssl 3.0.19", "rustls: seen, not decoded, because ...". One entry per library, those that
+  // can be decoded first.
+  std::vector<std::string> tls;
+  // "cpython 3.11.2", "tokio: not linked, because ..."; empty: none that is known.
+  std::string runtime;
+};
+Description DescribeProcess(const std::string& proc, uint32_t tgid);
 
 }  // namespace sonde::tls

@@ -32,7 +32,7 @@ std::vector<Candidate> Listed() {
   return ListCandidates(
       proc.reader(), *selection, [](uint32_t pid) { return "service-" + std::to_string(pid); },
       [](uint32_t pid) {
-        return pid == 20 ? std::vector<std::string>{"openssl", "x"} : std::vector<std::string>();
+        return pid == 20 ? Libraries{{"openssl", "x"}, "cpython 3.11.2"} : Libraries{};
       });
 }
 
@@ -52,19 +52,25 @@ TEST(ProcessesReportTest, ListsWhatCouldHaveRequests) {
 
 TEST(ProcessesReportTest, TableIsAligned) {
   const std::string table = ToTable(Listed(), 0);
-  EXPECT_EQ(
-      table,
-      "PID  EXECUTABLE        LANGUAGE  SERVICE     PORTS  TLS         TRACED  RULE\n"
-      " 10  /usr/sbin/nginx   generic   service-10  8080   -           yes     --exe */nginx\n"
-      " 11  /usr/sbin/nginx   generic   service-11  -      -           yes     --exe */nginx\n"
-      " 20  /usr/bin/python3  python    service-20  -      openssl, x  no      no rule matches\n");
+  EXPECT_EQ(table,
+            "PID  EXECUTABLE        LANGUAGE  SERVICE     PORTS  TLS         RUNTIME         "
+            "TRACED  RULE\n"
+            " 10  /usr/sbin/nginx   generic   service-10  8080   -           -               yes   "
+            "  --exe "
+            "*/nginx\n"
+            " 11  /usr/sbin/nginx   generic   service-11  -      -           -               yes   "
+            "  --exe "
+            "*/nginx\n"
+            " 20  /usr/bin/python3  python    service-20  -      openssl, x  cpython 3.11.2  no    "
+            "  no rule "
+            "matches\n");
 }
 
 TEST(ProcessesReportTest, NarrowTerminalsShortenTheLongColumns) {
   auto candidates = Listed();
   candidates[0].executable = "/opt/äöü/a/very/long/path/to/the/nginx";
   candidates[0].rule = "--cmdline a-long-regular-expression-that-goes-on-and-on";
-  for (const size_t width : {90U, 100U, 120U}) {
+  for (const size_t width : {106U, 116U, 136U}) {
     std::istringstream lines(ToTable(candidates, width));
     for (std::string line; std::getline(lines, line);) {
       size_t columns = 0;
@@ -72,8 +78,8 @@ TEST(ProcessesReportTest, NarrowTerminalsShortenTheLongColumns) {
       EXPECT_LE(columns, width) << line;
     }
   }
-  EXPECT_THAT(ToTable(candidates, 90), HasSubstr("…"));
-  EXPECT_THAT(ToTable(candidates, 90), HasSubstr("/nginx "));
+  EXPECT_THAT(ToTable(candidates, 106), HasSubstr("…"));
+  EXPECT_THAT(ToTable(candidates, 106), HasSubstr("/nginx "));
 }
 
 TEST(ProcessesReportTest, ControlCharactersDoNotReachTheTerminal) {
@@ -94,6 +100,7 @@ TEST(ProcessesReportTest, JsonIsValidWhateverTheNamesAre) {
   EXPECT_EQ(list[0]["listen_ports"], nlohmann::json::array({8080}));
   EXPECT_EQ(list[0]["selected"], true);
   EXPECT_EQ(list[0]["rule"], "--exe */nginx");
+  EXPECT_EQ(list[2]["runtime"], "cpython 3.11.2");
   EXPECT_EQ(nlohmann::json::parse(ToJson({})), nlohmann::json::array());
 }
 

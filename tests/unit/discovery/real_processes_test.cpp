@@ -123,7 +123,7 @@ TEST(RealProcessesTest, PortOfAPythonServer) {
       {.include = {{SelectorKind::kPort, std::to_string(ports[0])}}, .exclude = {}});
   const auto candidates = ListCandidates(
       reader, *selection, [](uint32_t) { return std::string(); },
-      [](uint32_t) { return std::vector<std::string>(); });
+      [](uint32_t) { return Libraries(); });
   const auto found = std::find_if(candidates.begin(), candidates.end(),
                                   [&](const Candidate& c) { return c.pid == server.pid(); });
   ASSERT_NE(found, candidates.end());

@@ -53,8 +53,8 @@ TEST(Inspect, AProcessInWords) {
   tree.Map(7, "/lib/libssl.so.3", 2, kOpenSsl);
   tree.Map(7, "/opt/copy/libssl.so.3", 3, kOpenSsl);  // the same words once
   tree.Map(7, "/srv/notes (deleted)", 4, "/no/such/file");
-  EXPECT_THAT(DescribeProcess(tree.root(), 7), ElementsAre(StartsWith("openssl (OpenSSL 3.")));
-  EXPECT_THAT(DescribeProcess(tree.root(), 8), IsEmpty());
+  EXPECT_THAT(DescribeProcess(tree.root(), 7).tls, ElementsAre(StartsWith("openssl (OpenSSL 3.")));
+  EXPECT_THAT(DescribeProcess(tree.root(), 8).tls, IsEmpty());
 }
 
 }  // namespace
