@@ -24,17 +24,12 @@ struct sonde_execution_said {
 	__u32 runtime;
 };
 
-/* Global: verified once. */
-__noinline int sonde_execution_say(const struct sonde_execution_said *said)
+/* Not inlined: so the object's BTF has the record's layout, which a test compares. */
+static __noinline int sonde_execution_fill(struct sonde_execution_record *record,
+					   const struct sonde_execution_said *said)
 {
 	__u64 task = bpf_get_current_pid_tgid();
-	struct sonde_execution_record *record;
 
-	if (!said)
-		return 0;
-	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
-	if (!record)
-		return sonde_drop(SONDE_DROP_RING_FULL);
 	__builtin_memset(record, 0, sizeof(*record));
 	record->header.type = SONDE_RECORD_EXECUTION;
 	record->header.size = sizeof(*record);
@@ -47,6 +42,20 @@ __noinline int sonde_execution_say(const struct sonde_execution_said *said)
 	record->tid = (__u32)task;
 	record->event = said->event;
 	record->runtime = said->runtime;
+	return 0;
+}
+
+/* Global: verified once. */
+__noinline int sonde_execution_say(const struct sonde_execution_said *said)
+{
+	struct sonde_execution_record *record;
+
+	if (!said)
+		return 0;
+	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
+	if (!record)
+		return sonde_drop(SONDE_DROP_RING_FULL);
+	sonde_execution_fill(record, said);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 	return 0;
 }

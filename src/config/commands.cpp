@@ -99,7 +99,8 @@ const std::vector<CommandSpec>& Commands() {
        "sonde doctor\nsonde doctor --output json"},
       {Command::kProcesses, "processes", "processes [SELECTORS] [--output table|json]",
        "list the processes that could be traced, and which are selected",
-       "Lists pid, executable, language, service.name, listening ports, TLS library and runtime of each\n"
+       "Lists pid, executable, language, service.name, listening ports, TLS library and runtime of "
+       "each\n"
        "candidate, and by which rule it is selected or not.\n"
        "Selectors repeat. Those of one kind are alternatives; of different kinds all must match.",
        "sonde processes\nsonde processes --port 80 --output json"},

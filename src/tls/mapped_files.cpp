@@ -66,7 +66,7 @@ bool ParseLine(std::string_view line, MappedFile& file) {
   }
   file.id.device = major << 20U | minor;
   file.range = WithoutZeros(fields[0]);
-  if (!ParseNumber(file.range.substr(0, file.range.find('-')), 16, file.start)) return false;
+  ParseNumber(std::string_view(file.range).substr(0, file.range.find('-')), 16, file.start);
   file.path = std::string(line.substr(path));
   return true;
 }

@@ -71,7 +71,9 @@ Outcome Http1Parser::BeginResponse(StreamView& stream) {
   if (response_reader_.after_hole()) {
     before = Matcher::Before::kHole;
   } else if (!response_seen_) {
-    before = stream.begin_known() ? Matcher::Before::kFirst : Matcher::Before::kUnknown;
+    // Packets need not come in the order in which they were sent.
+    const auto first = host_.info().wire ? Matcher::Before::kContiguous : Matcher::Before::kFirst;
+    before = stream.begin_known() ? first : Matcher::Before::kUnknown;
   }
   const Matcher::Answer answer =
       matcher_.ForResponse(stream.MarkAt(0), before, response_reader_.missed_until_ns(),

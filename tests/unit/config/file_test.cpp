@@ -152,7 +152,7 @@ TEST(File, UnknownKeys) {
             "F:3: sonde.limits.conections: unknown key; did you mean connections?");
   EXPECT_EQ(Of("sonde: {linking: {zzzzzz: 5}}\n"),
             "F:1: sonde.linking.zzzzzz: unknown key; expected one of hold, held_spans, "
-            "sdk_processes");
+            "sdk_processes, guesses, hot_wakes");
   EXPECT_EQ(
       Of("tracer_provider:\n  processors:\n    - batch:\n        delay: 5\n        exporter:\n"
          "          console:\n"),

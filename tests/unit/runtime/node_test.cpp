@@ -85,7 +85,12 @@ void ExpectIdsOf(const std::string& node) {
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_THAT(plan->version, ::testing::StartsWith("v"));
   EXPECT_EQ(plan->layout.kind, SONDE_RUNTIME_NODE);
-  ASSERT_EQ(plan->points.size(), 1U);
+  // Where the ids are met, and three ways into a turn that no bytes began.
+  ASSERT_EQ(plan->points.size(), 4U) << plan->remark;
+  for (size_t i = 1; i < plan->points.size(); ++i) {
+    EXPECT_EQ(plan->points[i].event, SONDE_RUNTIME_NODE_TURN);
+    EXPECT_EQ(plan->points[i].use, RuntimePointUse::kAlways);
+  }
   const RuntimePoint& point = plan->points.front();
   EXPECT_EQ(point.event, SONDE_RUNTIME_NODE_HOOKS);
   EXPECT_EQ(point.use, RuntimePointUse::kOnce);
