@@ -14,7 +14,7 @@ namespace {
 
 std::vector<std::string> Names(const std::vector<trace::LinkMethod>& methods) {
   std::vector<std::string> names;
-  for (const trace::LinkMethod method : methods) names.emplace_back(LinkMethodName(method));
+  for (const trace::LinkMethod method : methods) names.emplace_back(trace::LinkMethodName(method));
   return names;
 }
 
@@ -26,7 +26,8 @@ std::string LinksJson(const std::vector<trace::ProcessLinks>& processes) {
     auto linked = nlohmann::ordered_json::object();
     for (size_t i = 0; i < process.linked.size(); ++i) {
       if (process.linked.at(i) == 0) continue;
-      linked[std::string(LinkMethodName(static_cast<trace::LinkMethod>(i)))] = process.linked.at(i);
+      linked[std::string(trace::LinkMethodName(static_cast<trace::LinkMethod>(i)))] =
+          process.linked.at(i);
     }
     list.push_back({{"pid", process.tgid},
                     {"runtime", std::string(trace::RuntimeName(process.runtime))},

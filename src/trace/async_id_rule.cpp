@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trace/async_id_rule.h"
 
-#include <algorithm>
+#include <algorithm>  // IWYU pragma: keep
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -48,9 +48,7 @@ ExchangeId AsyncIdRule::IfUnanswered(const Process& process, ExchangeId request)
 ExchangeId AsyncIdRule::Resolve(const Process& process, uint64_t id) {
   const auto& intervals = process.intervals;
   if (id == 0 || intervals.empty()) return 0;
-  const auto found = std::lower_bound(
-      intervals.begin(), intervals.end(), id,
-      [](const Interval& interval, uint64_t wanted) { return interval.last < wanted; });
+  const auto found = std::ranges::lower_bound(intervals, id, {}, &Interval::last);
   if (found == intervals.end() || found == intervals.begin()) return 0;
   return IfUnanswered(process, found->context);
 }
