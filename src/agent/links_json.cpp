@@ -14,6 +14,7 @@ namespace {
 
 std::vector<std::string> Names(const std::vector<trace::LinkMethod>& methods) {
   std::vector<std::string> names;
+  names.reserve(methods.size());
   for (const trace::LinkMethod method : methods) names.emplace_back(trace::LinkMethodName(method));
   return names;
 }

@@ -159,12 +159,15 @@ void AnswerRule::Wait(Process& process, ExchangeId call, const Chain& chain) con
 }
 
 bool AnswerRule::Claim(Process& process, ExchangeId call, ExchangeId request,
-                       ExecutionId answerer) {
+                       ExecutionId answerer) const {
   const auto chain = process.chains.find(call);
   const auto open = process.requests.find(request);
   if (chain == process.chains.end() || open == process.requests.end() || request > call) {
     return false;
   }
+  // A pool's thread may answer what it has not read (a completed future): it worked for others,
+  // too.
+  if (traits_.one_request_each && open->second.reader != answerer) return false;
   const auto link = std::ranges::find(chain->second, answerer, &Link::execution);
   if (link == chain->second.end() || link->since_ns < open->second.read_ns) return false;
   process.calls.Assign(call, request);

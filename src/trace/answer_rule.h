@@ -36,7 +36,8 @@ class AnswerRule : public LinkRule {
     RuntimeKind runtime = RuntimeKind::kNone;
     LinkMethod method = LinkMethod::kNone;
     // Executions read their requests themselves, one at a time: one that is seen with two is no
-    // such thing (a thread of an event loop), and the rule is off in its process for good.
+    // such thing (a thread of an event loop), and the rule is off in its process for good. And who
+    // reads a request answers it.
     bool one_request_each = false;
     // A maker is told when it makes, not when it is met: the moment is that of the making.
     bool making_is_told = false;
@@ -104,7 +105,7 @@ class AnswerRule : public LinkRule {
   Chain ChainOf(Process& process, ExecutionId execution, uint64_t now_ns);
   ExecutionId CallerOf(Process& process, const RequestFact& call) const;
   void Wait(Process& process, ExchangeId call, const Chain& chain) const;
-  static bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer);
+  bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer) const;
   static void Sweep(Process& process);
   void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
 

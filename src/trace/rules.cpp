@@ -44,9 +44,9 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& m
   rules.push_back(std::make_unique<AnswerRule>(kGo, metrics));
   rules.push_back(std::make_unique<AnswerRule>(kJavaVirtual, metrics));
   rules.push_back(std::make_unique<AnswerRule>(kHaproxy, metrics));
-  rules.push_back(std::make_unique<WakeRule>(kJavaPool, metrics));
-  rules.push_back(std::make_unique<WakeRule>(kGoPool, metrics));
-  rules.push_back(std::make_unique<WakeRule>(kTokio, metrics));
+  rules.push_back(std::make_unique<WakeRule>(kJavaPool));
+  rules.push_back(std::make_unique<WakeRule>(kGoPool));
+  rules.push_back(std::make_unique<WakeRule>(kTokio));
   rules.push_back(std::make_unique<AsyncIdRule>(metrics));
   rules.push_back(std::make_unique<SocketRule>(metrics));
   if (guesses) rules.push_back(std::make_unique<GuessRule>());

@@ -4,15 +4,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
-
-WakeRule::WakeRule(const Traits& traits, MetricRegistry& metrics)
-    : traits_(traits), gates_closed_(GatesClosed(traits.method, metrics)) {}
 
 WakeRule::Process* WakeRule::Find(uint32_t tgid) {
   const auto found = processes_.find(tgid);
@@ -33,16 +29,11 @@ ExchangeId WakeRule::WorksOn(Process& process, ExecutionId execution) {
   return born != nullptr && IsWorkedOn(process, *born) ? *born : 0;
 }
 
-void WakeRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
+void WakeRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
   const Execution& by = fact.last_by;
-  if (!Covers(by) || closed_.contains(by.tgid)) return;
+  if (!Covers(by)) return;
   Process& process = processes_[by.tgid];
   const ExecutionId reader = KeyOf(by);
-  const ExchangeId* last = process.owns.Find(reader);
-  if (traits_.threads && last != nullptr && IsWorkedOn(process, *last)) {
-    CloseGate(by.tgid, verdicts);
-    return;
-  }
   process.owns.Put(reader, fact.id);
   process.readers[fact.id] = reader;
   process.calls.RequestBegins(fact.id);
@@ -128,17 +119,10 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
 }
 
 void WakeRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  closed_.erase(tgid);
   Process* process = Find(tgid);
   if (process == nullptr) return;
   process->calls.Clear(verdicts);
   processes_.erase(tgid);
-}
-
-void WakeRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  OnProcessExit(tgid, verdicts);
-  closed_.insert(tgid);
-  gates_closed_.Add();
 }
 
 }  // namespace sonde::trace

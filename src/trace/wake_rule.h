@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "trace/link_method.h"
@@ -31,8 +30,7 @@ class WakeRule : public LinkRule {
   struct Traits {
     RuntimeKind runtime = RuntimeKind::kNone;
     LinkMethod method = LinkMethod::kNone;
-    // Executions are threads, and one that holds two open requests is a loop: the rule is off in
-    // its process for good. Else they are the runtime's own (tasks, goroutines).
+    // Executions are threads; else they are the runtime's own (tasks, goroutines).
     bool threads = false;
     // Tasks that send calls serve a connection, and wake each other for other reasons; and who was
     // made while a request was worked on works for that one (tokio).
@@ -40,11 +38,10 @@ class WakeRule : public LinkRule {
     size_t max_hops = 4;  // of a wake to one that works on nothing known, and goes on waking
   };
 
-  WakeRule(const Traits& traits, MetricRegistry& metrics);
+  explicit WakeRule(const Traits& traits) : traits_(traits) {}
 
   LinkMethod method() const override { return traits_.method; }
   bool Serves(RuntimeKind runtime) const override { return runtime == traits_.runtime; }
-  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
@@ -80,12 +77,9 @@ class WakeRule : public LinkRule {
   static bool IsWorkedOn(const Process& process, ExchangeId request);
   static ExchangeId WorksOn(Process& process, ExecutionId execution);
   void Woken(Process& process, const ExecutionEvent& event);
-  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
 
   const Traits traits_;
   absl::flat_hash_map<uint32_t, Process> processes_;
-  absl::flat_hash_set<uint32_t> closed_;
-  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace
