@@ -35,6 +35,13 @@ void WakeRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*ve
   Process& process = processes_[by.tgid];
   const ExecutionId reader = KeyOf(by);
   process.owns.Put(reader, fact.id);
+  if (traits_.threads && by.id != 0) {
+    // The number of a platform thread stays; a carrier has that of whom it carries.
+    Carrier& carrier = process.carriers[by.tid];
+    if (carrier.id != 0 && carrier.id != by.id) process.carries = true;
+    carrier.reads = carrier.id == by.id ? carrier.reads + 1 : 1;
+    carrier.id = by.id;
+  }
   process.readers[fact.id] = reader;
   process.calls.RequestBegins(fact.id);
 }
@@ -60,7 +67,11 @@ bool WakeRule::OnCallSent(const RequestFact& fact) {
   if (process == nullptr) return false;
   const ExecutionId sender = KeyOf(by);
   process->tokens.Erase(sender);
-  if (traits_.threads) return process->calls.CallBegins(fact.id);
+  if (traits_.threads) {
+    if (!process->calls.CallBegins(fact.id)) return false;
+    process->sent_by.Put(fact.id, sender);
+    return true;
+  }
   // It reads requests and sends calls itself: then they are its own.
   const ExchangeId* owned = process->owns.Find(sender);
   if (owned == nullptr) process->senders.Put(sender, true);
@@ -74,9 +85,10 @@ void WakeRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& ve
   Process* process = Find(fact.by.tgid);
   if (process == nullptr || !process->calls.IsFree(fact.id)) return;
   const ExecutionId receiver = KeyOf(fact.by);
-  const ExchangeId* owned = process->owns.Find(receiver);
-  if (traits_.threads && owned != nullptr && IsWorkedOn(*process, *owned)) {
-    // It waits for its own response: another rule's matter.
+  const ExecutionId* sender = process->sent_by.Find(fact.id);
+  if (sender != nullptr && *sender == receiver) {
+    // It waited for its own response. If it is its own request's, another rule says so; if it did a
+    // piece of work for somebody, whom it wakes next may be anybody (the queue's next worker).
     process->calls.Refuse(fact.id, verdicts);
     return;
   }
@@ -102,8 +114,12 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
   const Token* found = process.tokens.Find(event.from);
   if (found == nullptr || !process.calls.IsFree(found->call)) return;
   const Token token = *found;
+  // A thread that was woken passes on what it was woken for, once; what it does next may be for
+  // another.
+  if (traits_.threads && token.hops > 0) process.tokens.Erase(event.from);
   if (traits_.connection_tasks && process.senders.Find(event.to) != nullptr) return;
   const ExchangeId request = WorksOn(process, event.to);
+  if (traits_.threads && IsCarrier(process, static_cast<uint32_t>(event.to))) return;
   // Sockets, semaphores and queues wake by value: such a wake counts straight from the one that
   // received to the one that works on a request.
   if (event.change == ExecutionChange::kWokenByValue && (token.hops > 0 || request == 0)) return;
@@ -116,6 +132,13 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
   if (token.hops < traits_.max_hops) {
     process.tokens.Put(event.to, {.call = token.call, .hops = token.hops + 1});
   }
+}
+
+// Or may be one: who has read once under a number only.
+bool WakeRule::IsCarrier(const Process& process, uint32_t tid) {
+  if (process.carries) return true;
+  const auto carrier = process.carriers.find(tid);
+  return carrier != process.carriers.end() && carrier->second.reads < 2;
 }
 
 void WakeRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {

@@ -10,7 +10,6 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
-#include <absl/container/inlined_vector.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -61,6 +60,11 @@ class WakeRule : public LinkRule {
     ExchangeId call = 0;
     size_t hops = 0;
   };
+  // Of Java: the thread that is mounted on a thread of the system.
+  struct Carrier {
+    uint64_t id = 0;
+    uint32_t reads = 0;  // under this number
+  };
   struct Process {
     PendingCalls calls;
     absl::flat_hash_map<ExchangeId, ExecutionId> readers;  // of open requests
@@ -68,7 +72,10 @@ class WakeRule : public LinkRule {
     RecentMap<ExecutionId, ExchangeId> owns{kRemembered};  // the request it read last
     RecentMap<ExecutionId, ExchangeId> born_in{kRemembered};
     RecentMap<ExecutionId, Token> tokens{kRemembered};
-    RecentMap<ExecutionId, bool> senders{kRemembered};  // connection_tasks
+    RecentMap<ExecutionId, bool> senders{kRemembered};        // connection_tasks
+    RecentMap<ExchangeId, ExecutionId> sent_by{kRemembered};  // threads
+    absl::flat_hash_map<uint32_t, Carrier> carriers;  // threads that read, where they have numbers
+    bool carries = false;                             // virtual threads: another rule's matter
   };
 
   ExecutionId KeyOf(const Execution& by) const { return traits_.threads ? by.tid : by.id; }
@@ -76,6 +83,7 @@ class WakeRule : public LinkRule {
   Process* Find(uint32_t tgid);
   static bool IsWorkedOn(const Process& process, ExchangeId request);
   static ExchangeId WorksOn(Process& process, ExecutionId execution);
+  static bool IsCarrier(const Process& process, uint32_t tid);
   void Woken(Process& process, const ExecutionEvent& event);
 
   const Traits traits_;
