@@ -40,7 +40,7 @@ def cases(row, options):
     """(variant, modes, concurrency, requests): each mode alone where it is the question, all in turn elsewhere."""
     if options.check:
         for variant in options.variant or row.short.split():
-            yield variant, row.mode_list, 8, options.requests or 300
+            yield variant, row.short_modes.split() or row.mode_list, 8, options.requests or 300
         return
     for variant in options.variant or row.variant_list:
         if variant not in row.variant_list:

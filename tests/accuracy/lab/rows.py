@@ -53,6 +53,7 @@ class Row:
     variants: str = ""  # beside ALWAYS
     recall: dict = dataclasses.field(default_factory=dict)  # mode -> least recall in percent that --check asks for
     short: str = "large timer"  # variants of --check
+    short_modes: str = ""  # modes of --check; all if empty
 
     @property
     def mode_list(self):
@@ -97,7 +98,8 @@ ROWS = {
     "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4 tls"),
     "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2"),
     "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp", "pool4 timer timer4 tls h2"),
-    "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer"),
+    "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer",
+                     {"r": 95.0, "s": 95.0}, short_modes="r s"),
     "java-virtual": Row("JDK server, virtual threads, HttpURLConnection", programs.java("url", virtual=True), "r s p h f",
                         "handoff4 timer"),
     "java-virtual-send": Row("JDK server, virtual threads, HttpClient", programs.java("send", virtual=True), "r s p h f n",
