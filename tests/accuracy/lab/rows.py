@@ -68,6 +68,11 @@ def same_thread(*modes):
     return {mode: 99.0 for mode in modes}
 
 
+def runtime(*modes):
+    """By the memory of the runtime. The first calls may come before it is known."""
+    return {mode: 95.0 for mode in modes}
+
+
 def handed_off(*modes):
     """To a pool of threads. Each of its threads that waits for work when sonde comes is understood from its second piece on."""
     return {mode: 90.0 for mode in modes}
@@ -88,16 +93,21 @@ ROWS = {
                same_thread("r", "s")),
     "apache-php": Row("Apache prefork, mod_php, curl", programs.apache_php, PLAIN, "", same_thread("r", "s", "p"), "large"),
     "haproxy": Row("HAProxy", programs.haproxy, ONCE, "pool4", {"r": 99.0}, short="large pool4"),
-    "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, "tls", short="large"),
-    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4 tls", handed_off("h")),
-    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4 tls", handed_off("h")),
-    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4 tls", handed_off("h")),
+    "nginx": Row("nginx, upstream keepalive", programs.nginx, ONCE, "tls", runtime("r"), short="large"),
+    "aiohttp": Row("aiohttp server and client", programs.aiohttp, "r s p c q h t", "pool4 timer timer4 tls",
+                   {**runtime("r", "s", "p", "c", "t"), **handed_off("h")}),
+    "fastapi": Row("FastAPI, httpx, asyncio", programs.fastapi("asyncio"), "r s p c d h t", "pool4 timer timer4 tls",
+                   {**runtime("r", "s", "p", "c", "d", "t"), **handed_off("h")}),
+    "fastapi-uvloop": Row("FastAPI, httpx, uvloop", programs.fastapi("uvloop"), "r s p c d h t", "pool4 timer timer4 tls"),
     "gevent": Row("gevent server, requests", programs.gevent, "r s p c h", "pool4 timer timer4"),
-    "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4 tls"),
-    "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls"),
+    "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4 tls",
+                runtime("r", "s", "p", "h")),
+    "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls",
+                      runtime("r", "s", "p", "h")),
     "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4 tls"),
-    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2"),
-    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp", "pool4 timer timer4 tls h2"),
+    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2", runtime("r", "s", "p")),
+    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp",
+                       "pool4 timer timer4 tls h2", runtime("r", "s", "p")),
     "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer",
                      {"r": 95.0, "s": 95.0}, short_modes="r s"),
     "java-virtual": Row("JDK server, virtual threads, HttpURLConnection", programs.java("url", virtual=True), "r s p h f",
