@@ -4,6 +4,7 @@
 #include <algorithm>  // IWYU pragma: keep
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sonde/base/metrics.h"
@@ -43,13 +44,13 @@ ExchangeId AsyncIdRule::IfUnanswered(const Process& process, ExchangeId request)
   return process.unanswered.contains(request) ? request : 0;
 }
 
-// The request in whose context the id was given out, if it is not answered yet. What was given out
-// before the first interval that is remembered is nobody's.
-ExchangeId AsyncIdRule::Resolve(const Process& process, uint64_t id) {
+// The request in whose context the id was given out, 0 if in nobody's, or if it is answered by now.
+// Nothing: the id is none, or older than what is remembered.
+std::optional<ExchangeId> AsyncIdRule::Context(const Process& process, uint64_t id) {
   const auto& intervals = process.intervals;
-  if (id == 0 || intervals.empty()) return 0;
+  if (id == 0 || intervals.empty()) return std::nullopt;
   const auto found = std::ranges::lower_bound(intervals, id, {}, &Interval::last);
-  if (found == intervals.end() || found == intervals.begin()) return 0;
+  if (found == intervals.end() || found == intervals.begin()) return std::nullopt;
   return IfUnanswered(process, found->context);
 }
 
@@ -75,6 +76,7 @@ void AsyncIdRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>&
   if (event.connection == 0) {
     // A timer, or bytes that are not looked into: whose turn this is now is not known.
     process.current = process.turn = process.turn_call = 0;
+    process.turn_is_response = false;
     return;
   }
   process.execution = event.from;
@@ -89,6 +91,7 @@ void AsyncIdRule::OnReceived(const DataEvent& event) {
   if (process == nullptr) return;
   const Connection* connection = process->connections.Find(event.connection);
   process->turn_call = connection == nullptr ? 0 : connection->call;
+  process->turn_is_response = process->turn_call != 0;
   if (connection == nullptr) {
     process->turn = 0;
   } else {
@@ -106,6 +109,7 @@ void AsyncIdRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /
   process.connections.Put(fact.connection, {.request = fact.id});
   process.turn = process.current = fact.id;
   process.turn_call = 0;
+  process.turn_is_response = false;
 }
 
 bool AsyncIdRule::OnCallSent(const RequestFact& fact) {
@@ -114,12 +118,17 @@ bool AsyncIdRule::OnCallSent(const RequestFact& fact) {
   if (process == nullptr) return false;
   const Connection* known = process->connections.Find(fact.connection);
   const ExchangeId turn = IfUnanswered(*process, process->turn);
-  ExchangeId request = Resolve(*process, process->trigger);
-  if (request == 0) request = Resolve(*process, process->execution);
+  const std::optional<ExchangeId> triggered = Context(*process, process->trigger);
+  ExchangeId request = triggered.value_or(0);
+  // In the turn of a response the connection may have been handed to a call that waited for it:
+  // then who triggered it counts alone, though it may be nobody.
+  if (request == 0 && !(process->turn_is_response && triggered)) {
+    request = Resolve(*process, process->execution);
+  }
   if (request == 0 && known != nullptr && known->call == 0) {
     request = IfUnanswered(*process, known->connected_for);
   }
-  if (request == 0) request = turn;
+  if (request == 0 && !process->turn_is_response) request = turn;
   if (process->turn != 0) {
     process->current = turn;
   } else {

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "sonde/base/metrics.h"
@@ -74,6 +75,7 @@ class AsyncIdRule : public LinkRule {
     ExchangeId current = 0;    // context of the interval that runs
     ExchangeId turn = 0;       // context in which the turn began
     ExchangeId turn_call = 0;  // the call whose response began it, 0 = it began otherwise
+    bool turn_is_response = false;
     // How the ids fared against the answers, of late.
     uint32_t agreed = 0;
     uint32_t contradicted = 0;
@@ -83,7 +85,10 @@ class AsyncIdRule : public LinkRule {
 
   Process* Find(uint32_t tgid);
   static void Advance(Process& process, uint64_t counter);
-  static ExchangeId Resolve(const Process& process, uint64_t id);
+  static std::optional<ExchangeId> Context(const Process& process, uint64_t id);
+  static ExchangeId Resolve(const Process& process, uint64_t id) {
+    return Context(process, id).value_or(0);
+  }
   static ExchangeId IfUnanswered(const Process& process, ExchangeId request);
   static Trust TrustIn(const Process& process);
   static void JudgeTurn(Process& process, ExchangeId request, std::vector<Verdict>& verdicts);
