@@ -31,15 +31,21 @@ struct {
 	__type(value, __u32);
 } sonde_parkers SEC(".maps");
 
-static __always_inline int sonde_woken(__u32 tgid, __u64 from, __u64 to, __u32 event, __u32 runtime)
+static __always_inline int sonde_woken(__u32 tgid, const struct sonde_execution_said *said)
+{
+	if (!said->from || !said->to || said->from == said->to ||
+	    !sonde_token_has(tgid, said->from))
+		return 0;
+	sonde_token_give(tgid, said->to);
+	return sonde_execution_say(said);
+}
+
+static __always_inline int sonde_woke(__u32 tgid, __u64 from, __u64 to, __u32 event, __u32 runtime)
 {
 	struct sonde_execution_said said = {
 	    .from = from, .to = to, .event = event, .runtime = runtime};
 
-	if (!from || !to || from == to || !sonde_token_has(tgid, from))
-		return 0;
-	sonde_token_give(tgid, to);
-	return sonde_execution_say(&said);
+	return sonde_woken(tgid, &said);
 }
 
 static __always_inline int sonde_made(__u64 from, __u64 to, __u32 runtime)
@@ -58,8 +64,7 @@ static __always_inline int sonde_java_unparked(__u32 tgid, __u32 tid, __u64 park
 	if (!sonde_token_has(tgid, tid))
 		return 0;
 	woken = bpf_map_lookup_elem(&sonde_parkers, &key);
-	return woken ? sonde_woken(tgid, tid, *woken, SONDE_EXECUTION_WOKEN, SONDE_RUNTIME_JAVA)
-		     : 0;
+	return woken ? sonde_woke(tgid, tid, *woken, SONDE_EXECUTION_WOKEN, SONDE_RUNTIME_JAVA) : 0;
 }
 
 static __always_inline int sonde_java_parks(__u32 tgid, __u32 tid, __u64 parker)
@@ -139,6 +144,28 @@ static __always_inline __u64 sonde_go_number(const struct sonde_go_layout *go)
 	return g ? sonde_word(g + (__s64)go->goid) : 0;
 }
 
+/*
+ * Who waited to send is not woken because of what came in: it gives work. In a select it may have
+ * waited for either, which is told (`counter`).
+ */
+static __always_inline int sonde_go_ready(const struct sonde_runtime_probe *probe, __u32 tgid,
+					  __u64 g)
+{
+	const struct sonde_go_layout *go = &probe->runtime.go;
+	struct sonde_execution_said said = {.event = SONDE_EXECUTION_WOKEN,
+					    .runtime = SONDE_RUNTIME_GO};
+	__u8 reason = 0;
+
+	/* runtime.g: goid, schedlink, waitsince, waitreason (Go 1.15 to 1.26). */
+	bpf_probe_read_user(&reason, sizeof(reason), (void *)(g + (__s64)go->goid + 24));
+	if (reason == (probe->detail & 0xff))
+		return 0;
+	said.counter = reason == (probe->detail >> 8 & 0xff);
+	said.from = sonde_go_number(go);
+	said.to = sonde_word(g + (__s64)go->goid);
+	return sonde_woken(tgid, &said);
+}
+
 static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 {
 	__u32 index = bpf_get_attach_cookie(ctx);
@@ -172,21 +199,19 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 	case SONDE_RUNTIME_NODE_HOOKS:
 		return sonde_node_hooks(tgid, tid, subject);
 	case SONDE_RUNTIME_GO_READY:
-		return sonde_woken(tgid, sonde_go_number(&probe->runtime.go),
-				   sonde_word(subject + (__s64)probe->runtime.go.goid),
-				   SONDE_EXECUTION_WOKEN, SONDE_RUNTIME_GO);
+		return sonde_go_ready(probe, tgid, subject);
 	case SONDE_RUNTIME_JAVA_UNPARKED:
 		return sonde_java_unparked(tgid, tid, subject);
 	case SONDE_RUNTIME_JAVA_PARKS:
 		return sonde_java_parks(tgid, tid, subject);
 	case SONDE_RUNTIME_TOKIO_WOKEN:
-		return sonde_woken(tgid, sonde_tokio_current(tokio),
-				   sonde_tokio_task(tokio, subject), SONDE_EXECUTION_WOKEN,
-				   SONDE_RUNTIME_TOKIO);
+		return sonde_woke(tgid, sonde_tokio_current(tokio),
+				  sonde_tokio_task(tokio, subject), SONDE_EXECUTION_WOKEN,
+				  SONDE_RUNTIME_TOKIO);
 	case SONDE_RUNTIME_TOKIO_WOKEN_BY_VALUE:
-		return sonde_woken(tgid, sonde_tokio_current(tokio),
-				   sonde_tokio_task(tokio, subject), SONDE_EXECUTION_WOKEN_BY_VALUE,
-				   SONDE_RUNTIME_TOKIO);
+		return sonde_woke(tgid, sonde_tokio_current(tokio),
+				  sonde_tokio_task(tokio, subject), SONDE_EXECUTION_WOKEN_BY_VALUE,
+				  SONDE_RUNTIME_TOKIO);
 	case SONDE_RUNTIME_TOKIO_BORN:
 		return sonde_made(sonde_tokio_current(tokio), sonde_tokio_task(tokio, subject),
 				  SONDE_RUNTIME_TOKIO);

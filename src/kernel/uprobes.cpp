@@ -142,7 +142,7 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     const int slot = attachment->TakeSlot();
     if (slot < 0) return TooMany();
     const sonde_runtime_probe spec = {
-        .subject = point.subject, .event = point.event, .reserved = 0, .runtime = layout};
+        .subject = point.subject, .event = point.event, .detail = point.detail, .runtime = layout};
     if (bpf_map_update_elem(maps_->fd("sonde_runtime_probes"), &slot, &spec, BPF_ANY) != 0) {
       return absl::ErrnoToStatus(errno, "cannot describe a probe");
     }

@@ -104,6 +104,8 @@ void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*
     const bool sender = process->senders.Find(event.from) != nullptr;
     const ExchangeId request = sender ? 0 : WorksOn(*process, event.from);
     if (request != 0) process->born_in.Put(event.to, request);
+  } else if (event.change == ExecutionChange::kAwaited) {
+    process->tokens.Erase(event.to);  // it has begun something new
   } else if (event.change == ExecutionChange::kWoken ||
              event.change == ExecutionChange::kWokenByValue) {
     Woken(*process, event);
@@ -111,6 +113,11 @@ void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*
 }
 
 void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
+  // Who works on a request gives work to a pool's goroutine: what that did before is over.
+  if (!traits_.threads && !traits_.connection_tasks && WorksOn(process, event.from) != 0) {
+    process.tokens.Erase(event.to);
+    return;
+  }
   const Token* found = process.tokens.Find(event.from);
   if (found == nullptr || !process.calls.IsFree(found->call)) return;
   const Token token = *found;
@@ -123,6 +130,8 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
   // Sockets, semaphores and queues wake by value: such a wake counts straight from the one that
   // received to the one that works on a request.
   if (event.change == ExecutionChange::kWokenByValue && (token.hops > 0 || request == 0)) return;
+  // Go: in a select; it may have waited to give work to the one that wakes it.
+  if (event.counter != 0 && token.hops > 0) return;
   if (request != 0) {
     // Older than the call, or it is not about this call.
     if (request < token.call) process.calls.Assign(token.call, request);

@@ -119,8 +119,9 @@ struct sonde_mapped_record {
 /* What an EXECUTION record says. Numbers of executions are those of sonde_data_record.execution_id,
  * but threads where a runtime has none (Java). */
 enum sonde_execution_event {
-	SONDE_EXECUTION_MADE = 1,           /* `from` made `to` (goroutine, copied context, task) */
-	SONDE_EXECUTION_WOKEN = 2,          /* `from` woke `to` */
+	SONDE_EXECUTION_MADE = 1, /* `from` made `to` (goroutine, copied context, task) */
+	SONDE_EXECUTION_WOKEN =
+	    2, /* `from` woke `to`; Go: `counter` is 1 if that was in a select */
 	SONDE_EXECUTION_WOKEN_BY_VALUE = 3, /* the same, by what tokio's sockets and queues use */
 	/* `to`, made by `from`, waits for what `connection` receives. Before the DATA it is about.
 	 */

@@ -136,7 +136,9 @@ enum sonde_runtime_event {
 struct sonde_runtime_probe {
 	struct sonde_place subject;
 	__u32 event; /* enum sonde_runtime_event */
-	__u32 reserved;
+	/* SONDE_RUNTIME_GO_READY: the reasons to wait that mean a send to a channel, and a select
+	 * (<< 8). */
+	__u32 detail;
 	struct sonde_runtime runtime; /* of the file; base 0 */
 };
 

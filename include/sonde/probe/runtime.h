@@ -33,6 +33,7 @@ struct RuntimePoint {
   bool at_return = false;  // the entry of a function whose return is meant; `subject` is read then
   sonde_runtime_event event{};
   sonde_place subject{};
+  uint32_t detail = 0;  // as sonde_runtime_probe has it
   RuntimePointUse use = RuntimePointUse::kAlways;
   std::string where;  // "PyContext_CopyCurrent", for doctor and logs
 };

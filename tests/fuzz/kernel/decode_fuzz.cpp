@@ -40,6 +40,8 @@ class Judge : public sonde::EventHandler {
     ++events;
     Require(event.comm.size() <= SONDE_COMM_BYTES && event.program.size() <= SONDE_PROGRAM_BYTES);
   }
+  void OnMapped(const sonde::MappedEvent& /*event*/) override { ++events; }
+  void OnExecution(const sonde::ExecutionEvent& /*event*/) override { ++events; }
   void OnTick(uint64_t) override { std::abort(); }
 
   int events = 0;

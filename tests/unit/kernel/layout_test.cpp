@@ -96,7 +96,7 @@ const std::vector<Struct>& Structs() {
       {"sonde_runtime_probe",
        sizeof(sonde_runtime_probe),
        {FIELD(sonde_runtime_probe, subject), FIELD(sonde_runtime_probe, event),
-        FIELD(sonde_runtime_probe, reserved), FIELD(sonde_runtime_probe, runtime)}},
+        FIELD(sonde_runtime_probe, detail), FIELD(sonde_runtime_probe, runtime)}},
       {"sonde_mapped_record",
        sizeof(sonde_mapped_record),
        {FIELD(sonde_mapped_record, header), FIELD(sonde_mapped_record, inode),
