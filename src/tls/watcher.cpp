@@ -265,11 +265,20 @@ Watcher::File& Watcher::Know(const Content& content, int opened, const std::stri
 void Watcher::WantRuntime(File& file, int opened, const std::string& place) {
   if (file.found.runtime.empty() || !file.found.runtime_status.ok()) return;
   if (file.runtime == nullptr) file.runtime = AttachRuntime(file, opened, place, false);
-  const bool met = std::ranges::all_of(file.users, [this](uint32_t user) {
+  const bool asks = std::ranges::any_of(
+      file.found.runtime_plan.points,
+      [](const probe::RuntimePoint& point) { return point.use == probe::RuntimePointUse::kOnce; });
+  if (asks && file.once == nullptr && !AllWereMet(file)) {
+    file.once = AttachRuntime(file, opened, place, true);
+  }
+}
+
+// A probe has found in every user what it was there for.
+bool Watcher::AllWereMet(const File& file) const {
+  return std::ranges::all_of(file.users, [this](uint32_t user) {
     const auto runtime = prober_.RuntimeOf(user);
     return !runtime || runtime->base != 0;
   });
-  if (file.once == nullptr && !met) file.once = AttachRuntime(file, opened, place, true);
 }
 
 std::unique_ptr<probe::Prober::Attachment> Watcher::AttachRuntime(File& file, int opened,
@@ -296,12 +305,7 @@ std::unique_ptr<probe::Prober::Attachment> Watcher::AttachRuntime(File& file, in
 }
 
 void Watcher::TakeOutOnce(File& file) {
-  if (file.once == nullptr || file.users.empty()) return;
-  for (const uint32_t user : file.users) {
-    const auto runtime = prober_.RuntimeOf(user);
-    if (runtime && runtime->base == 0) return;
-  }
-  file.once.reset();
+  if (file.once != nullptr && !file.users.empty() && AllWereMet(file)) file.once.reset();
 }
 
 // A file that was written to while it is probed is not what it was: its breakpoints would end up in

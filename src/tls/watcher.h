@@ -121,6 +121,7 @@ class Watcher {
   std::unique_ptr<probe::Prober::Attachment> AttachRuntime(File& file, int opened,
                                                            const std::string& place, bool once);
   void ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file);
+  bool AllWereMet(const File& file) const;
   void TakeOutOnce(File& file);
   void LoseUser(uint32_t tgid);
   void LetGo(Clock::time_point now);

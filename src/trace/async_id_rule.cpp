@@ -7,10 +7,8 @@
 #include <optional>
 #include <vector>
 
-#include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
-#include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
@@ -20,9 +18,6 @@ namespace {
 bool IsMain(const Execution& by) { return by.runtime == RuntimeKind::kNode && by.tid == by.tgid; }
 
 }  // namespace
-
-AsyncIdRule::AsyncIdRule(MetricRegistry& metrics)
-    : gates_closed_(GatesClosed(LinkMethod::kAsyncId, metrics)) {}
 
 AsyncIdRule::Process* AsyncIdRule::Find(uint32_t tgid) {
   const auto found = processes_.find(tgid);

@@ -23,7 +23,6 @@
 #include <optional>
 #include <vector>
 
-#include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "trace/link_method.h"
@@ -35,8 +34,6 @@ namespace sonde::trace {
 
 class AsyncIdRule : public LinkRule {
  public:
-  explicit AsyncIdRule(MetricRegistry& metrics);
-
   LinkMethod method() const override { return LinkMethod::kAsyncId; }
   bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kNode; }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
@@ -94,7 +91,6 @@ class AsyncIdRule : public LinkRule {
   static void JudgeTurn(Process& process, ExchangeId request, std::vector<Verdict>& verdicts);
 
   absl::flat_hash_map<uint32_t, Process> processes_;
-  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace

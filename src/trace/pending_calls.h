@@ -51,9 +51,6 @@ class PendingCalls {
 
   // Nothing is known any more.
   void Clear(std::vector<Verdict>& verdicts);
-  bool empty() const { return open_.empty() && free_.empty(); }
-  // Every call below this number has its verdict.
-  ExchangeId oldest() const { return free_.empty() ? ~ExchangeId{0} : *free_.begin(); }
   size_t waiting() const { return free_.size() + assigned_.size(); }
 
  private:

@@ -48,7 +48,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& m
   rules.push_back(std::make_unique<WakeRule>(kJavaPool));
   rules.push_back(std::make_unique<WakeRule>(kGoPool));
   rules.push_back(std::make_unique<WakeRule>(kTokio));
-  rules.push_back(std::make_unique<AsyncIdRule>(metrics));
+  rules.push_back(std::make_unique<AsyncIdRule>());
   rules.push_back(std::make_unique<SocketRule>(metrics));
   if (guesses) rules.push_back(std::make_unique<GuessRule>());
   return rules;

@@ -42,7 +42,6 @@ void WakeRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*ve
     carrier.reads = carrier.id == by.id ? carrier.reads + 1 : 1;
     carrier.id = by.id;
   }
-  process.readers[fact.id] = reader;
   process.calls.RequestBegins(fact.id);
 }
 
@@ -55,7 +54,6 @@ void WakeRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdict
   Process* process = Find(fact.requested_by.tgid);
   if (process == nullptr) return;
   process->answered.erase(fact.id);
-  process->readers.erase(fact.id);
   process->calls.RequestEnds(fact.id, fact.complete, verdicts);
 }
 

@@ -67,7 +67,6 @@ class WakeRule : public LinkRule {
   };
   struct Process {
     PendingCalls calls;
-    absl::flat_hash_map<ExchangeId, ExecutionId> readers;  // of open requests
     absl::flat_hash_set<ExchangeId> answered;              // of the open requests
     RecentMap<ExecutionId, ExchangeId> owns{kRemembered};  // the request it read last
     RecentMap<ExecutionId, ExchangeId> born_in{kRemembered};
