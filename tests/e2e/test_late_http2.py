@@ -30,8 +30,15 @@ def test_late_attach_h2load(work, sonde, started):
     run.stop()
     spans = [s for s in run.spans(SERVER) if s["network.protocol.version"] == "2"]
     assert len(spans) > 200
-    whole = 0
+    whole = cut = 0
     for span in spans:
+        # The kernel side finds the frames a moment after the attach: until then a long read's end is not copied, and with it
+        # the rest of a header block. What is known of it is right, the rest is said to be missing.
+        if span["http.request.method"] == "_OTHER" or span.target is None:
+            assert "request_head" in span["sonde.capture.truncated"] and span["http.request.method_original"] is None, span.attributes
+            assert span.target in (None, *targets), span.attributes
+            cut += 1
+            continue
         assert span["http.request.method"] == "GET" and span.target in targets, span.attributes
         if span["http.response.status_code"] is None:
             assert span["sonde.unfinished"] or span["sonde.capture.truncated"], span.attributes
@@ -40,7 +47,7 @@ def test_late_attach_h2load(work, sonde, started):
         size = span["http.response.body.size"]
         whole += size is not None
         assert size is None or size == sizes[int(span.target[2:].split(".")[0])], span.attributes
-    assert whole > 0.95 * len(spans), (whole, len(spans))
+    assert whole > 0.95 * len(spans) and cut < 30, (whole, cut, len(spans))
 
 
 @pytest.mark.parametrize("methods", [40000, 20])
