@@ -45,9 +45,17 @@ void WakeRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*ve
   process.calls.RequestBegins(fact.id);
 }
 
-void WakeRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
+void WakeRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) {
   Process* process = Find(fact.by.tgid);
-  if (process != nullptr && process->calls.IsOpen(fact.id)) process->answered.insert(fact.id);
+  if (process == nullptr || !process->calls.IsOpen(fact.id)) return;
+  process->answered.insert(fact.id);
+  if (!traits_.threads) return;
+  // Who was woken did not wait for these calls: another thread answers.
+  const ExchangeId* owned = process->owns.Find(KeyOf(fact.by));
+  if (owned != nullptr && *owned == fact.id) return;
+  for (const ExchangeId call : process->calls.CallsOf(fact.id)) {
+    process->calls.Refuse(call, verdicts);
+  }
 }
 
 void WakeRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
@@ -85,15 +93,18 @@ void WakeRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& ve
   const ExecutionId receiver = KeyOf(fact.by);
   const ExecutionId* sender = process->sent_by.Find(fact.id);
   if (sender != nullptr && *sender == receiver) {
-    // It waited for its own response. If it is its own request's, another rule says so; if it did a
-    // piece of work for somebody, whom it wakes next may be anybody (the queue's next worker).
-    process->calls.Refuse(fact.id, verdicts);
+    // It waited for its own response. If it is its own request's, another rule says so.
+    if (WorksOn(*process, receiver) != 0) {
+      process->calls.Refuse(fact.id, verdicts);
+    } else {
+      process->tokens.Put(receiver, {.call = fact.id, .hops = 0, .own = true});
+    }
     return;
   }
   process->tokens.Put(receiver, {.call = fact.id, .hops = 0});
 }
 
-void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
+void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) {
   if (event.by.runtime != traits_.runtime) return;
   Process* process = Find(event.by.tgid);
   if (process == nullptr) return;
@@ -106,18 +117,27 @@ void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*
     process->tokens.Erase(event.to);  // it has begun something new
   } else if (event.change == ExecutionChange::kWoken ||
              event.change == ExecutionChange::kWokenByValue) {
-    Woken(*process, event);
+    Woken(*process, event, verdicts);
   }
 }
 
-void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
+void WakeRule::Woken(Process& process, const ExecutionEvent& event,
+                     std::vector<Verdict>& verdicts) {
   // Who works on a request gives work to a pool's goroutine: what that did before is over.
   if (!traits_.threads && !traits_.connection_tasks && WorksOn(process, event.from) != 0) {
     process.tokens.Erase(event.to);
     return;
   }
+  // A pool's thread that is woken has its next piece of work.
+  const Token* finished = traits_.threads ? process.tokens.Find(event.to) : nullptr;
+  if (finished != nullptr && finished->own) process.tokens.Erase(event.to);
   const Token* found = process.tokens.Find(event.from);
-  if (found == nullptr || !process.calls.IsFree(found->call)) return;
+  if (found == nullptr) return;
+  if (found->own) {
+    WokenByWorker(process, event, found->call, verdicts);
+    return;
+  }
+  if (!process.calls.IsFree(found->call)) return;
   const Token token = *found;
   // A thread that was woken passes on what it was woken for, once; what it does next may be for
   // another.
@@ -139,6 +159,23 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
   if (token.hops < traits_.max_hops) {
     process.tokens.Put(event.to, {.call = token.call, .hops = token.hops + 1});
   }
+}
+
+// It has done its piece of work, and wakes whoever waits for the result; until its next call it may
+// also wake the queue's next worker, and whoever waits for a lock that it leaves. Two that work on
+// requests: which of them waited for the result is not known.
+void WakeRule::WokenByWorker(Process& process, const ExecutionEvent& event, ExchangeId call,
+                             std::vector<Verdict>& verdicts) {
+  const ExchangeId request = WorksOn(process, event.to);
+  if (request == 0 || IsCarrier(process, static_cast<uint32_t>(event.to))) return;
+  const ExchangeId assigned = process.calls.AssignedTo(call);
+  if (assigned == request) return;
+  if (assigned == 0 && request < call) {
+    process.calls.Assign(call, request);
+    return;
+  }
+  process.calls.Refuse(call, verdicts);
+  process.tokens.Erase(event.from);
 }
 
 // Or may be one: who has read once under a number only.

@@ -59,6 +59,8 @@ class WakeRule : public LinkRule {
   struct Token {
     ExchangeId call = 0;
     size_t hops = 0;
+    // Who received it had sent the call, too: a pool's thread that did a piece of work.
+    bool own = false;
   };
   // Of Java: the thread that is mounted on a thread of the system.
   struct Carrier {
@@ -83,7 +85,9 @@ class WakeRule : public LinkRule {
   static bool IsWorkedOn(const Process& process, ExchangeId request);
   static ExchangeId WorksOn(Process& process, ExecutionId execution);
   static bool IsCarrier(const Process& process, uint32_t tid);
-  void Woken(Process& process, const ExecutionEvent& event);
+  void Woken(Process& process, const ExecutionEvent& event, std::vector<Verdict>& verdicts);
+  static void WokenByWorker(Process& process, const ExecutionEvent& event, ExchangeId call,
+                            std::vector<Verdict>& verdicts);
 
   const Traits traits_;
   absl::flat_hash_map<uint32_t, Process> processes_;

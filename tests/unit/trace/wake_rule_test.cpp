@@ -161,6 +161,73 @@ TEST_F(WakeRuleTest, JavaThreadsThroughAWorker) {
   EXPECT_EQ(w.Method(c2), "wakeup");
 }
 
+class JavaPoolTest : public WakeRuleTest {
+ protected:
+  // A pool's thread calls and has its response.
+  ExchangeId Work(uint32_t worker) {
+    const auto call = w.Send(w.Connect(), JavaThread(worker));
+    w.Respond(call, JavaThread(worker));
+    return call;
+  }
+};
+
+// ExecutorService.submit and get: the worker that called wakes who waits for the result, and the
+// next worker.
+TEST_F(JavaPoolTest, WorkerWakesWhoWaitsForItsResult) {
+  const auto s1 = Read(JavaThread(21));
+  const auto s2 = Read(JavaThread(22));
+  const auto c2 = Work(32);
+  Unpark(32, 22);
+  Unpark(32, 33);
+  w.End(c2);
+  const auto c1 = Work(32);
+  Unpark(32, 21);
+  w.End(c1);
+  End(s2, JavaThread(22));
+  End(s1, JavaThread(21));
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_EQ(w.Method(c2), "wakeup");
+}
+
+TEST_F(JavaPoolTest, WorkerThatWakesTwoSaysNothing) {
+  const auto s1 = Read(JavaThread(21));
+  const auto s2 = Read(JavaThread(22));
+  const auto c = Work(32);
+  Unpark(32, 22);  // waited for a lock, say
+  Unpark(32, 21);
+  w.End(c);
+  End(s1, JavaThread(21));
+  End(s2, JavaThread(22));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+TEST_F(JavaPoolTest, NextPieceOfWorkIsAnother) {
+  const auto s1 = Read(JavaThread(21));
+  const auto s2 = Read(JavaThread(22));
+  const auto c = Work(32);  // nobody waits for the result yet
+  w.End(c);
+  Unpark(22, 32);
+  Unpark(32, 22);
+  End(s1, JavaThread(21));
+  End(s2, JavaThread(22));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// A loop's thread that reads requests for others, woken by a worker of theirs.
+TEST_F(JavaPoolTest, WhoDoesNotAnswerDidNotWait) {
+  const auto s = Read(JavaThread(21));
+  const auto c = Work(32);
+  Unpark(32, 21);
+  w.End(c);
+  End(s, JavaThread(32));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
 // The handler returned and its request is answered by a future later; the thread reads the next.
 TEST_F(WakeRuleTest, JavaThreadWorksOnWhatItReadLast) {
   const auto later = Read(JavaThread(21));
