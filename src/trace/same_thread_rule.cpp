@@ -28,21 +28,45 @@ void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>
   if (!Covers(fact.last_by) || closed_.contains(fact.last_by.tgid)) return;
   Thread& thread = threads_[KeyOf(fact.last_by)];
   if (!thread.open.empty()) {
-    if (fact.connection != thread.connection) {
+    if (fact.connection == thread.connection) {
+      // Pipelining, or the end of the request before was not seen: one connection is served in
+      // order, so this proves nothing about the process; but which of the two a call belongs to is
+      // not certain.
+      ReleaseCalls(thread, verdicts);
+      thread.linkable = false;
+    } else if (!Leaves(fact.last_by, thread, verdicts)) {
       CloseGate(fact.last_by.tgid, verdicts);
       return;
     }
-    // Pipelining, or the end of the request before was not seen: one connection is served in order,
-    // so this proves nothing about the process; but which of the two a call belongs to is not
-    // certain.
-    ReleaseCalls(thread, verdicts);
-    thread.linkable = false;
   }
   thread.open.push_back(fact.id);
   thread.connection = fact.connection;
   thread.answered = false;
   thread.takes_calls = true;
   if (fact.first_by != fact.last_by) thread.linkable = false;
+}
+
+// The thread's handler returned without an answer, and it took the next request from its queue; or
+// it is a loop after all.
+bool SameThreadRule::Leaves(const Execution& by, Thread& thread, std::vector<Verdict>& verdicts) {
+  if (by.runtime != RuntimeKind::kJava) return false;
+  leaving_.insert(by.tgid);
+  for (const Call& call : thread.calls) {
+    if (!call.waited) left_.Put(call.id, KeyOf(by));
+  }
+  ReleaseCalls(thread, verdicts);
+  thread.open.clear();
+  thread.linkable = true;
+  return true;
+}
+
+void SameThreadRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
+  if (event.by.runtime != RuntimeKind::kJava) return;
+  if (event.change != ExecutionChange::kWoken && event.change != ExecutionChange::kWokenByValue) {
+    return;
+  }
+  // Of Java the wakes name threads of the system.
+  woken_.Put(KeyOf({.tgid = event.by.tgid, .tid = static_cast<uint32_t>(event.to)}), true);
 }
 
 void SameThreadRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
@@ -66,8 +90,19 @@ bool SameThreadRule::OnCallSent(const RequestFact& fact) {
   return true;
 }
 
-void SameThreadRule::OnCallAnswered(const ResponseFact& /*fact*/,
-                                    std::vector<Verdict>& /*verdicts*/) {}
+void SameThreadRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) {
+  const ThreadKey receiver = KeyOf(fact.by);
+  if (const ThreadKey* sender = left_.Find(fact.id)) {
+    const bool loop = *sender == receiver;
+    left_.Erase(fact.id);
+    if (loop && !closed_.contains(fact.by.tgid)) CloseGate(fact.by.tgid, verdicts);
+    return;
+  }
+  const auto found = threads_.find(receiver);
+  if (found == threads_.end() || found->second.calls.empty()) return;
+  Call& last = found->second.calls.back();
+  if (last.id == fact.id) last.waited = true;
+}
 
 void SameThreadRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
   const auto found = threads_.find(KeyOf(fact.requested_by));
@@ -77,8 +112,11 @@ void SameThreadRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& v
   if (ended == thread.open.end()) return;
   if (*ended == thread.open.back()) {
     const bool certain = fact.complete && thread.linkable && thread.answered;
+    const bool leaves = leaving_.contains(fact.requested_by.tgid);
+    const bool queued = woken_.Find(found->first) != nullptr;
     for (const Call& call : thread.calls) {
-      const bool same = certain && call.by == thread.answered_by;
+      const bool same =
+          certain && call.by == thread.answered_by && (!leaves || (queued && call.waited));
       verdicts.push_back({.call = call.id, .server = same ? fact.id : 0});
     }
     thread.calls.clear();
@@ -94,6 +132,7 @@ void SameThreadRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts
     return true;
   });
   closed_.erase(tgid);
+  leaving_.erase(tgid);
 }
 
 void SameThreadRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {

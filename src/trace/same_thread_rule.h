@@ -5,6 +5,12 @@
 // thread of a process has held two open requests, the process is a loop or a work-stealing runtime
 // and the rule is off there for good (evidence/linking.md, 6: per-thread checks alone were 4-66 %
 // precise in Go, 21-51 % on tokio).
+//
+// Java's servers have handlers that return before their request is answered, beside others that
+// block: a thread that leaves a request behind may wait for the next in a queue. From then on a
+// call is its request's only if the thread was seen to be woken, as queues do and loops do not, and
+// received the response itself with nothing sent in between. A response that comes to it after
+// it has read another request shows a loop.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -20,6 +26,7 @@
 #include "sonde/pipeline/exchange.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
+#include "trace/recent_map.h"
 
 namespace sonde::trace {
 
@@ -38,10 +45,13 @@ class SameThreadRule : public LinkRule {
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
   void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
+  void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
   void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   // Calls of one request that are remembered; further ones stay unlinked.
   static constexpr size_t kMaxCallsPerRequest = 4096;
+  // Threads that were woken, and calls that were left behind, of all processes (two generations).
+  static constexpr size_t kRemembered = 32'768;
 
   size_t threads() const { return threads_.size(); }
 
@@ -50,6 +60,7 @@ class SameThreadRule : public LinkRule {
     ExchangeId id = 0;
     uint64_t by =
         0;  // Execution::id: a call of another context than the answer's is not the request's
+    bool waited = false;  // the thread received the response, and had sent nothing in between
   };
   struct Thread {
     absl::InlinedVector<ExchangeId, 1> open;  // read and not ended; the last one is `connection`'s
@@ -65,11 +76,15 @@ class SameThreadRule : public LinkRule {
   static ThreadKey KeyOf(const Execution& by) { return uint64_t{by.tgid} << 32 | by.tid; }
 
   static bool Covers(const Execution& by);
+  bool Leaves(const Execution& by, Thread& thread, std::vector<Verdict>& verdicts);
   void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
   static void ReleaseCalls(Thread& thread, std::vector<Verdict>& verdicts);
 
   absl::flat_hash_map<ThreadKey, Thread> threads_;
-  absl::flat_hash_set<uint32_t> closed_;  // processes
+  absl::flat_hash_set<uint32_t> closed_;   // processes
+  absl::flat_hash_set<uint32_t> leaving_;  // processes whose threads left requests behind
+  RecentMap<ThreadKey, bool> woken_{kRemembered};
+  RecentMap<ExchangeId, ThreadKey> left_{kRemembered};
   Counter& gates_closed_;
 };
 

@@ -62,6 +62,11 @@ void WakeRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdict
   Process* process = Find(fact.requested_by.tgid);
   if (process == nullptr) return;
   process->answered.erase(fact.id);
+  if (process->calls_itself.erase(fact.id) != 0) {
+    for (const ExchangeId call : process->calls.CallsOf(fact.id)) {
+      if (process->by_worker.Find(call) != nullptr) process->calls.Refuse(call, verdicts);
+    }
+  }
   process->calls.RequestEnds(fact.id, fact.complete, verdicts);
 }
 
@@ -74,6 +79,9 @@ bool WakeRule::OnCallSent(const RequestFact& fact) {
   const ExecutionId sender = KeyOf(by);
   process->tokens.Erase(sender);
   if (traits_.threads) {
+    if (const ExchangeId request = WorksOn(*process, sender)) {
+      process->calls_itself.insert(request);
+    }
     if (!process->calls.CallBegins(fact.id)) return false;
     process->sent_by.Put(fact.id, sender);
     return true;
@@ -163,7 +171,8 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event,
 
 // It has done its piece of work, and wakes whoever waits for the result; until its next call it may
 // also wake the queue's next worker, and whoever waits for a lock that it leaves. Two that work on
-// requests: which of them waited for the result is not known.
+// requests: which of them waited for the result is not known. A request whose own thread calls,
+// too, may have waited for a lock of the client's: it is left out when it ends.
 void WakeRule::WokenByWorker(Process& process, const ExecutionEvent& event, ExchangeId call,
                              std::vector<Verdict>& verdicts) {
   const ExchangeId request = WorksOn(process, event.to);
@@ -172,6 +181,7 @@ void WakeRule::WokenByWorker(Process& process, const ExecutionEvent& event, Exch
   if (assigned == request) return;
   if (assigned == 0 && request < call) {
     process.calls.Assign(call, request);
+    process.by_worker.Put(call, true);
     return;
   }
   process.calls.Refuse(call, verdicts);

@@ -75,6 +75,10 @@ class WakeRule : public LinkRule {
     RecentMap<ExecutionId, Token> tokens{kRemembered};
     RecentMap<ExecutionId, bool> senders{kRemembered};        // connection_tasks
     RecentMap<ExchangeId, ExecutionId> sent_by{kRemembered};  // threads
+    // Threads: calls of a pool's thread for whom it woke, and the open requests whose own thread
+    // called.
+    RecentMap<ExchangeId, bool> by_worker{kRemembered};
+    absl::flat_hash_set<ExchangeId> calls_itself;
     absl::flat_hash_map<uint32_t, Carrier> carriers;  // threads that read, where they have numbers
     bool carries = false;                             // virtual threads: another rule's matter
   };

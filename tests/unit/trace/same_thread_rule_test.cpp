@@ -89,6 +89,77 @@ TEST_F(SameThreadTest, TwoOpenRequestsCloseTheGateForGood) {
   EXPECT_EQ(w.Metric("sonde_link_gates_closed_total", "thread"), 1);
 }
 
+class JavaThreadTest : public SameThreadTest {
+ protected:
+  static Execution Java(uint32_t tid) {
+    return {.tgid = 10, .tid = tid, .id = 0, .runtime = RuntimeKind::kJava};
+  }
+  void Wake(uint32_t tid) { w.Says(ExecutionChange::kWoken, Java(99), 99, tid); }
+};
+
+// A handler that answers later, from another thread, beside one that blocks.
+TEST_F(JavaThreadTest, PoolThreadLeavesARequestBehind) {
+  Wake(21);
+  const auto later = Read(Java(21));
+  const auto stray = Send(Java(21));
+  const auto s = Read(Java(21));
+  const auto c = Send(Java(21));
+  w.Respond(c, Java(21));
+  w.End(c);
+  w.Respond(stray, Java(40));
+  w.End(stray);
+  w.Finish(s);
+  w.Respond(later, Java(40));
+  w.End(later);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c, s));
+  EXPECT_TRUE(w.IsRoot(stray));
+  EXPECT_FALSE(GateClosed());
+}
+
+TEST_F(JavaThreadTest, AfterThatOnlyWhatItWaitedForIsItsOwn) {
+  Wake(21);
+  const auto later = Read(Java(21));
+  const auto s = Read(Java(21));
+  const auto other = Send(Java(21));
+  const auto c = Send(Java(21));
+  w.Respond(other, Java(21));
+  w.End(other);
+  w.Respond(c, Java(40));
+  w.End(c);
+  w.Finish(s);
+  w.Respond(later, Java(40));
+  w.End(later);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(other));
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+TEST_F(JavaThreadTest, LoopReceivesAResponseAfterTheNextRequest) {
+  Wake(21);  // waited for a lock
+  const auto s1 = Read(Java(21));
+  const auto c1 = Send(Java(21));
+  const auto s2 = Read(Java(21));
+  w.Respond(c1, Java(21));
+  w.End(c1);
+  EXPECT_TRUE(GateClosed());
+  w.Finish(s1);
+  w.Finish(s2);
+}
+
+TEST_F(JavaThreadTest, ThreadThatNobodyWokeMayBeALoop) {
+  const auto s1 = Read(Java(21));
+  const auto s2 = Read(Java(21));
+  const auto c = Send(Java(21));
+  w.Respond(c, Java(21));
+  w.End(c);
+  w.Finish(s2);
+  w.Finish(s1);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+  EXPECT_FALSE(GateClosed());
+}
+
 TEST_F(SameThreadTest, GateOfOneProcessIsNotThatOfAnother) {
   Read(kA);
   Read(kA);

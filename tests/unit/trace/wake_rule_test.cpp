@@ -204,6 +204,19 @@ TEST_F(JavaPoolTest, WorkerThatWakesTwoSaysNothing) {
   EXPECT_TRUE(w.IsRoot(c));
 }
 
+// It may have waited for a lock of the client's.
+TEST_F(JavaPoolTest, RequestWhoseOwnThreadCallsTakesNoneOfAWorker) {
+  const auto s = Read(JavaThread(21));
+  const auto c = Work(32);
+  Unpark(32, 21);
+  w.End(c);
+  const auto own = Work(21);
+  w.End(own);
+  End(s, JavaThread(21));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
 TEST_F(JavaPoolTest, NextPieceOfWorkIsAnother) {
   const auto s1 = Read(JavaThread(21));
   const auto s2 = Read(JavaThread(22));
