@@ -17,6 +17,15 @@ struct {
 	__type(value, struct sonde_runtime);
 } sonde_runtimes SEC(".maps");
 
+/* Whose bytes a loop has yet to send (uvloop). Key: connection; value: the execution. LRU: what is
+ * left for a connection that ends is never sent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u64);
+} sonde_left SEC(".maps");
+
 static __always_inline struct sonde_runtime *sonde_runtime_of(__u32 tgid)
 {
 	return bpf_map_lookup_elem(&sonde_runtimes, &tgid);

@@ -143,6 +143,23 @@ static __always_inline void sonde_execution_node(struct sonde_data_record *recor
 	sonde_execution_say(&said);
 }
 
+/* Who left these bytes to the loop, if anybody did. */
+static __always_inline void sonde_execution_python(struct sonde_data_record *record,
+						   const struct sonde_runtime *runtime)
+{
+	__u64 connection = record->connection;
+	__u64 *left = 0;
+
+	if (record->direction == SONDE_SEND)
+		left = bpf_map_lookup_elem(&sonde_left, &connection);
+	if (!left) {
+		record->execution_id = sonde_python_context(runtime);
+		return;
+	}
+	record->execution_id = *left;
+	bpf_map_delete_elem(&sonde_left, &connection);
+}
+
 /* Fills in who moved the bytes of scratch->record. Global: verified once. */
 __noinline int sonde_execution(struct sonde_scratch *scratch, struct sonde_socket *socket)
 {
@@ -163,7 +180,7 @@ __noinline int sonde_execution(struct sonde_scratch *scratch, struct sonde_socke
 		sonde_execution_go(record, socket, &runtime->go);
 		break;
 	case SONDE_RUNTIME_PYTHON:
-		record->execution_id = sonde_python_context(runtime);
+		sonde_execution_python(record, runtime);
 		break;
 	case SONDE_RUNTIME_NODE:
 		sonde_execution_node(record, runtime);

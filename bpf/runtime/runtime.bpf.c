@@ -8,6 +8,7 @@
 #include "core/sonde.bpf.h"
 #include "maps/traced.bpf.h"
 #include "runtime/execution.bpf.h"
+#include "socket/fd.bpf.h"
 
 /* Written by userspace before the probe is attached, never changed while it is. */
 struct {
@@ -122,6 +123,43 @@ static __always_inline int sonde_python_passes(__u32 tgid, __u64 work, __u32 eve
 	return sonde_execution_say(&said);
 }
 
+/* uvloop's UVHandle (Cython: object, method table, then uv_handle_t *) and libuv's uv_stream_t. */
+#define SONDE_UVLOOP_HANDLE 24
+#define SONDE_UV_TYPE	    16
+#define SONDE_UV_NAMED_PIPE 7
+#define SONDE_UV_TCP	    12
+#define SONDE_UV_STREAM_FD  184 /* io_watcher.fd */
+
+static __always_inline int sonde_python_leaves(__u32 tgid, __u64 stream)
+{
+	struct sonde_runtime *runtime = sonde_runtime_of(tgid);
+	__u64 handle, connection, execution;
+	struct sonde_fd_call found = {};
+	struct sock *sk;
+	__u32 type = 0;
+	__s32 fd = -1;
+
+	if (!runtime || runtime->kind != SONDE_RUNTIME_PYTHON || runtime->unread)
+		return 0;
+	handle = sonde_word(stream + SONDE_UVLOOP_HANDLE);
+	bpf_probe_read_user(&type, sizeof(type), (void *)(handle + SONDE_UV_TYPE));
+	if (!handle || (type != SONDE_UV_TCP && type != SONDE_UV_NAMED_PIPE))
+		return 0;
+	bpf_probe_read_user(&fd, sizeof(fd), (void *)(handle + SONDE_UV_STREAM_FD));
+	found.fd = fd;
+	if (fd < 0 || !sonde_fd_socket(&found))
+		return 0;
+	sk = found.sk;
+	connection = sonde_settings.socket_table
+			 ? sonde_inode_id(found.inode)
+			 : BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	execution = sonde_python_context(runtime);
+	/* No number yet: nothing was seen on it, and its first bytes tell. */
+	if (connection && execution)
+		bpf_map_update_elem(&sonde_left, &connection, &execution, BPF_ANY);
+	return 0;
+}
+
 /* Of the main thread's environment, once: userspace takes the probe out then. */
 static __always_inline int sonde_node_hooks(__u32 tgid, __u32 tid, __u64 hooks)
 {
@@ -193,6 +231,8 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 		return sonde_python_passes(tgid, subject, SONDE_EXECUTION_HANDS_OFF);
 	case SONDE_RUNTIME_PYTHON_TAKEN:
 		return sonde_python_passes(tgid, subject, SONDE_EXECUTION_TAKES_UP);
+	case SONDE_RUNTIME_PYTHON_LEAVES:
+		return sonde_python_leaves(tgid, subject);
 	case SONDE_RUNTIME_NODE_TURN:
 		sonde_execution_turn(tgid, tid);
 		return 0;

@@ -8,7 +8,6 @@
 
 #include "maps/drops.bpf.h"
 #include "maps/sockets.bpf.h"
-#include "socket/open.bpf.h"
 #include "socket/socket.bpf.h"
 
 /* One call on a descriptor. The socket is an address, not a pointer the verifier knows. */

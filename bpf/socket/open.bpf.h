@@ -10,11 +10,6 @@
 #include "maps/ring.bpf.h"
 #include "socket/socket_state.bpf.h"
 
-static __always_inline __u64 sonde_inode_id(__u64 inode)
-{
-	return inode | 1ULL << 63;
-}
-
 /* IPv6 addresses ::ffff:a.b.c.d are given as IPv4: the same connection looks the same from either
  * socket type. */
 static __always_inline void sonde_open_inet(struct sonde_open_record *record, struct sock *sk)

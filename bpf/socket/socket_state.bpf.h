@@ -32,6 +32,12 @@ struct sonde_text_key {
 	__u32 kind; /* enum sonde_text_kind */
 };
 
+/* Number of a connection where cookies cannot be asked for: that of the socket's file. */
+static __always_inline __u64 sonde_inode_id(__u64 inode)
+{
+	return inode | 1ULL << 63;
+}
+
 struct sonde_socket {
 	__u64 connection;
 	__u64 inode;    /* number of the socket's file */

@@ -12,6 +12,7 @@ extern const Runtime kErlang;
 
 extern const Runtime kCPython;
 extern const Runtime kCPythonQueue;
+extern const Runtime kUvloop;
 extern const Runtime kGo;
 extern const Runtime kHaproxy;
 extern const Runtime kHotspot;

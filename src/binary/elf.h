@@ -81,8 +81,8 @@ class Elf {
   std::optional<uint64_t> CodeOffset(uint64_t address) const;
   // The pointer stored at `address`, relative relocations applied.
   std::optional<uint64_t> Pointer(uint64_t address) const;
-  // Where in writable data a pointer to `address` is stored, the first of them: the reverse.
-  std::optional<uint64_t> FindPointer(uint64_t address) const;
+  // Where in writable data pointers to `address` are stored, at most `limit`: the reverse.
+  std::vector<uint64_t> FindPointers(uint64_t address, size_t limit) const;
   // Name of the imported function that the PLT stub at `address` jumps to; empty if it is no stub.
   std::string ImportAt(uint64_t address) const;
   // The same for a call or jump through the pointer at `slot`, as code without a PLT does it.

@@ -129,18 +129,21 @@ std::optional<uint64_t> Elf::ThreadLocalSlot(uint64_t distance) const {
   return slot;
 }
 
-std::optional<uint64_t> Elf::FindPointer(uint64_t address) const {
-  std::optional<uint64_t> found;
+std::vector<uint64_t> Elf::FindPointers(uint64_t address, size_t limit) const {
+  std::vector<uint64_t> found;
+  const auto add = [&](uint64_t place) {
+    found.push_back(place);
+    return found.size() < limit;
+  };
   for (const Extent& table : file_->relocations) {
     ForEachRelocation(file_->bytes, table, [&](const Elf64_Rela& relocation) {
       const bool relative = static_cast<uint32_t>(ELF64_R_TYPE(relocation.r_info)) == kRelative;
-      if (relative && static_cast<uint64_t>(relocation.r_addend) == address) {
-        found = relocation.r_offset;
-      }
-      return !found;
+      const bool wanted = relative && static_cast<uint64_t>(relocation.r_addend) == address;
+      return !wanted || add(relocation.r_offset);
     });
-    if (found) return found;
+    if (found.size() >= limit) return found;
   }
+  if (!found.empty()) return found;
   // Of an executable without relocations, or packed ones.
   const std::string wanted(reinterpret_cast<const char*>(&address), sizeof(address));
   for (const Elf64_Phdr& segment : file_->segments) {
@@ -152,14 +155,14 @@ std::optional<uint64_t> Elf::FindPointer(uint64_t address) const {
                                      at = piece.find(wanted, at + 1)) {
                                   const uint64_t stored = segment.p_vaddr + position + at;
                                   if (stored % sizeof(address) != 0) continue;
-                                  found = stored;
-                                  return false;
+                                  if (!found.empty() && found.back() == stored) continue;
+                                  if (!add(stored)) return false;
                                 }
                                 return true;
                               });
-    if (found) return found;
+    if (found.size() >= limit) return found;
   }
-  return std::nullopt;
+  return found;
 }
 
 std::string Elf::ImportAt(uint64_t address) const {

@@ -6,16 +6,15 @@
 #include <absl/status/status.h>
 
 #include <cstdint>
-#include <cstring>
 #include <initializer_list>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "binary/elf.h"
 #include "binary/sites.h"
+#include "probes/runtime/cpython/methods.h"
 #include "probes/runtime/runtime_points.h"
 #include "probes/runtime/runtimes.h"
 #include "sonde/abi/runtime.h"
@@ -28,40 +27,19 @@ namespace {
 
 using binary::Elf;
 
-// PyMethodDef: name, function, flags, documentation.
-constexpr uint64_t kMethodBytes = 32;
-constexpr uint64_t kFunction = 8;
-constexpr uint64_t kFlags = 16;
 // METH_FASTCALL | METH_KEYWORDS: self, arguments, how many, names. With more, arguments are
 // elsewhere.
 constexpr uint32_t kFastcallKeywords = 0x82;
 // SimpleQueue has seven, in the order of the alphabet.
 constexpr int kReach = 6;
 
-struct Method {
-  uint64_t function = 0;
-  uint32_t flags = 0;
-};
-
-// The method at `entry` if that is its name.
-std::optional<Method> MethodAt(const Elf& elf, uint64_t entry, std::string_view name) {
-  const auto text = elf.Pointer(entry);
-  const std::string terminated = std::string(name) + '\0';
-  if (!text || elf.Read(*text, terminated.size()) != terminated) return std::nullopt;
-  const auto function = elf.Pointer(entry + kFunction);
-  const std::string flags = elf.Read(entry + kFlags, sizeof(uint32_t));
-  Method method{.function = function.value_or(0)};
-  if (!function || flags.size() != sizeof(method.flags)) return std::nullopt;
-  std::memcpy(&method.flags, flags.data(), sizeof(method.flags));
-  return method;
-}
-
 // One whose name no other class has leads to the table, of which it is near.
 class Methods {
  public:
   explicit Methods(const Elf& elf) : elf_(elf) {
     const auto name = elf.FindString("get_nowait", false);
-    near_ = name ? elf.FindPointer(*name) : std::nullopt;
+    const auto places = name ? elf.FindPointers(*name, 1) : std::vector<uint64_t>();
+    if (!places.empty()) near_ = places.front();
   }
 
   std::optional<Method> Find(std::string_view name) const {

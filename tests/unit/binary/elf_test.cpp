@@ -123,10 +123,11 @@ TEST_F(ElfTest, APointerIsRelocated) {
 
 TEST_F(ElfTest, FindsWhereAPointerIsStored) {
   const auto marker = elf->Find("sonde_elf_test_marker");
-  const auto found = elf->FindPointer(marker->address);
-  ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(elf->Pointer(*found), marker->address);
-  EXPECT_FALSE(elf->FindPointer(marker->address + 1).has_value());
+  const auto found = elf->FindPointers(marker->address, 8);
+  ASSERT_FALSE(found.empty());
+  for (const uint64_t place : found) EXPECT_EQ(elf->Pointer(place), marker->address);
+  EXPECT_EQ(elf->FindPointers(marker->address, 1).size(), 1U);
+  EXPECT_TRUE(elf->FindPointers(marker->address + 1, 8).empty());
 }
 
 TEST_F(ElfTest, FunctionsHaveBoundsFromTheUnwindTable) {
@@ -198,7 +199,7 @@ void AskAll(const Elf& elf) {
   for (const auto& symbol : found) {
     if (!symbol) continue;
     elf.Pointer(symbol->address);
-    elf.FindPointer(symbol->address);
+    elf.FindPointers(symbol->address, 8);
     elf.CodeOffset(symbol->address);
     elf.ImportAt(symbol->address);
     DisassembleFunction(elf, symbol->address);
