@@ -15,11 +15,13 @@
 #include <vector>
 
 #include "exporter/exporter_set.h"
+#include "exporter/queue/spool.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "support/cutting_proxy.h"
 #include "support/otlp_sink.h"
 #include "unit/exporter/samples.h"
+#include "unit/exporter/temporary_directory.h"
 
 namespace sonde::exporter {
 namespace {
@@ -57,7 +59,8 @@ std::vector<Fault> Faults() {
   };
 }
 
-using Case = std::tuple<OtlpProtocol, Fault, int /* milliseconds until the stop */>;
+using Case =
+    std::tuple<OtlpProtocol, Fault, int /* milliseconds until the stop */, bool /* on disk */>;
 
 class DeliveryTest : public testing::TestWithParam<Case> {
  protected:
@@ -90,8 +93,12 @@ class DeliveryTest : public testing::TestWithParam<Case> {
     EXPECT_TRUE(exporter.ok()) << exporter.status();
     std::vector<std::unique_ptr<SpanExporter>> exporters;
     exporters.push_back(*std::move(exporter));
+    auto destinations = Labelled(std::move(exporters));
+    if (std::get<3>(GetParam())) {
+      destinations[0].spool = *Spool::Open(directory_.path(), QueueOptions(), "otlp", metrics_);
+    }
     return std::make_unique<ExporterSet>(
-        std::move(exporters),
+        std::move(destinations),
         BatchOptions{.max_queue_size = 1500, .max_export_batch_size = 100, .schedule_delay = 10ms},
         metrics_, RetryOptions{.initial = 5ms, .max = 50ms, .max_elapsed = 400ms});
   }
@@ -108,6 +115,7 @@ class DeliveryTest : public testing::TestWithParam<Case> {
     return sum;
   }
 
+  const TemporaryDirectory directory_;
   MetricRegistry metrics_;
   std::unique_ptr<OtlpSink> sink_;
   std::set<std::string> arrived_;
@@ -142,21 +150,35 @@ TEST_P(DeliveryTest, TheSumFits) {
   set->Shutdown(steady_clock::now() + 600ms);
   EXPECT_LT(steady_clock::now() - stop, 1500ms) << "the stop is in time";
   EXPECT_LT(longest, 100ms) << "the drain thread does not wait";
-  EXPECT_EQ(Sum("sonde_export_spans_total", "exported") + Sum("sonde_spans_dropped_total"), sent);
-  EXPECT_EQ(Sum("sonde_export_queue_length"), 0);
+  EXPECT_EQ(Sum("sonde_export_spans_total", "exported") + Sum("sonde_spans_dropped_total") +
+                Sum("sonde_export_queue_length"),
+            sent);
+  if (!std::get<3>(GetParam())) {
+    EXPECT_EQ(Sum("sonde_export_queue_length"), 0);
+  }
   EXPECT_GT(sent, 0U);
   if (sink_ != nullptr) Remember();
   EXPECT_GE(arrived_.size(), Sum("sonde_export_spans_total", "exported"));
   EXPECT_LE(arrived_.size(), sent);
+  if (!std::get<3>(GetParam())) return;
+  // The next start finds every span that is still in the queue, to the span.
+  const double left = Sum("sonde_export_queue_length");
+  set.reset();
+  MetricRegistry next;
+  const auto spool = Spool::Open(directory_.path(), QueueOptions(), "otlp", next);
+  double found = 0;
+  for (const Spool::Item& item : (*spool)->TakeFound()) found += item.batch.record.spans;
+  EXPECT_EQ(found, left);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Faults, DeliveryTest,
     testing::Combine(testing::Values(OtlpProtocol::kGrpc, OtlpProtocol::kHttpProtobuf),
-                     testing::ValuesIn(Faults()), testing::Values(60, 800)),
+                     testing::ValuesIn(Faults()), testing::Values(60, 800), testing::Bool()),
     [](const auto& instance) {
       return std::string(std::get<0>(instance.param) == OtlpProtocol::kGrpc ? "Grpc" : "Http") +
-             std::get<1>(instance.param).name + std::to_string(std::get<2>(instance.param)) + "ms";
+             std::get<1>(instance.param).name + std::to_string(std::get<2>(instance.param)) + "ms" +
+             (std::get<3>(instance.param) ? "OnDisk" : "");
     });
 
 }  // namespace
