@@ -286,6 +286,26 @@ void AddOwnKeys(KeyTable& t) {
                {"SONDE_LISTEN"},
                "Address of /healthz, /readyz, /metrics and /links; for replay off unless given.",
                Text([](Draft& d) -> auto& { return d.config.admin.listen; }, ListenAddress())});
+  t.push_back({"sonde.queue.directory",
+               "--queue-dir",
+               "DIR",
+               {"SONDE_QUEUE_DIR"},
+               "Keeps batches that are not delivered yet in this directory, across restarts.",
+               Text([](Draft& d) -> auto& { return d.config.queue.directory; }, FilePath())});
+  t.push_back(
+      {"sonde.queue.max_size",
+       "",
+       "",
+       {},
+       "Bytes on disk of one exporter's queue; beyond, batches wait in memory only.",
+       Size([](Draft& d) -> auto& { return d.config.queue.max_bytes; }, kMiB, 1024 * kGiB)});
+  t.push_back({"sonde.queue.max_age",
+               "",
+               "",
+               {},
+               "A batch that could not be delivered for so long is dropped and counted.",
+               Duration([](Draft& d) -> auto& { return d.config.queue.max_age; }, seconds(1),
+                        hours(24 * 90))});
   t.push_back({"sonde.console.format",
                "--console-format",
                "tree|line|json",

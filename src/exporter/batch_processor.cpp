@@ -11,9 +11,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "exporter/back_off.h"
+#include "exporter/batch.h"
+#include "exporter/queue/spool.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exporter.h"
@@ -51,23 +54,28 @@ BatchProcessor::Counters BatchProcessor::MakeCounters(const std::string& label,
   return {batches("done"),          batches("retry"),           batches("failed"),
           spans("exported"),        spans("rejected"),          spans("failed"),
           dropped("queue_full"),    dropped("export_rejected"), dropped("export_failed"),
-          dropped("retry_expired"), dropped("shutdown")};
+          dropped("retry_expired"), dropped("shutdown"),        dropped("queue_unreadable")};
 }
 
-BatchProcessor::BatchProcessor(std::unique_ptr<SpanExporter> exporter, const BatchOptions& options,
-                               const RetryOptions& retry, const std::string& label,
-                               MetricRegistry& metrics)
-    : exporter_(std::move(exporter)),
+BatchProcessor::BatchProcessor(Destination destination, const BatchOptions& options,
+                               const RetryOptions& retry, MetricRegistry& metrics)
+    : exporter_(std::move(destination.exporter)),
+      spool_(std::move(destination.spool)),
       options_(options),
-      label_(label),
+      label_(std::move(destination.label)),
       back_off_(retry),
-      counters_(MakeCounters(label, metrics)),
-      queue_length_(metrics.AddGauge(
-          "sonde_export_queue_length",
-          "Spans waiting for an exporter, the batch in progress included.", {{"exporter", label}})),
-      next_tick_(steady_clock::now() + kTickInterval),
-      thread_([this] { Run(); }) {
+      counters_(MakeCounters(label_, metrics)),
+      queue_length_(
+          metrics.AddGauge("sonde_export_queue_length",
+                           "Spans waiting for an exporter, the batch in progress included.",
+                           {{"exporter", label_}})),
+      next_tick_(steady_clock::now() + kTickInterval) {
+  if (spool_ != nullptr) TakeFound();
+  thread_ = std::thread([this] { Run(); });
   pthread_setname_np(thread_.native_handle(), ("export-" + label_).substr(0, 15).c_str());
+  if (spool_ == nullptr) return;
+  spool_thread_ = std::thread([this] { RunSpool(); });
+  pthread_setname_np(spool_thread_.native_handle(), ("spool-" + label_).substr(0, 15).c_str());
 }
 
 BatchProcessor::~BatchProcessor() {
@@ -75,22 +83,36 @@ BatchProcessor::~BatchProcessor() {
   FinishShutdown();
 }
 
+void BatchProcessor::TakeFound() {
+  for (Spool::Item& item : spool_->TakeFound()) {
+    const size_t spans = item.batch.record.spans;
+    queue_.push_back({.batch = nullptr, .stored = item, .spans = spans});
+    queue_length_.Add(static_cast<int64_t>(spans));
+    ++enqueued_;
+  }
+}
+
 void BatchProcessor::Enqueue(Batch batch) {
   const size_t spans = batch->size();
   if (spans == 0) return;
+  const bool to_disk = spool_ != nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || queued_spans_ + spans > options_.max_queue_size) {
-      (stopping_ ? counters_.dropped_shutdown : counters_.dropped_queue_full).Add(spans);
-      if (stopping_) undelivered_ += spans;
+    if (stopping_ || memory_spans_ + spans > options_.max_queue_size) {
+      if (stopping_) {
+        Drop(spans, counters_.dropped_shutdown);
+      } else {
+        counters_.dropped_queue_full.Add(spans);
+      }
       return;
     }
-    queue_.push_back(std::move(batch));
-    queued_spans_ += spans;
+    queue_.push_back({.batch = std::move(batch), .spans = spans, .is_new = to_disk});
+    if (to_disk) ++new_;
+    memory_spans_ += spans;
     ++enqueued_;
   }
   queue_length_.Add(static_cast<int64_t>(spans));
-  wake_.notify_one();
+  (to_disk ? store_ : wake_).notify_one();
 }
 
 bool BatchProcessor::ForceFlush(TimePoint deadline) {
@@ -109,36 +131,51 @@ void BatchProcessor::BeginShutdown(TimePoint deadline) {
     stop_deadline_ = deadline;
   }
   wake_.notify_one();
+  store_.notify_one();
 }
 
 size_t BatchProcessor::FinishShutdown() {
   if (thread_.joinable()) {
     {
       std::unique_lock lock(mutex_);
-      const bool in_time = idle_.wait_until(lock, stop_deadline_, [&] { return queue_.empty(); });
+      const bool in_time = idle_.wait_until(lock, stop_deadline_, [&] { return over_; });
       // Whatever still runs is asked to return, so that the thread can be joined.
       if (!in_time) exporter_->Cancel();
     }
     wake_.notify_one();
     thread_.join();
+    if (spool_thread_.joinable()) spool_thread_.join();
+    TellTheEnd();
   }
   const std::lock_guard lock(mutex_);
   return undelivered_;
 }
 
+// What became of every span, if not all of them were delivered.
+void BatchProcessor::TellTheEnd() const {
+  const uint64_t dropped = counters_.spans_failed.value() + counters_.dropped_rejected.value() +
+                           counters_.dropped_queue_full.value();
+  if (dropped + kept_ == 0) return;
+  std::string text = std::to_string(counters_.spans_exported.value()) + " spans exported, " +
+                     std::to_string(dropped) + " dropped";
+  if (spool_ != nullptr) {
+    text +=
+        ", " + std::to_string(kept_) + " kept in " + spool_->directory() + " for the next start";
+  }
+  spdlog::log(dropped > 0 ? spdlog::level::warn : spdlog::level::info, "exporter {}: {}", label_,
+              text);
+}
+
 void BatchProcessor::Run() {
   std::unique_lock lock(mutex_);
   while (WaitForBatch(lock)) {
-    const Batch batch = queue_.front();
-    Deliver(batch, lock);
-    queue_.pop_front();
-    queued_spans_ -= batch->size();
-    ++settled_;
-    queue_length_.Add(-static_cast<int64_t>(batch->size()));
+    if (DeliverFront(lock) == Verdict::kAbandoned) break;
+    PopFront(lock);
     Tick(lock);
     idle_.notify_all();
   }
-  AbandonQueue();
+  AbandonQueue(lock);
+  over_ = true;
   idle_.notify_all();
   lock.unlock();
   exporter_->Flush();
@@ -147,11 +184,60 @@ void BatchProcessor::Run() {
 bool BatchProcessor::WaitForBatch(std::unique_lock<std::mutex>& lock) {
   while (true) {
     if (GiveUp()) return false;
-    if (!queue_.empty()) return true;
-    if (stopping_) return false;
+    if (!queue_.empty() && !queue_.front().is_new) return true;
+    if (stopping_ && queue_.empty()) return false;
     wake_.wait_until(lock, next_tick_);
     Tick(lock);
   }
+}
+
+Batch BatchProcessor::Load(std::unique_lock<std::mutex>& lock) {
+  const Entry& front = queue_.front();
+  if (front.batch != nullptr) return front.batch;
+  const Spool::Item item = *front.stored;
+  lock.unlock();
+  Batch batch = spool_->Get(item);
+  lock.lock();
+  return batch;
+}
+
+void BatchProcessor::PopFront(std::unique_lock<std::mutex>& lock) {
+  const Entry front = std::move(queue_.front());
+  queue_.pop_front();
+  if (front.batch != nullptr) memory_spans_ -= front.spans;
+  ++settled_;
+  queue_length_.Add(-static_cast<int64_t>(front.spans));
+  if (!front.stored) return;
+  lock.unlock();
+  spool_->Done(*front.stored);
+  lock.lock();
+}
+
+// Writes one new batch after the other; the exporter's thread takes it from there.
+void BatchProcessor::RunSpool() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    store_.wait(lock, [this] { return new_ > 0 || stopping_; });
+    if (new_ == 0) return;
+    Store(lock);
+    wake_.notify_one();
+  }
+}
+
+void BatchProcessor::Store(std::unique_lock<std::mutex>& lock) {
+  // Stays where it is: a new entry is never taken from the front, and a deque moves none.
+  Entry& entry = queue_[queue_.size() - new_];
+  const Batch batch = entry.batch;
+  lock.unlock();
+  auto item = spool_->Put(batch);
+  lock.lock();
+  entry.stored = std::move(item);
+  entry.is_new = false;
+  --new_;
+  // Half of the memory is for what is next to be sent, half for what is new.
+  if (!entry.stored || memory_spans_ <= options_.max_queue_size / 2) return;
+  entry.batch = nullptr;
+  memory_spans_ -= entry.spans;
 }
 
 void BatchProcessor::Tick(std::unique_lock<std::mutex>& lock) {
@@ -167,13 +253,28 @@ bool BatchProcessor::GiveUp() const {
   return stopping_ && (steady_clock::now() >= stop_deadline_ || stop_failures_ >= kStopFailures);
 }
 
-void BatchProcessor::Deliver(const Batch& batch, std::unique_lock<std::mutex>& lock) {
-  Attempt attempt{.first = steady_clock::now()};
+BatchProcessor::Verdict BatchProcessor::DeliverFront(std::unique_lock<std::mutex>& lock) {
+  const size_t spans = queue_.front().spans;
+  const auto now = steady_clock::now();
+  Attempt attempt{.expiry = now + back_off_.options().max_elapsed};
+  if (queue_.front().stored) {
+    attempt.expiry = queue_.front().stored->expires;
+    if (now >= attempt.expiry) {
+      Drop(spans, counters_.dropped_expired);
+      return Verdict::kOver;
+    }
+  }
+  const Batch batch = Load(lock);
+  if (batch == nullptr) {
+    Drop(spans, counters_.dropped_unreadable);
+    return Verdict::kOver;
+  }
   Verdict verdict = Verdict::kAgain;
   while (verdict == Verdict::kAgain) {
     const ExportOutcome outcome = ExportOnce(batch, lock);
     verdict = Settle(batch, outcome, attempt, lock);
   }
+  return verdict;
 }
 
 ExportOutcome BatchProcessor::ExportOnce(const Batch& batch, std::unique_lock<std::mutex>& lock) {
@@ -217,13 +318,12 @@ BatchProcessor::Verdict BatchProcessor::WaitForRetry(const Batch& batch,
   const bool told = outcome.retry_after > milliseconds(0);
   const milliseconds delay = told ? outcome.retry_after : back_off_.Delay(attempt.count);
   const TimePoint now = steady_clock::now();
-  const TimePoint expiry = attempt.first + back_off_.options().max_elapsed;
-  if (now >= expiry && !GiveUp()) {
+  if (now >= attempt.expiry && !GiveUp()) {
     Drop(batch->size(), counters_.dropped_expired);
     return Verdict::kOver;
   }
   // A receiver that asks for more time than there is gets all of it and one last attempt.
-  TimePoint next = std::min(now + delay, expiry);
+  TimePoint next = std::min(now + delay, attempt.expiry);
   while (!GiveUp()) {
     // A shutdown shortens our own pause, never the one that the receiver asked for.
     if (stopping_ && !told) next = std::min(next, now + kStopRetryDelay);
@@ -232,8 +332,7 @@ BatchProcessor::Verdict BatchProcessor::WaitForRetry(const Batch& batch,
     wake_.wait_until(lock, std::min(next, next_tick_));
     Tick(lock);
   }
-  Drop(batch->size(), counters_.dropped_shutdown);
-  return Verdict::kOver;
+  return Verdict::kAbandoned;
 }
 
 void BatchProcessor::Delivered(size_t spans, const ExportOutcome& outcome) {
@@ -254,13 +353,17 @@ void BatchProcessor::Drop(size_t spans, Counter& reason) {
   if (stopping_) undelivered_ += spans;
 }
 
-void BatchProcessor::AbandonQueue() {
-  for (const Batch& batch : queue_) {
-    Drop(batch->size(), counters_.dropped_shutdown);
-    queue_length_.Add(-static_cast<int64_t>(batch->size()));
+// What is on disk stays there.
+void BatchProcessor::AbandonQueue(std::unique_lock<std::mutex>& lock) {
+  while (new_ > 0 && steady_clock::now() < stop_deadline_) wake_.wait_until(lock, stop_deadline_);
+  for (const Entry& entry : queue_) {
+    if (entry.stored) {
+      kept_ += entry.spans;
+      continue;
+    }
+    Drop(entry.spans, counters_.dropped_shutdown);
+    queue_length_.Add(-static_cast<int64_t>(entry.spans));
   }
-  queue_.clear();
-  queued_spans_ = 0;
   settled_ = enqueued_;
 }
 

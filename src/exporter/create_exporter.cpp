@@ -5,14 +5,19 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "exporter/back_off.h"
+#include "exporter/batch_processor.h"
 #include "exporter/console/console_exporter.h"
 #include "exporter/exporter_set.h"
 #include "exporter/file/file_exporter.h"
 #include "exporter/otlp/grpc_exporter.h"
 #include "exporter/otlp/http_exporter.h"
+#include "exporter/queue/queue_directory.h"
+#include "exporter/queue/spool.h"
 #include "exporter/zipkin/zipkin_exporter.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
@@ -30,6 +35,29 @@ Result<std::unique_ptr<SpanExporter>> CreateOtlp(const OtlpOptions& options) {
   if (options.endpoint.empty()) return absl::InvalidArgumentError("the OTLP endpoint is empty");
   return options.protocol == OtlpProtocol::kGrpc ? OtlpGrpcExporter::Create(options)
                                                  : OtlpHttpExporter::Create(options);
+}
+
+// Those that send over a network; a file or a terminal gains nothing from a file before it.
+bool WantsSpool(const SpanExporter& exporter) {
+  const std::string_view name = exporter.name();
+  return name == "otlp" || name == "zipkin";
+}
+
+// Null if no queues on disk are asked for.
+Result<std::unique_ptr<QueueDirectory>> OpenQueues(const QueueOptions& options,
+                                                   std::vector<Destination>& destinations,
+                                                   MetricRegistry& metrics) {
+  if (options.directory.empty()) return nullptr;
+  auto directory = QueueDirectory::Lock(options.directory);
+  if (!directory.ok()) return directory.status();
+  for (Destination& destination : destinations) {
+    if (!WantsSpool(*destination.exporter)) continue;
+    auto spool =
+        Spool::Open((*directory)->PathFor(destination.label), options, destination.label, metrics);
+    if (!spool.ok()) return spool.status();
+    destination.spool = *std::move(spool);
+  }
+  return directory;
 }
 
 }  // namespace
@@ -62,7 +90,11 @@ Result<std::unique_ptr<ExporterSet>> CreateExporters(const Config& config,
     if (!exporter.ok()) return exporter.status();
     exporters.push_back(*std::move(exporter));
   }
-  return std::make_unique<ExporterSet>(std::move(exporters), batch, metrics);
+  std::vector<Destination> destinations = Labelled(std::move(exporters));
+  auto queues = OpenQueues(config.queue, destinations, metrics);
+  if (!queues.ok()) return queues.status();
+  return std::make_unique<ExporterSet>(std::move(destinations), batch, metrics, RetryOptions(),
+                                       *std::move(queues));
 }
 
 }  // namespace sonde::exporter

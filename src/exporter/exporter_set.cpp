@@ -11,39 +11,41 @@
 #include <vector>
 
 #include "exporter/back_off.h"
+#include "exporter/batch.h"
 #include "exporter/batch_processor.h"
+#include "exporter/queue/queue_directory.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exporter.h"
 #include "sonde/pipeline/span.h"
 
 namespace sonde::exporter {
-namespace {
 
-// "otlp", and the second of a kind "otlp/2", as the Collector names its components.
-std::string LabelOf(const SpanExporter& exporter,
-                    const std::vector<std::unique_ptr<BatchProcessor>>& before) {
-  const std::string name = exporter.name();
-  size_t same = 1;
-  for (const auto& processor : before) {
-    if (processor->label() == name || processor->label().starts_with(name + "/")) ++same;
+std::vector<Destination> Labelled(std::vector<std::unique_ptr<SpanExporter>> exporters) {
+  std::vector<Destination> destinations;
+  for (auto& exporter : exporters) {
+    const std::string name = exporter->name();
+    const auto same = 1 + std::ranges::count_if(destinations, [&](const Destination& other) {
+                        return name == other.exporter->name();
+                      });
+    destinations.push_back({.exporter = std::move(exporter),
+                            .label = same == 1 ? name : name + "/" + std::to_string(same),
+                            .spool = nullptr});
   }
-  return same == 1 ? name : name + "/" + std::to_string(same);
+  return destinations;
 }
 
-}  // namespace
-
-ExporterSet::ExporterSet(std::vector<std::unique_ptr<SpanExporter>> exporters,
-                         const BatchOptions& options, MetricRegistry& metrics,
-                         const RetryOptions& retry)
-    : batch_size_(
+ExporterSet::ExporterSet(std::vector<Destination> destinations, const BatchOptions& options,
+                         MetricRegistry& metrics, const RetryOptions& retry,
+                         std::unique_ptr<QueueDirectory> queues)
+    : queues_(std::move(queues)),
+      batch_size_(
           std::max<size_t>(1, std::min(options.max_export_batch_size, options.max_queue_size))),
       delay_ns_(static_cast<uint64_t>(
           std::chrono::nanoseconds(std::max(options.schedule_delay, Milliseconds(0))).count())) {
-  for (auto& exporter : exporters) {
-    const std::string label = LabelOf(*exporter, processors_);
+  for (Destination& destination : destinations) {
     processors_.push_back(
-        std::make_unique<BatchProcessor>(std::move(exporter), options, retry, label, metrics));
+        std::make_unique<BatchProcessor>(std::move(destination), options, retry, metrics));
   }
   if (processors_.empty()) {
     no_exporter_ = &metrics.AddCounter("sonde_spans_dropped_total",

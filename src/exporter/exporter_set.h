@@ -8,11 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "exporter/back_off.h"
+#include "exporter/batch.h"
 #include "exporter/batch_processor.h"
+#include "exporter/queue/queue_directory.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -25,10 +26,12 @@ class ExporterSet final : public SpanSink {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // `schedule_delay` of the options is how long a span waits for its batch to fill. No exporter:
-  // spans are counted as dropped, reason "no_exporter". `metrics` outlives it.
-  ExporterSet(std::vector<std::unique_ptr<SpanExporter>> exporters, const BatchOptions& options,
-              MetricRegistry& metrics, const RetryOptions& retry = {});
+  // `queues` is held as long as the destinations use it; may be null. `schedule_delay` of the
+  // options is how long a span waits for its batch to fill. No exporter: spans are counted as
+  // dropped, reason "no_exporter". `metrics` outlives it.
+  ExporterSet(std::vector<Destination> destinations, const BatchOptions& options,
+              MetricRegistry& metrics, const RetryOptions& retry = {},
+              std::unique_ptr<QueueDirectory> queues = nullptr);
   ~ExporterSet() override;
 
   // Drain thread.
@@ -46,6 +49,7 @@ class ExporterSet final : public SpanSink {
  private:
   void HandOver();
 
+  const std::unique_ptr<QueueDirectory> queues_;
   const size_t batch_size_;
   const uint64_t delay_ns_;
   std::vector<std::unique_ptr<BatchProcessor>> processors_;
@@ -53,6 +57,10 @@ class ExporterSet final : public SpanSink {
   uint64_t open_since_ns_ = 0;               // 0: not seen by OnTick yet
   Counter* no_exporter_ = nullptr;
 };
+
+// Each exporter with its label: "otlp", and the second of a kind "otlp/2", as the Collector names
+// its components. Without queues on disk.
+std::vector<Destination> Labelled(std::vector<std::unique_ptr<SpanExporter>> exporters);
 
 // What the configuration asks for. Refuses with the reason (kInvalidArgument).
 Result<std::unique_ptr<SpanExporter>> CreateExporter(const ExporterOptions& options);

@@ -110,6 +110,13 @@ struct BatchOptions {
   Milliseconds export_timeout{10'000};
 };
 
+// The queues on disk, one per exporter that delivers over a network.
+struct QueueOptions {
+  std::string directory;  // empty: none
+  size_t max_bytes = 256U << 20;
+  Milliseconds max_age{std::chrono::hours(24)};
+};
+
 struct ExporterOptions {
   ExporterKind kind = ExporterKind::kConsole;
   std::string target;  // file path ("-" = standard output) or URL
@@ -150,6 +157,7 @@ struct Config {
   AttributeLimits attribute_limits;
   std::vector<ExporterOptions> exporters;
   BatchOptions batch;
+  QueueOptions queue;
   ResourceOptions resource;
   SamplerOptions sampler;
   AdminOptions admin;

@@ -16,4 +16,9 @@ inline uint32_t FlagsOf(const Span& span) {
   return span.trace_flags | kHasIsRemote | (span.parent_is_remote ? kIsRemote : 0);
 }
 
+inline void SetFlags(uint32_t flags, Span& span) {
+  span.trace_flags = static_cast<uint8_t>(flags);
+  span.parent_is_remote = (flags & kIsRemote) != 0;
+}
+
 }  // namespace sonde::exporter

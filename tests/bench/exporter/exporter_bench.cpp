@@ -146,7 +146,7 @@ void BM_HandOver(benchmark::State& state) {
   std::vector<std::unique_ptr<SpanExporter>> exporters;
   exporters.push_back(std::make_unique<Discard>());
   exporters.push_back(std::make_unique<Discard>());
-  ExporterSet set(std::move(exporters), {}, metrics);
+  ExporterSet set(Labelled(std::move(exporters)), {}, metrics);
   const std::vector<Span> spans = MakeBatch();
   for (auto _ : state) {
     state.PauseTiming();

@@ -34,7 +34,8 @@ def paths_of(message, json_encoded):
 
 
 class HttpSink:
-    """mode: ok, hang, error (500), once (503 with Retry-After, then ok), partial, refuse (400), garbage."""
+    """mode: ok, hang, error (500), once (503 with Retry-After, then ok), partial, refuse (400), garbage, cut (the connection
+    ends without an answer)."""
 
     def __init__(self, mode="ok", keep=True):
         self.mode = mode
@@ -67,6 +68,9 @@ class HttpSink:
         self.times.append(time.monotonic())
         if self.mode == "hang":
             time.sleep(60)
+        if self.mode == "cut":
+            handler.close_connection = True
+            return
         if self.mode in ("error", "refuse", "once"):
             status = {"error": 500, "refuse": 400, "once": 503}[self.mode]
             handler.send_response(status)

@@ -126,7 +126,7 @@ TEST(CommandLine, ExcludesAddUp) {
 TEST(CommandLine, PlannedNamesAreRefusedByName) {
   for (const char* flag :
        {"--systemd-unit", "--container", "--container-image", "--container-label",
-        "--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload", "--queue-dir"}) {
+        "--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload"}) {
     const std::string expected = std::string(flag) + " is not available in this version";
     EXPECT_EQ(RefusalOf({"run", flag, "x"}), expected);
     EXPECT_EQ(RefusalOf({"run", std::string(flag) + "=x"}), expected);

@@ -75,7 +75,8 @@ class BatchProcessorTest : public testing::Test {
   void Start(ScriptedExporter::Script script) {
     std::vector<std::unique_ptr<SpanExporter>> exporters;
     exporters.push_back(std::make_unique<ScriptedExporter>(record_, std::move(script)));
-    set_ = std::make_unique<ExporterSet>(std::move(exporters), options_, metrics_, retry_);
+    set_ =
+        std::make_unique<ExporterSet>(Labelled(std::move(exporters)), options_, metrics_, retry_);
   }
   void Send(size_t count) {
     for (size_t i = 0; i < count; ++i) set_->OnSpan(ServerSpan(++sent_, nullptr));
@@ -242,7 +243,7 @@ TEST_F(BatchProcessorTest, OneExporterThatHangsLeavesTheOtherAlone) {
   exporters.push_back(std::make_unique<ScriptedExporter>(
       good, [](const ScriptedExporter::Call&) { return Always(Code::kDone); }));
   options_.max_queue_size = 10'000;
-  set_ = std::make_unique<ExporterSet>(std::move(exporters), options_, metrics_, retry_);
+  set_ = std::make_unique<ExporterSet>(Labelled(std::move(exporters)), options_, metrics_, retry_);
   Send(5000);
   EXPECT_FALSE(set_->ForceFlush(In(300ms)));  // gives the second one the time to finish
   {

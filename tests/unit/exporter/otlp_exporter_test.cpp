@@ -196,7 +196,7 @@ TEST_P(OtlpExporterTest, NobodyListensThenTheEndpointComesBackAndNothingIsLost) 
   std::vector<std::unique_ptr<SpanExporter>> exporters;
   exporters.push_back(Make(OptionsFor(port)));
   const BatchOptions options{.max_queue_size = 1000, .max_export_batch_size = 50};
-  ExporterSet set(std::move(exporters), options, metrics,
+  ExporterSet set(Labelled(std::move(exporters)), options, metrics,
                   {.initial = 50ms, .max = 200ms, .max_elapsed = 60s});
   for (const Span& span : Batch(500)) set.OnSpan(span);
   EXPECT_FALSE(set.ForceFlush(steady_clock::now() + 500ms));
