@@ -153,8 +153,10 @@ Result<int> Live::Loop(Signals& signals) {
   if (command_ != nullptr) {
     if (Status status = command_->Start(); !status.ok()) return status;
   }
+  Watchdog watchdog = Watchdog::FromEnvironment();
   Milliseconds wait = kBusyPoll;
   while (HandleSignals(signals) && !DurationIsOver()) {
+    watchdog.Tick(Clock::now());
     const auto records = kernel_->Poll(*pipeline_, wait);
     if (!records.ok()) return records.status();
     wait = *records > 0 ? kBusyPoll : kIdlePoll;
@@ -180,7 +182,9 @@ bool Live::HandleSignals(Signals& signals) {
       continue;
     }
     if (signal->number != SIGHUP) return false;
+    NotifyReloading();
     ReloadConfig();
+    NotifyServiceManager("READY=1");
   }
   return true;
 }

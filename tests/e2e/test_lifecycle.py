@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -217,3 +218,24 @@ sonde:
     queries = {s["url.path"]: s["url.query"] for s in run.spans(SERVER)}
     assert queries == {"/a": "first=REDACTED&second=2", "/b": "first=REDACTED&second=2",
                        "/c": "first=1&second=REDACTED"}
+
+
+def test_service_manager(work, sonde, started):
+    """sd_notify(3): ready, signs of life while the loop turns, around a reload, and stopping."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(f"{work}/notify")
+    manager.settimeout(5)
+    config = f"{work}/sonde.yaml"
+    with open(config, "w", encoding="utf-8") as file:
+        file.write('file_format: "1.0"\nsonde: {discovery: {include: {env: [NOBODY_HAS_THIS=1]}}}\n')
+    run = sonde("--config", config, env={"NOTIFY_SOCKET": f"{work}/notify", "WATCHDOG_USEC": "400000"})
+    received = [manager.recv(256).decode().split("\n")[0] for _ in range(4)]
+    assert received == ["READY=1"] + ["WATCHDOG=1"] * 3
+    run.process.send_signal(signal.SIGHUP)
+    received = []
+    while "READY=1" not in received:
+        received.append(manager.recv(256).decode().split("\n")[0])
+    assert [word for word in received if word != "WATCHDOG=1"] == ["RELOADING=1", "READY=1"]
+    run.stop()
+    while received[-1] != "STOPPING=1":
+        received.append(manager.recv(256).decode().split("\n")[0])

@@ -19,9 +19,10 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 class Sonde:
-    """`sonde run ARGS` with a file exporter and its own admin port."""
+    """`sonde run ARGS` with a file exporter and its own admin port. wrap(line): the command line that runs it, by default itself."""
 
-    def __init__(self, directory, *args, command=(), name="sonde", exports=None, probes=PROBES, env=None, binary=BINARY):
+    def __init__(self, directory, *args, command=(), name="sonde", exports=None, probes=PROBES, env=None, binary=BINARY,
+                 wrap=list):
         self.directory = str(directory)
         self.file = os.path.join(self.directory, f"{name}.jsonl")
         self.port = free_port()
@@ -32,8 +33,8 @@ class Sonde:
             line += ["--probes", probes]
         if command:
             line += ["--", *command]
-        self.line = line
-        self.process = Process(line, self.directory, name, env=env)
+        self.line = wrap(line)
+        self.process = Process(self.line, self.directory, name, env=env)
 
     def ready(self, seconds=20.0):
         def condition():
