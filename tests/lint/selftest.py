@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import abi_version  # noqa: E402
+import dashboards  # noqa: E402
 import layers  # noqa: E402
 import links  # noqa: E402
 import metrics  # noqa: E402
@@ -145,6 +146,15 @@ class LintTest(unittest.TestCase):
         self.expect(links, "another-thing")
         self.write("docs/b.md", "[a](a.md#one-thing)\n")
         self.assertEqual(self.findings(links), [])
+
+    def test_dashboards(self):
+        self.write("docs/reference/metrics.md", "| `sonde_a_total` | counter | | x | y |\n")
+        self.write("deploy/grafana/a.json", '{"expr": "rate(sonde_a_total[5m]) / traces_service_graph_request_server_seconds_bucket"}')
+        self.assertEqual(self.findings(dashboards), [])
+        self.write("deploy/grafana/b.yaml", "# sonde_c_total is no query\nexpr: sonde_b_total\n")
+        self.expect(dashboards, "deploy/grafana/b.yaml:2", "sonde_b_total")
+        self.write("deploy/grafana/b.yaml", "expr: traces_span_metric_calls_total\n")
+        self.expect(dashboards, "traces_span_metric_calls_total")
 
     def test_metrics(self):
         self.write("src/span/a.cpp", APACHE + 'auto& a = m.AddCounter("sonde_a_total", "Help; more.", {{"reason", "full"}});\n')
