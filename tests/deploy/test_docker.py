@@ -115,13 +115,14 @@ def test_small(rootfs):
     assert not os.path.exists(f"{rootfs}/bin/sh") and not os.path.exists(f"{rootfs}/usr/bin/sh")
 
 
-def test_traces_another_container(engine, rootfs):
+@pytest.mark.parametrize("profile", [None, f"{ROOT}/deploy/security/seccomp.json"], ids=["docker's seccomp", "sonde's seccomp"])
+def test_traces_another_container(engine, rootfs, profile):
     engine.load("sonde:test", rootfs, *last_stage())
     with tempfile.TemporaryDirectory() as peer:
         shutil.copy(servers.go_binary(), f"{peer}/peer")
         engine.load("peer:test", peer)
     assert engine("run", "--rm", "--network", "none", "sonde:test", "version").startswith("sonde ")
-    flags = documented_flags(engine)
+    flags = documented_flags(engine) + ([f"--security-opt=seccomp={profile}"] if profile else [])
     admin, ports = free_port(), [free_port(), free_port()]
     for name, port, options in (("wanted", ports[0], ["-e", "SONDE_TRACE=1", "-e", "OTEL_SERVICE_NAME=wanted"]), ("other", ports[1], [])):
         engine("run", "-d", "--name", name, "--network=host", "-e", "ACCESS_LOG=/dev/null", *options, "peer:test", "/peer", "serve",
@@ -147,7 +148,26 @@ def test_traces_another_container(engine, rootfs):
             resource = {item["key"]: item["value"] for item in group["resource"]["attributes"]}
             spans = [span for scope in group["scopeSpans"] for span in scope["spans"]]
             found.setdefault(resource["service.name"]["stringValue"], []).extend(spans)
+    engine("rm", "--force", "sonde", "wanted", "other")
     assert list(found) == ["wanted"] and len(found["wanted"]) == 10, {name: len(spans) for name, spans in found.items()}
+
+
+def test_seccomp_profile_forbids(engine, rootfs):
+    """What sonde never does: here a mount, which the capabilities of the test's container would allow."""
+    with tempfile.TemporaryDirectory() as root:
+        shutil.copytree(f"{rootfs}/lib", f"{root}/lib")
+        shutil.copytree(f"{rootfs}/lib64", f"{root}/lib64", symlinks=True)
+        os.makedirs(f"{root}/bin")
+        shutil.copy("/bin/busybox" if os.path.exists("/bin/busybox") else "/bin/mount", f"{root}/bin/mount")
+        for library in run("sh", "-c", "ldd /bin/mount | grep -oE '/[^ ]+/lib[^ ]+'").split():
+            os.makedirs(f"{root}{os.path.dirname(library)}", exist_ok=True)
+            shutil.copy(library, f"{root}{library}")
+        os.makedirs(f"{root}/mnt")
+        engine.load("mount:test", root)
+    command = ["--rm", "--network", "none", "--cap-add=SYS_ADMIN", "mount:test", "/bin/mount", "-t", "tmpfs", "none", "/mnt"]
+    assert engine.client("run", "--security-opt=seccomp=unconfined", *command).returncode == 0
+    done = engine.client("run", f"--security-opt=seccomp={ROOT}/deploy/security/seccomp.json", *command)
+    assert done.returncode != 0 and "permi" in done.stderr.lower(), done.stderr
 
 
 def test_without_capabilities(engine, rootfs):

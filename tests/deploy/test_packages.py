@@ -22,6 +22,7 @@ def test_deb(deb, tmp_path):
     run("dpkg-deb", "-R", deb, tmp_path)
     for path in PATHS:
         assert (tmp_path / path).is_file(), path
+    assert (tmp_path / "etc/default/sonde").stat().st_mode & 0o777 == 0o600, "it may hold credentials"
     assert not (tmp_path / "usr/lib/sonde").exists(), "libraries are the distribution's"
     control = (tmp_path / "DEBIAN/control").read_text()
     depends = re.search(r"^Depends: (.*)$", control, re.M)[1]
