@@ -22,9 +22,8 @@ constexpr std::array<std::string_view, 9> kPlannedFlags{
     "--container-label", "--k8s-namespace", "--k8s-pod",
     "--k8s-pod-label",   "--k8s-workload",  "--queue-dir"};
 
-constexpr std::array<Reason, 11> kKeys{{
+constexpr std::array<Reason, 10> kKeys{{
     {"meter_provider", kLater},
-    {"sonde.tail_sampling", kLater},
     {"logger_provider", kForeign},
     {"disabled", kForeign},
     {"instrumentation/development", kForeign},
