@@ -21,6 +21,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
+#include "sonde/pipeline/metric.h"
 
 namespace sonde::admin {
 namespace {
@@ -57,8 +58,12 @@ Result<Address> Parse(const std::string& listen) {
 
 class HttpAdminServer final : public AdminServer {
  public:
-  HttpAdminServer(const MetricRegistry& metrics, ReadyFn ready, LinksFn links)
-      : metrics_(metrics), ready_(std::move(ready)), links_(std::move(links)) {
+  HttpAdminServer(const MetricRegistry& metrics, ReadyFn ready, LinksFn links,
+                  TracedMetricsFn traced)
+      : metrics_(metrics),
+        ready_(std::move(ready)),
+        links_(std::move(links)),
+        traced_(std::move(traced)) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };  // httplib owns it
     server_.set_payload_max_length(kMaxRequestBytes);
     server_.set_read_timeout(kIoTimeoutSeconds);
@@ -110,16 +115,19 @@ class HttpAdminServer final : public AdminServer {
     server_.Get("/links", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(links_ ? links_() : "[]\n", "application/json");
     });
-    server_.Get("/metrics", [this](const httplib::Request&, httplib::Response& response) {
+    server_.Get("/metrics", [this](const httplib::Request& request, httplib::Response& response) {
       auto families = metrics_.Snapshot();
       for (MetricFamily& family : ReadProcessMetrics()) families.push_back(std::move(family));
-      response.set_content(PrometheusText(families), "text/plain; version=0.0.4; charset=utf-8");
+      const Exposition format = Negotiate(request.get_header_value("Accept"));
+      const auto traced = traced_ ? traced_() : std::vector<ResourceMetrics>{};
+      response.set_content(Expose(families, traced, format), ContentType(format));
     });
   }
 
   const MetricRegistry& metrics_;
   ReadyFn ready_;
   LinksFn links_;
+  TracedMetricsFn traced_;
   httplib::Server server_;
   std::thread thread_;
   int port_ = 0;
@@ -130,11 +138,12 @@ class HttpAdminServer final : public AdminServer {
 Result<std::unique_ptr<AdminServer>> AdminServer::Create(const AdminOptions& options,
                                                          const MetricRegistry& metrics,
                                                          ReadyFn ready, std::string* warning,
-                                                         LinksFn links) {
+                                                         LinksFn links, TracedMetricsFn traced) {
   if (options.listen == "off") return nullptr;
   auto address = Parse(options.listen);
   if (!address.ok()) return address.status();
-  auto server = std::make_unique<HttpAdminServer>(metrics, std::move(ready), std::move(links));
+  auto server = std::make_unique<HttpAdminServer>(metrics, std::move(ready), std::move(links),
+                                                  std::move(traced));
   if (server->Start(*address)) return server;
   const std::string reason = errno != 0 ? std::strerror(errno) : "host not found";
   const std::string text = "admin endpoint " + options.listen + ": " + reason;

@@ -7,15 +7,19 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
+#include "sonde/pipeline/metric.h"
 
 namespace sonde::admin {
 
 // True once probes are attached and until the stop begins. Called from the server's threads.
 using ReadyFn = std::function<bool()>;
+// Metrics about what is traced; called from the server's threads.
+using TracedMetricsFn = std::function<std::vector<ResourceMetrics>()>;
 // JSON: how linking fares in each process. Called from the server's threads.
 using LinksFn = std::function<std::string()>;
 
@@ -27,7 +31,8 @@ class AdminServer {
   static Result<std::unique_ptr<AdminServer>> Create(const AdminOptions& options,
                                                      const MetricRegistry& metrics, ReadyFn ready,
                                                      std::string* warning = nullptr,
-                                                     LinksFn links = {});
+                                                     LinksFn links = {},
+                                                     TracedMetricsFn traced = {});
   // Stops and joins; a request in progress is finished.
   virtual ~AdminServer() = default;
 

@@ -79,7 +79,8 @@ Status Live::Attach() {
   std::string warning;
   auto admin = admin::AdminServer::Create(
       config_.admin, metrics_, [this] { return ready_.load(); }, &warning,
-      [this] { return LinksJson(pipeline_->link_status().Copy()); });
+      [this] { return LinksJson(pipeline_->link_status().Copy()); },
+      [this] { return pipeline_->CollectMetrics(); });
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!warning.empty()) spdlog::warn("{}", warning);

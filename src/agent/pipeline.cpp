@@ -9,12 +9,15 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "connection/connection_table.h"
 #include "exporter/exporter_set.h"
+#include "metrics/red_stage.h"
 #include "protocol/registry.h"
 #include "resource/resource_stage.h"
 #include "sampler/sampler.h"
+#include "sampler/tail_sampler.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/ids.h"
 #include "sonde/base/metrics.h"
@@ -22,6 +25,7 @@
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/metric.h"
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/span.h"
@@ -48,17 +52,14 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
                                                    VerdictSink& verdicts, MetricRegistry& metrics) {
   std::unique_ptr<Pipeline> p(new Pipeline());
   p->metrics_ = &metrics;
-  Status status = Take(exporter::CreateExporters(config, metrics), p->exporters_);
-  if (status.ok()) {
-    status = Take(sampler::Sampler::Create(config.sampler, *p->exporters_, metrics), p->sampler_);
-  }
+  Status status = p->CreateSinks(config);
   if (status.ok()) {
     status = Take(resource::ResourceStage::Create(config.resource, reader, metrics), p->resources_);
   }
   if (status.ok()) status = p->BuildSpansBy(config);
   if (status.ok()) {
     status =
-        Take(trace::TraceStage::Create(config.linking, *p, *p->sampler_, IdGenerator(), metrics),
+        Take(trace::TraceStage::Create(config.linking, *p, p->spans_out(), IdGenerator(), metrics),
              p->traces_);
   }
   if (status.ok()) {
@@ -69,6 +70,30 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
   }
   if (!status.ok()) return status;
   return p;
+}
+
+// From the end of the road to its beginning.
+Status Pipeline::CreateSinks(const Config& config) {
+  Status status = Take(exporter::CreateExporters(config, *metrics_), exporters_);
+  if (!status.ok()) return status;
+  const bool metrics_are_read = config.admin.listen != "off";
+  SpanSink* next = exporters_.get();
+  if (metrics_are_read) {
+    kept_ = std::make_unique<metrics::KeptStage>(*next);
+    next = kept_.get();
+  }
+  // Without policies it lets everything pass, until a reload brings some.
+  status = Take(sampler::TailSampler::Create(config.tail_sampling, *next, *metrics_), tail_);
+  if (!status.ok()) return status;
+  status = Take(sampler::Sampler::Create(config.sampler, *tail_, *metrics_), sampler_);
+  if (!status.ok() || !metrics_are_read) return status;
+  red_ = std::make_unique<metrics::RedStage>(config.metrics, *sampler_, *metrics_);
+  kept_->SetRed(red_.get());
+  return absl::OkStatus();
+}
+
+std::vector<ResourceMetrics> Pipeline::CollectMetrics() const {
+  return red_ != nullptr ? red_->source().Collect() : std::vector<ResourceMetrics>{};
 }
 
 Status Pipeline::BuildSpansBy(const Config& config) {
@@ -82,6 +107,7 @@ Status Pipeline::BuildSpansBy(const Config& config) {
 
 Status Pipeline::Reload(const Config& config) {
   if (Status status = BuildSpansBy(config); !status.ok()) return status;
+  if (Status status = tail_->Configure(config.tail_sampling); !status.ok()) return status;
   return sampler_->Configure(config.sampler);
 }
 
@@ -125,6 +151,8 @@ void Pipeline::OnTick(uint64_t mono_ns) {
   connections_->OnTick(mono_ns);
   traces_->OnTick(mono_ns);
   resources_->OnTick(mono_ns);
+  if (red_ != nullptr) red_->OnTick(mono_ns);
+  tail_->OnTick(mono_ns);
   exporters_->OnTick(mono_ns);
 }
 
@@ -144,6 +172,8 @@ Span Pipeline::Build(const Exchange& exchange) {
 size_t Pipeline::Finish(std::chrono::steady_clock::time_point deadline) {
   connections_->Shutdown(now_mono_ns_);
   traces_->Shutdown();
+  if (red_ != nullptr) red_->Shutdown();
+  tail_->Shutdown();
   return exporters_->Shutdown(deadline);
 }
 

@@ -11,18 +11,22 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "connection/connection_table.h"
 #include "discovery/discovery.h"
 #include "exporter/exporter_set.h"
+#include "metrics/red_stage.h"
 #include "resource/resource_stage.h"
 #include "sampler/sampler.h"
+#include "sampler/tail_sampler.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "sonde/pipeline/metric.h"
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/span.h"
@@ -52,6 +56,8 @@ class Pipeline final : public EventHandler, public SpanFactory {
   // Sampling, redaction and routes of `config`; the names of routes are learnt anew.
   Status Reload(const Config& config);
   resource::ResourceStage& resources() { return *resources_; }
+  // Any thread. Metrics of the spans so far; empty if nobody was to read them.
+  std::vector<ResourceMetrics> CollectMetrics() const;
   const trace::LinkStatus& link_status() const { return traces_->status(); }
 
   void OnOpen(const OpenEvent& event) override;
@@ -68,8 +74,11 @@ class Pipeline final : public EventHandler, public SpanFactory {
 
  private:
   Pipeline() = default;
+  Status CreateSinks(const Config& config);
   Status BuildSpansBy(const Config& config);
   Span Build(const Exchange& exchange) override;
+  // Where spans go once they have their trace.
+  SpanSink& spans_out() { return red_ != nullptr ? static_cast<SpanSink&>(*red_) : *sampler_; }
 
   MetricRegistry* metrics_ = nullptr;
   WallClock clock_;
@@ -81,7 +90,10 @@ class Pipeline final : public EventHandler, public SpanFactory {
   ResourceObserver observer_;
   absl::flat_hash_map<uint32_t, const Resource*> observed_;
   std::unique_ptr<exporter::ExporterSet> exporters_;
+  std::unique_ptr<metrics::KeptStage> kept_;
+  std::unique_ptr<sampler::TailSampler> tail_;
   std::unique_ptr<sampler::Sampler> sampler_;
+  std::unique_ptr<metrics::RedStage> red_;  // null: nobody reads its metrics
   std::unique_ptr<resource::ResourceStage> resources_;
   std::unique_ptr<span::SpanBuilder> spans_;
   std::unique_ptr<trace::TraceStage> traces_;

@@ -21,9 +21,8 @@ constexpr std::array<std::string_view, 8> kPlannedFlags{
     "--systemd-unit",  "--container", "--container-image", "--container-label",
     "--k8s-namespace", "--k8s-pod",   "--k8s-pod-label",   "--k8s-workload"};
 
-constexpr std::array<Reason, 11> kKeys{{
+constexpr std::array<Reason, 10> kKeys{{
     {"meter_provider", kLater},
-    {"sonde.tail_sampling", kLater},
     {"logger_provider", kForeign},
     {"disabled", kForeign},
     {"instrumentation/development", kForeign},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <absl/status/status.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +23,20 @@ namespace sonde::config {
 namespace {
 
 constexpr std::string_view kSamplerKey = "tracer_provider.sampler";
+constexpr double kMaxRate = 1e6;
+
+// The branches of parent_based.
+struct Branch {
+  const char* name;
+  SamplerChoice SamplerOptions::* choice;
+};
+constexpr std::array<Branch, 5> kBranches{{
+    {"root", &SamplerOptions::root},
+    {"remote_parent_sampled", &SamplerOptions::remote_parent_sampled},
+    {"remote_parent_not_sampled", &SamplerOptions::remote_parent_not_sampled},
+    {"local_parent_sampled", &SamplerOptions::local_parent_sampled},
+    {"local_parent_not_sampled", &SamplerOptions::local_parent_not_sampled},
+}};
 
 YamlNode One(std::string name, YamlNode value) {
   YamlNode map = YamlNode::Map();
@@ -28,151 +44,194 @@ YamlNode One(std::string name, YamlNode value) {
   return map;
 }
 
+// Samplers with a number: what it is called and how large it may be.
+struct Setting {
+  const char* sampler;
+  const char* name;
+  const char* what;
+  double max;
+  double SamplerChoice::* value;
+};
+constexpr std::array<Setting, 2> kSettings{{
+    {"trace_id_ratio_based", "ratio", "a number from 0 to 1", 1, &SamplerChoice::ratio},
+    {"rate_limiting", "traces_per_second", "a number above 0", kMaxRate,
+     &SamplerChoice::traces_per_second},
+}};
+
+const Setting* SettingOf(std::string_view sampler) {
+  const auto* found = std::ranges::find(kSettings, sampler, &Setting::sampler);
+  return found == kSettings.end() ? nullptr : found;
+}
+
+bool InRange(double value, const Setting& setting) {
+  const bool positive = setting.value == &SamplerChoice::traces_per_second;
+  return (positive ? value > 0 : value >= 0) && value <= setting.max;
+}
+
 class SamplerType final : public ValueType {
  public:
   std::string Describe() const override {
-    return "one of always_on, always_off, trace_id_ratio_based, parent_based";
+    return "one of always_on, always_off, trace_id_ratio_based, rate_limiting, parent_based";
   }
 
   void Read(const YamlNode& node, const Reading& in) const override {
     SamplerOptions sampler;
-    if (!ReadSampler(node, in, true, sampler)) return;
+    if (!ReadSampler(node, in, sampler)) return;
     in.draft.config.sampler = sampler;
     in.Accept();
   }
 
   YamlNode Write(Draft& draft, const Origins& origins, const std::string& key) const override {
     const SamplerOptions& sampler = draft.config.sampler;
-    YamlNode body = YamlNode::Map();
-    body.comment = OriginOf(origins, key);
-    if (sampler.root == "trace_id_ratio_based") {
-      body.comment.clear();
-      YamlNode ratio = YamlNode::Scalar(FormatNumber(sampler.ratio));
-      ratio.comment = OriginOf(origins, key);
-      body.Add("ratio", std::move(ratio));
+    const std::string origin = OriginOf(origins, key);
+    if (!sampler.parent_based) return WriteChoice(sampler.root, origin);
+    YamlNode branches = YamlNode::Map();
+    const SamplerOptions defaults;
+    for (const Branch& branch : kBranches) {
+      const SamplerChoice& choice = sampler.*branch.choice;
+      const bool usual = choice.kind == (defaults.*branch.choice).kind;
+      if (usual && branch.choice != &SamplerOptions::root) continue;
+      branches.Add(branch.name, WriteChoice(choice, origin));
     }
-    YamlNode root = One(sampler.root, std::move(body));
-    if (!sampler.parent_based) return root;
-    return One("parent_based", One("root", std::move(root)));
+    return One("parent_based", std::move(branches));
   }
 
   Json Schema() const override {
     const Json empty = {{"type", Json::array({"object", "null"})}, {"maxProperties", 0}};
-    const Json ratio = {
-        {"type", Json::array({"object", "null"})},
-        {"properties", {{"ratio", {{"type", "number"}, {"minimum", 0}, {"maximum", 1}}}}},
-        {"additionalProperties", false}};
-    Json root = {{"type", "object"},
-                 {"properties",
-                  {{"always_on", empty}, {"always_off", empty}, {"trace_id_ratio_based", ratio}}},
-                 {"additionalProperties", false},
-                 {"minProperties", 1},
-                 {"maxProperties", 1}};
-    Json sampler = root;
+    Json choices = {{"always_on", empty}, {"always_off", empty}};
+    for (const Setting& setting : kSettings) {
+      choices[setting.sampler] = {
+          {"type", Json::array({"object", "null"})},
+          {"properties",
+           {{setting.name, {{"type", "number"}, {"minimum", 0}, {"maximum", setting.max}}}}},
+          {"additionalProperties", false}};
+    }
+    const Json choice = {{"type", "object"},
+                         {"properties", choices},
+                         {"additionalProperties", false},
+                         {"minProperties", 1},
+                         {"maxProperties", 1}};
+    Json branches = Json::object();
+    for (const Branch& branch : kBranches) branches[branch.name] = choice;
+    Json sampler = choice;
     sampler["properties"]["parent_based"] = {{"type", Json::array({"object", "null"})},
-                                             {"properties", {{"root", root}}},
+                                             {"properties", branches},
                                              {"additionalProperties", false}};
     return sampler;
   }
 
-  // OTEL_TRACES_SAMPLER names.
+  // OTEL_TRACES_SAMPLER names; rate_limiting is sonde's own addition.
   Result<YamlNode> FromText(const std::vector<std::string>& values, Layer) const override {
     std::string_view name = values.at(0);
     const bool parent_based = name.starts_with("parentbased_");
     if (parent_based) name.remove_prefix(std::string_view("parentbased_").size());
     YamlNode root;
-    if (name == "always_on" || name == "always_off") {
+    if (name == "always_on" || name == "always_off" || name == "rate_limiting") {
       root = One(std::string(name), {});
     } else if (name == "traceidratio") {
       root = One("trace_id_ratio_based", {});
     } else {
       return absl::InvalidArgumentError(
-          "expected always_on, always_off or traceidratio, with or without parentbased_ before it");
+          "expected always_on, always_off, traceidratio or rate_limiting, with or without "
+          "parentbased_ before it");
     }
     return parent_based ? One("parent_based", One("root", std::move(root))) : root;
   }
 
  private:
-  bool ReadSampler(const YamlNode& node, const Reading& in, bool outer, SamplerOptions& out) const {
-    if (!node.is_map() || node.entries.size() != 1) {
-      in.Expected(Describe(), node);
-      return false;
+  static YamlNode WriteChoice(const SamplerChoice& choice, const std::string& origin) {
+    YamlNode body = YamlNode::Map();
+    if (const Setting* setting = SettingOf(choice.kind)) {
+      YamlNode value = YamlNode::Scalar(FormatNumber(choice.*setting->value));
+      value.comment = origin;
+      body.Add(setting->name, std::move(value));
+    } else {
+      body.comment = origin;
     }
-    const auto& [name, line, value] = node.entries[0];
-    out.parent_based = !outer;
-    if (name == "trace_id_ratio_based") {
-      out.root = name;
-      return ReadRatio(value, in, out);
-    }
-    if (name == "always_on" || name == "always_off") {
-      out.root = name;
-      if (value.is_null() || (value.is_map() && value.entries.empty())) return true;
-      in.Expected("nothing below " + name, value);
-      return false;
-    }
-    if (name == "parent_based" && outer) return ReadParentBased(value, in, out);
-    in.Expected(Describe(), YamlNode::Scalar(name));
-    return false;
+    return One(choice.kind, std::move(body));
   }
 
-  bool ReadParentBased(const YamlNode& value, const Reading& in, SamplerOptions& out) const {
-    out.parent_based = true;
-    if (value.is_null()) return true;
-    if (!value.is_map()) {
-      in.Expected("parent_based to be a map with root", value);
+  bool ReadSampler(const YamlNode& node, const Reading& in, SamplerOptions& out) const {
+    const bool one = node.is_map() && node.entries.size() == 1;
+    out.parent_based = one && node.entries[0].key == "parent_based";
+    if (!out.parent_based) return ReadChoice(node, in, out.root);
+    const YamlNode& branches = node.entries[0].value;
+    if (branches.is_null()) return true;
+    if (!branches.is_map()) {
+      in.Expected("parent_based to be a map with root", branches);
       return false;
     }
-    for (const auto& [name, line, child] : value.entries) {
-      // The delegates of a decided parent are fixed: sampled stays, not sampled goes.
-      if (name == "root") {
-        if (!ReadSampler(child, in, false, out)) return false;
-      } else if (!IsFixedDelegate(name, child)) {
-        in.Reject("parent_based." + name + " cannot be changed; only root can");
+    for (const auto& [name, line, child] : branches.entries) {
+      const auto* branch = std::ranges::find(kBranches, std::string_view(name), &Branch::name);
+      if (branch == kBranches.end()) {
+        in.Reject("parent_based has no " + name);
+        return false;
+      }
+      if (child.is_null()) continue;
+      SamplerChoice& choice = out.*branch->choice;
+      if (!ReadChoice(child, in, choice)) return false;
+      if (name.starts_with("local_") && choice.kind == "rate_limiting") {
+        in.Reject("parent_based." + name + " cannot be rate_limiting: it is asked about each span");
         return false;
       }
     }
     return true;
   }
 
-  static bool IsFixedDelegate(const std::string& name, const YamlNode& sampler) {
-    const bool sampled = name == "remote_parent_sampled" || name == "local_parent_sampled";
-    const bool not_sampled =
-        name == "remote_parent_not_sampled" || name == "local_parent_not_sampled";
-    if (!sampled && !not_sampled) return false;
-    return sampler.is_null() || sampler.Find(sampled ? "always_on" : "always_off") != nullptr;
+  bool ReadChoice(const YamlNode& node, const Reading& in, SamplerChoice& out) const {
+    if (!node.is_map() || node.entries.size() != 1) {
+      in.Expected(Describe(), node);
+      return false;
+    }
+    const auto& [name, line, value] = node.entries[0];
+    out.kind = name;
+    if (const Setting* setting = SettingOf(name)) return ReadSetting(value, *setting, in, out);
+    if (name != "always_on" && name != "always_off") {
+      in.Expected(Describe(), YamlNode::Scalar(name));
+      return false;
+    }
+    if (value.is_null() || (value.is_map() && value.entries.empty())) return true;
+    in.Expected("nothing below " + name, value);
+    return false;
   }
 
-  static bool ReadRatio(const YamlNode& value, const Reading& in, SamplerOptions& out) {
+  static bool ReadSetting(const YamlNode& value, const Setting& setting, const Reading& in,
+                          SamplerChoice& out) {
     if (value.is_null()) return true;
-    const YamlNode* ratio = value.Find("ratio");
-    if (!value.is_map() || ratio == nullptr || value.entries.size() != 1) {
-      in.Expected("trace_id_ratio_based to hold ratio", value);
+    const YamlNode* number = value.Find(setting.name);
+    if (!value.is_map() || number == nullptr || value.entries.size() != 1) {
+      in.Expected(std::string(setting.sampler) + " to hold " + setting.name, value);
       return false;
     }
-    if (ratio->is_null()) return true;
-    const auto number = ratio->is_scalar() ? ParseNumber(ratio->text) : std::nullopt;
-    if (!number || *number < 0 || *number > 1) {
-      in.Expected("ratio to be a number from 0 to 1", *ratio);
+    if (number->is_null()) return true;
+    const auto parsed = number->is_scalar() ? ParseNumber(number->text) : std::nullopt;
+    if (!parsed || !InRange(*parsed, setting)) {
+      in.Expected(std::string(setting.name) + " to be " + setting.what, *number);
       return false;
     }
-    out.ratio = *number;
+    out.*setting.value = *parsed;
     return true;
   }
 };
 
 class SamplerArgumentType final : public ScalarType {
  public:
-  std::string Describe() const override { return "a ratio from 0 to 1"; }
+  std::string Describe() const override {
+    return "a ratio from 0 to 1; for rate_limiting traces per second";
+  }
   Json Schema() const override { return {{"type", "number"}}; }
 
  protected:
   bool Set(const YamlNode& scalar, Draft& draft) const override {
-    const auto ratio = ParseNumber(scalar.text);
-    if (!ratio || *ratio < 0 || *ratio > 1) return false;
+    SamplerChoice& root = draft.config.sampler.root;
+    const Setting* setting = SettingOf(root.kind);
+    if (setting == nullptr) setting = kSettings.begin();
+    const auto value = ParseNumber(scalar.text);
+    if (!value || !InRange(*value, *setting)) return false;
     // Without OTEL_TRACES_SAMPLER the argument means nothing, and a ratio of the file stays.
     const auto chosen = draft.origins.find(std::string(kSamplerKey));
     if (chosen != draft.origins.end() && chosen->second.layer == Layer::kEnvironment) {
-      draft.config.sampler.ratio = *ratio;
+      root.*setting->value = *value;
     }
     return true;
   }

@@ -3,6 +3,8 @@
 // propagator, span processors with their exporters.
 #pragma once
 
+#include <vector>
+
 #include "config/key.h"
 #include "config/key_types.h"
 
@@ -17,5 +19,9 @@ TypePtr PropagatorList();
 TypePtr PropagatorText();
 // `processors`.
 TypePtr ProcessorList();
+// Policies of tail sampling, as the Collector's processor takes them.
+TypePtr TailPolicyList();
+// Boundaries of duration histograms, in seconds.
+TypePtr BucketList(Member<std::vector<double>> member);
 
 }  // namespace sonde::config

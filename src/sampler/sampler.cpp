@@ -4,15 +4,14 @@
 #include <absl/memory/memory.h>
 #include <absl/status/status.h>
 
-#include <cmath>
-#include <cstddef>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
-#include "sonde/base/ids.h"
+#include "sampler/choice.h"
+#include "sampler/trace_state.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -21,26 +20,7 @@
 namespace sonde::sampler {
 namespace {
 
-// OpenTelemetry "Probability Sampling": randomness is the low 56 bits of the trace id (W3C Trace
-// Context Level 2, random-trace-id flag), and a span is kept if randomness >= (1 - ratio) * 2^56.
-constexpr uint64_t kRandomnessEnd = uint64_t{1} << 56;
-constexpr size_t kRandomBytes = 7;
 constexpr uint8_t kSampledFlag = 1;
-
-uint64_t RandomnessOf(const TraceId& id) {
-  uint64_t value = 0;
-  for (size_t i = id.bytes.size() - kRandomBytes; i < id.bytes.size(); ++i) {
-    value = value << 8 | id.bytes[i];
-  }
-  return value;
-}
-
-std::optional<double> RatioOf(const SamplerOptions& options) {
-  if (options.root == "always_on") return 1.0;
-  if (options.root == "always_off") return 0.0;
-  if (options.root == "trace_id_ratio_based") return options.ratio;
-  return std::nullopt;
-}
 
 }  // namespace
 
@@ -55,27 +35,55 @@ Result<std::unique_ptr<Sampler>> Sampler::Create(const SamplerOptions& options, 
 }
 
 Status Sampler::Configure(const SamplerOptions& options) {
-  const std::optional<double> ratio = RatioOf(options);
-  if (!ratio.has_value()) {
-    return absl::InvalidArgumentError(
-        "sampler '" + options.root +
-        "' is unknown; expected always_on, always_off or trace_id_ratio_based");
+  Choices choices;
+  choices.parent_based = options.parent_based;
+  const std::array<std::pair<const SamplerChoice*, Choice*>, 5> all{
+      {{&options.root, &choices.root},
+       {&options.remote_parent_sampled, &choices.remote_sampled},
+       {&options.remote_parent_not_sampled, &choices.remote_not_sampled},
+       {&options.local_parent_sampled, &choices.local_sampled},
+       {&options.local_parent_not_sampled, &choices.local_not_sampled}}};
+  for (const auto& [wanted, made] : all) {
+    auto choice = Choice::Create(*wanted);
+    if (!choice.ok()) return choice.status();
+    *made = *choice;
   }
-  if (!(*ratio >= 0 && *ratio <= 1)) {
-    return absl::InvalidArgumentError("sampler ratio " + std::to_string(*ratio) +
-                                      " is not between 0 and 1");
+  // Asked about each span, where a count of traces would mean nothing.
+  if (!choices.local_sampled.by_trace_id() || !choices.local_not_sampled.by_trace_id()) {
+    return absl::InvalidArgumentError("local_parent_* cannot be rate_limiting");
   }
-  threshold_ =
-      static_cast<uint64_t>(std::llround((1 - *ratio) * static_cast<double>(kRandomnessEnd)));
-  parent_based_ = options.parent_based;
+  choices_ = choices;
   return absl::OkStatus();
 }
 
-bool Sampler::Keep(const Span& span) const {
-  if (parent_based_ && span.trace_from_header) {
-    return (span.trace_flags & kSampledFlag) != 0;
+// `remembered`: the same answer for every span of the trace.
+bool Sampler::Ask(Choice& choice, Span& span, bool remembered) {
+  bool keep = false;
+  if (choice.by_trace_id() || !remembered) {
+    keep = choice.Keep(span, span.end_mono_ns);
+  } else if (const auto before = decided_.Find(span.trace_id)) {
+    keep = *before;
+  } else {
+    keep = choice.Keep(span, span.end_mono_ns);
+    decided_.Add(span.trace_id, keep);
   }
-  return RandomnessOf(span.trace_id) >= threshold_;
+  if (keep && choice.is_ratio()) {
+    span.tracestate = WithThreshold(span.tracestate, choice.threshold());
+  }
+  return keep;
+}
+
+bool Sampler::KeepTrace(Span& span) {
+  if (!choices_.parent_based || !span.trace_from_header) return Ask(choices_.root, span, true);
+  const bool sampled = (span.trace_flags & kSampledFlag) != 0;
+  return Ask(sampled ? choices_.remote_sampled : choices_.remote_not_sampled, span, true);
+}
+
+bool Sampler::Keep(Span& span) {
+  const bool keep = KeepTrace(span);
+  const bool below = span.parent_span_id.valid() && !span.parent_is_remote;
+  if (!choices_.parent_based || !below) return keep;
+  return Ask(keep ? choices_.local_sampled : choices_.local_not_sampled, span, false);
 }
 
 void Sampler::OnSpan(Span span) {

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Head sampling after OpenTelemetry's built-in samplers: always_on, always_off,
-// trace_id_ratio_based, each optionally under parent_based. Decides per span from the trace id
-// alone, so that all spans of a trace, on all hosts with the same ratio, share one fate. Drain
-// thread.
+// Head sampling after OpenTelemetry's samplers: always_on, always_off, trace_id_ratio_based,
+// rate_limiting, each optionally under parent_based. All spans of a trace share one fate; hosts
+// with the same ratio decide alike. Drain thread.
+//
+//   parent_based    asks                                       about
+//   root            no parent, or one that left it open        the trace
+//   remote_parent_* the flag of the header that came in        the trace
+//   local_parent_*  what was decided about the trace           spans below another one of this host
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
+#include "sampler/choice.h"
+#include "sampler/decision_cache.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -17,7 +24,10 @@ namespace sonde::sampler {
 
 class Sampler final : public SpanSink {
  public:
-  // Refuses an unknown sampler name and a ratio outside 0 to 1. `next` and `metrics` outlive it.
+  // Decisions remembered for samplers that count.
+  static constexpr size_t kRemembered = 50'000;
+
+  // Refuses an unknown sampler name and numbers out of range. `next` and `metrics` outlive it.
   static Result<std::unique_ptr<Sampler>> Create(const SamplerOptions& options, SpanSink& next,
                                                  MetricRegistry& metrics);
 
@@ -27,13 +37,22 @@ class Sampler final : public SpanSink {
   void OnSpan(Span span) override;
 
  private:
+  struct Choices {
+    bool parent_based = false;
+    Choice root;
+    Choice remote_sampled;
+    Choice remote_not_sampled;
+    Choice local_sampled;
+    Choice local_not_sampled;
+  };
   Sampler(SpanSink& next, Counter& dropped) : next_(next), dropped_(dropped) {}
 
-  bool Keep(const Span& span) const;
+  bool Keep(Span& span);
+  bool KeepTrace(Span& span);
+  bool Ask(Choice& choice, Span& span, bool remembered);
 
-  // Kept if the trace id's 56 random bits are at least this; 2^56 keeps nothing.
-  uint64_t threshold_ = 0;
-  bool parent_based_ = false;
+  Choices choices_;
+  DecisionCache decided_{kRemembered};
   SpanSink& next_;
   Counter& dropped_;
 };

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data flows one way: which folder may include which (design.md section 3)."""
 
-STAGES = {"kernel", "discovery", "connection", "protocol", "span", "trace", "resource", "sampler", "exporter",
+STAGES = {"kernel", "discovery", "connection", "protocol", "span", "trace", "resource", "metrics", "sampler", "exporter",
           "config", "admin", "agent", "replay", "base", "binary", "tls", "runtime"}
 # Folders of src/ that may include another folder of src/, beside their own. src/agent joins the stages; a recording is
 # read by the decoder of the drain; TLS libraries are found by what their files hold.

@@ -129,10 +129,85 @@ struct ResourceOptions {
   std::vector<std::pair<std::string, std::string>> attributes;
 };
 
+// One of the samplers that need no others.
+struct SamplerChoice {
+  std::string kind = "always_on";  // always_on, always_off, trace_id_ratio_based, rate_limiting
+  double ratio = 1.0;              // trace_id_ratio_based
+  double traces_per_second = 100;  // rate_limiting
+};
+
 struct SamplerOptions {
-  std::string root = "always_on";  // always_on | always_off | trace_id_ratio_based
-  double ratio = 1.0;
-  bool parent_based = true;
+  SamplerChoice root = {};
+  bool parent_based = true;  // false: `root` decides about every trace
+  // What a parent's decision leads to; of parent_based only.
+  SamplerChoice remote_parent_sampled = {};
+  SamplerChoice remote_parent_not_sampled = {.kind = "always_off"};
+  SamplerChoice local_parent_sampled = {};
+  SamplerChoice local_parent_not_sampled = {.kind = "always_off"};
+};
+
+enum class TailPolicyType : uint8_t {
+  kAlwaysSample,
+  kLatency,
+  kNumericAttribute,
+  kProbabilistic,
+  kStatusCode,
+  kStringAttribute,
+  kRateLimiting,
+  kSpanCount,
+  kBooleanAttribute,
+  kAnd,
+  kComposite,
+};
+
+// A policy of the Collector's tail_sampling processor; only the members of its type mean something.
+struct TailPolicy {
+  std::string name = {};
+  TailPolicyType type = TailPolicyType::kAlwaysSample;
+  std::string key = {};                        // *_attribute
+  std::vector<std::string> values = {};        // string_attribute
+  bool enabled_regex_matching = false;         // string_attribute
+  bool invert_match = false;                   // *_attribute
+  bool value = false;                          // boolean_attribute
+  int64_t min = 0;                             // numeric_attribute, latency, span_count
+  int64_t max = 0;                             // the same; latency, span_count: 0 = no limit
+  std::vector<std::string> status_codes = {};  // OK, ERROR, UNSET
+  double sampling_percentage = 0;
+  std::string hash_salt = {};
+  int64_t spans_per_second = 0;        // rate_limiting; composite: of all together
+  std::vector<TailPolicy> sub = {};    // and; composite: in order
+  std::vector<int64_t> percents = {};  // composite: of the rate, per sub-policy; 0 = equal share
+};
+
+struct TailSamplingOptions {
+  std::vector<TailPolicy> policies = {};  // empty: no tail sampling
+  Milliseconds decision_wait{30'000};     // from a trace's first span
+  size_t num_traces = 50'000;             // waiting at once
+  size_t max_spans = 50'000;              // waiting at once
+  size_t sampled_cache_size = 0;          // decisions remembered; 0 = num_traces
+  size_t non_sampled_cache_size = 0;
+};
+
+// Names of the metrics that are made of spans.
+enum class SpanMetricNames : uint8_t {
+  kSpanMetrics,  // traces_span_metrics_calls_total, _duration: the Collector's spanmetrics
+                 // connector
+  kSpanmetrics,  // traces_spanmetrics_calls_total, _duration: its predecessors
+  kTempo,        // traces_spanmetrics_calls_total, _latency, label `service`: Tempo
+};
+
+struct MetricsOptions {
+  bool span_metrics = true;
+  bool semantic_conventions = true;
+  bool service_graph = true;
+  SpanMetricNames names = SpanMetricNames::kSpanMetrics;
+  bool span_seconds = false;                 // unit of span metrics; false: milliseconds
+  std::vector<double> buckets = {};          // seconds, ascending; empty: the connector's
+  std::vector<std::string> dimensions = {};  // attributes of span or resource added to span metrics
+  size_t cardinality_limit = 2000;           // series of one metric and service
+  Milliseconds expiration{std::chrono::hours(1)};  // an unused series is forgotten after this
+  bool exemplars = true;
+  bool exponential = false;  // exponential buckets too, for readers that ask for them
 };
 
 struct AdminOptions {
@@ -160,6 +235,8 @@ struct Config {
   QueueOptions queue;
   ResourceOptions resource;
   SamplerOptions sampler;
+  TailSamplingOptions tail_sampling;
+  MetricsOptions metrics;
   AdminOptions admin;
   LogOptions log;
   std::string record_file;

@@ -77,6 +77,7 @@ struct Span {
   uint32_t tgid = 0;
   const char* protocol = "";
   uint64_t end_mono_ns = 0;
+  uint64_t metric_class = 0;  // given by the metrics stage to know the span again; 0 = none
   // Shared by every span of one process, the process table and queued batches on the export thread;
   // immutable.
   std::shared_ptr<const Resource> resource;

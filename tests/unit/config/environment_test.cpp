@@ -42,9 +42,9 @@ TEST(Environment, Samplers) {
     const auto result =
         ParseFile("", {{"OTEL_TRACES_SAMPLER", c.name}, {"OTEL_TRACES_SAMPLER_ARG", "0.25"}});
     ASSERT_TRUE(result.ok());
-    EXPECT_EQ(result->config.sampler.root, c.root);
+    EXPECT_EQ(result->config.sampler.root.kind, c.root);
     EXPECT_EQ(result->config.sampler.parent_based, c.parent_based);
-    EXPECT_DOUBLE_EQ(result->config.sampler.ratio, 0.25);
+    EXPECT_DOUBLE_EQ(result->config.sampler.root.ratio, 0.25);
     EXPECT_THAT(result->warnings, IsEmpty());
   }
 }
@@ -53,15 +53,23 @@ TEST(Environment, SamplerNonsenseIsIgnored) {
   const auto result =
       ParseFile("", {{"OTEL_TRACES_SAMPLER", "jaeger_remote"}, {"OTEL_TRACES_SAMPLER_ARG", "7"}});
   ASSERT_TRUE(result.ok());
-  EXPECT_EQ(result->config.sampler.root, "always_on");
+  EXPECT_EQ(result->config.sampler.root.kind, "always_on");
   EXPECT_TRUE(result->config.sampler.parent_based);
-  EXPECT_DOUBLE_EQ(result->config.sampler.ratio, 1.0);
+  EXPECT_DOUBLE_EQ(result->config.sampler.root.ratio, 1.0);
   EXPECT_EQ(result->warnings.size(), 2U);
+}
+
+TEST(Environment, RateLimitingTakesTracesPerSecond) {
+  const auto result = ParseFile("", {{"OTEL_TRACES_SAMPLER", "parentbased_rate_limiting"},
+                                     {"OTEL_TRACES_SAMPLER_ARG", "12.5"}});
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->config.sampler.root.kind, "rate_limiting");
+  EXPECT_DOUBLE_EQ(result->config.sampler.root.traces_per_second, 12.5);
 }
 
 TEST(Environment, SamplerArgumentAloneLeavesTheFile) {
   const char* file = "tracer_provider: {sampler: {trace_id_ratio_based: {ratio: 0.5}}}\n";
-  EXPECT_DOUBLE_EQ(ParseFile(file, {{"OTEL_TRACES_SAMPLER_ARG", "0.1"}})->config.sampler.ratio,
+  EXPECT_DOUBLE_EQ(ParseFile(file, {{"OTEL_TRACES_SAMPLER_ARG", "0.1"}})->config.sampler.root.ratio,
                    0.5);
 }
 

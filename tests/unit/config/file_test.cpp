@@ -82,9 +82,9 @@ TEST(File, OpenTelemetryKeysArrive) {
   EXPECT_EQ(c.attribute_limits.value_length, 100U);
   EXPECT_EQ(c.attribute_limits.count, 10U);
   EXPECT_THAT(c.linking.propagators, ElementsAre("baggage", "tracecontext"));
-  EXPECT_EQ(c.sampler.root, "trace_id_ratio_based");
+  EXPECT_EQ(c.sampler.root.kind, "trace_id_ratio_based");
   EXPECT_TRUE(c.sampler.parent_based);
-  EXPECT_DOUBLE_EQ(c.sampler.ratio, 0.125);
+  EXPECT_DOUBLE_EQ(c.sampler.root.ratio, 0.125);
 }
 
 TEST(File, ProcessorsArrive) {
@@ -166,8 +166,6 @@ TEST(File, UnknownKeys) {
 
 TEST(File, KnownButNotHere) {
   EXPECT_EQ(Of("meter_provider: {}\n"), "F:1: meter_provider: not available in this version");
-  EXPECT_EQ(Of("sonde: {tail_sampling: []}\n"),
-            "F:1: sonde.tail_sampling: not available in this version");
   EXPECT_EQ(Of("sonde: {discovery: {include: {k8s-pod: x}}}\n"),
             "F:1: sonde.discovery.include.k8s-pod: not available in this version");
   EXPECT_THAT(Of("disabled: true\n"), HasSubstr("sonde has no use for it"));
@@ -225,15 +223,98 @@ TEST(File, StructuredValuesAreChecked) {
             "F:1: resource.attributes_list: expected text \"k=v,k2=v2\", percent-encoded");
   EXPECT_EQ(Of("tracer_provider: {sampler: {sometimes: }}\n"),
             "F:1: tracer_provider.sampler: expected one of always_on, always_off, "
-            "trace_id_ratio_based, parent_based, got \"sometimes\"");
+            "trace_id_ratio_based, rate_limiting, parent_based, got \"sometimes\"");
   EXPECT_EQ(Of("tracer_provider: {sampler: {trace_id_ratio_based: {ratio: 2}}}\n"),
             "F:1: tracer_provider.sampler: expected ratio to be a number from 0 to 1, got \"2\"");
-  EXPECT_EQ(
-      Of("tracer_provider: {sampler: {parent_based: {remote_parent_sampled: {always_off: }}}}\n"),
-      "F:1: tracer_provider.sampler: parent_based.remote_parent_sampled cannot be changed; only "
-      "root can");
+  EXPECT_EQ(Of("tracer_provider: {sampler: {parent_based: {stranger: {always_off: }}}}\n"),
+            "F:1: tracer_provider.sampler: parent_based has no stranger");
+  EXPECT_THAT(Of("tracer_provider: {sampler: {parent_based: {local_parent_sampled: "
+                 "{rate_limiting: }}}}\n"),
+              HasSubstr("cannot be rate_limiting"));
   EXPECT_THAT(Of("tracer_provider: {sampler: {parent_based: {root: {parent_based: }}}}\n"),
               HasSubstr("expected one of always_on"));
+}
+
+TEST(File, BoundariesAreTimesThatAscend) {
+  const auto parsed = ParseFile("sonde: {metrics: {buckets: [500us, 2ms, 1.5s]}}\n");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->config.metrics.buckets, (std::vector<double>{0.0005, 0.002, 1.5}));
+  EXPECT_EQ(Of("sonde: {metrics: {buckets: [2ms, 1ms]}}\n"),
+            "F:1: sonde.metrics.buckets: boundaries must ascend; 1ms does not");
+  EXPECT_EQ(Of("sonde: {metrics: {buckets: [5]}}\n"),
+            "F:1: sonde.metrics.buckets: expected a time with a unit (us, ms, s), got \"5\"");
+}
+
+TEST(File, SamplersHaveBranches) {
+  const auto parsed = ParseFile(
+      "tracer_provider: {sampler: {parent_based: {root: {rate_limiting: {traces_per_second: 5}}, "
+      "remote_parent_not_sampled: {trace_id_ratio_based: {ratio: 0.5}}}}}\n");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const SamplerOptions& sampler = parsed->config.sampler;
+  EXPECT_TRUE(sampler.parent_based);
+  EXPECT_EQ(sampler.root.kind, "rate_limiting");
+  EXPECT_DOUBLE_EQ(sampler.root.traces_per_second, 5);
+  EXPECT_EQ(sampler.remote_parent_sampled.kind, "always_on");
+  EXPECT_EQ(sampler.remote_parent_not_sampled.kind, "trace_id_ratio_based");
+  EXPECT_EQ(sampler.local_parent_not_sampled.kind, "always_off");
+}
+
+// A block as it stands in a Collector's configuration.
+TEST(File, TailSamplingPoliciesOfTheCollector) {
+  const auto parsed = ParseFile(R"(
+sonde:
+  tail_sampling:
+    decision_wait: 10s
+    num_traces: 100
+    decision_cache: {sampled_cache_size: 10}
+    policies:
+      [
+        {name: errors, type: status_code, status_code: {status_codes: [ERROR, UNSET]}},
+        {name: slow, type: latency, latency: {threshold_ms: 5000, upper_threshold_ms: 10000}},
+        {name: cart, type: and, and: {and_sub_policy: [
+          {name: route, type: string_attribute, string_attribute: {key: http.route, values: ["/cart.*"], enabled_regex_matching: true, cache_max_size: 10}},
+          {name: half, type: probabilistic, probabilistic: {sampling_percentage: 50}}]}},
+        {name: mix, type: composite, composite: {max_total_spans_per_second: 1000, policy_order: [a, b],
+          composite_sub_policy: [
+            {name: a, type: numeric_attribute, numeric_attribute: {key: key1, min_value: 50, max_value: 100, invert_match: true}},
+            {name: b, type: always_sample}],
+          rate_allocation: [{policy: b, percent: 25}]}}
+      ]
+)");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const TailSamplingOptions& tail = parsed->config.tail_sampling;
+  EXPECT_EQ(tail.decision_wait, std::chrono::seconds(10));
+  EXPECT_EQ(tail.num_traces, 100U);
+  EXPECT_EQ(tail.sampled_cache_size, 10U);
+  ASSERT_EQ(tail.policies.size(), 4U);
+  EXPECT_EQ(tail.policies[0].status_codes, (std::vector<std::string>{"ERROR", "UNSET"}));
+  EXPECT_EQ(tail.policies[1].min, 5000);
+  EXPECT_EQ(tail.policies[1].max, 10'000);
+  ASSERT_EQ(tail.policies[2].sub.size(), 2U);
+  EXPECT_TRUE(tail.policies[2].sub[0].enabled_regex_matching);
+  EXPECT_DOUBLE_EQ(tail.policies[2].sub[1].sampling_percentage, 50);
+  EXPECT_TRUE(tail.policies[3].sub[0].invert_match);
+  EXPECT_EQ(tail.policies[3].percents, (std::vector<int64_t>{0, 25}));
+}
+
+TEST(File, TailSamplingPoliciesAreChecked) {
+  const auto of = [](const std::string& policy) {
+    return Of("sonde: {tail_sampling: {policies: [" + policy + "]}}\n");
+  };
+  const std::string at = "F:1: sonde.tail_sampling.policies: ";
+  EXPECT_THAT(of("{name: a}"), HasSubstr("expected a policy with name and type"));
+  EXPECT_THAT(of("{name: a, type: ottl_condition}"),
+              HasSubstr("policy a: type ottl_condition is not known here; expected one of"));
+  EXPECT_EQ(of("{name: a, type: latency, latency: {threshold: 5}}"),
+            at + "policy a: latency has no threshold");
+  EXPECT_EQ(of("{name: a, type: latency, latency: {threshold_ms: soon}}"),
+            at + "policy a: latency.threshold_ms: expected a whole number, got \"soon\"");
+  EXPECT_EQ(of("{name: a, type: latency, status_code: {}}"), at + "policy a has no status_code");
+  EXPECT_EQ(of("{name: a, type: status_code, status_code: {status_codes: [BAD]}}"),
+            at + "policy a: status_code needs status_codes, of OK, ERROR and UNSET");
+  EXPECT_EQ(of("{name: a, type: always_sample}, {name: a, type: always_sample}"),
+            at + "policy a is there twice");
+  EXPECT_THAT(of("{name: a, type: and, and: {}}"), HasSubstr("and_sub_policy, a list"));
 }
 
 TEST(File, ProcessorsAreChecked) {

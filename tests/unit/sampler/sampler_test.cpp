@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "sampler/trace_state.h"
 #include "sonde/base/ids.h"
 
 namespace sonde::sampler {
@@ -47,29 +48,29 @@ constexpr char kBelowMiddle[] = "ffffffffffffffffff7fffffffffffff";
 constexpr char kHigh[] = "000000000000000000ffffffffffffff";
 
 TEST(SamplerTest, AlwaysOnAndOff) {
-  Bench on({.root = "always_on"});
+  Bench on({.root = {.kind = "always_on"}});
   EXPECT_TRUE(on.Keeps(WithTrace(kLow)));
   EXPECT_EQ(on.dropped(), 0U);
-  Bench off({.root = "always_off"});
+  Bench off({.root = {.kind = "always_off"}});
   EXPECT_FALSE(off.Keeps(WithTrace(kHigh)));
   EXPECT_EQ(off.dropped(), 1U);
 }
 
 TEST(SamplerTest, RatioComparesTheLow56BitsWithTheThreshold) {
-  Bench half({.root = "trace_id_ratio_based", .ratio = 0.5});
+  Bench half({.root = {.kind = "trace_id_ratio_based", .ratio = 0.5}});
   EXPECT_FALSE(half.Keeps(WithTrace(kLow)));
   EXPECT_FALSE(half.Keeps(WithTrace(kBelowMiddle)));
   EXPECT_TRUE(half.Keeps(WithTrace(kMiddle)));
   EXPECT_TRUE(half.Keeps(WithTrace(kHigh)));
-  Bench all({.root = "trace_id_ratio_based", .ratio = 1});
+  Bench all({.root = {.kind = "trace_id_ratio_based", .ratio = 1}});
   EXPECT_TRUE(all.Keeps(WithTrace(kLow)));
-  Bench none({.root = "trace_id_ratio_based", .ratio = 0});
+  Bench none({.root = {.kind = "trace_id_ratio_based", .ratio = 0}});
   EXPECT_FALSE(none.Keeps(WithTrace(kHigh)));
 }
 
 TEST(SamplerTest, RatioKeepsThatShareAndALargerRatioKeepsASuperset) {
-  Bench tenth({.root = "trace_id_ratio_based", .ratio = 0.1});
-  Bench third({.root = "trace_id_ratio_based", .ratio = 0.3});
+  Bench tenth({.root = {.kind = "trace_id_ratio_based", .ratio = 0.1}});
+  Bench third({.root = {.kind = "trace_id_ratio_based", .ratio = 0.3}});
   IdGenerator ids(1);
   int kept = 0;
   for (int i = 0; i < 20'000; ++i) {
@@ -93,26 +94,101 @@ TEST(SamplerTest, ParentBasedFollowsTheHeaderInBothDirections) {
   Span child = WithTrace(kLow, 1);
   child.trace_from_header = true;
 
-  Bench parent({.root = "trace_id_ratio_based", .ratio = 0.5, .parent_based = true});
+  Bench parent({.root = {.kind = "trace_id_ratio_based", .ratio = 0.5}, .parent_based = true});
   EXPECT_FALSE(parent.Keeps(unsampled));
   EXPECT_TRUE(parent.Keeps(sampled));
   EXPECT_TRUE(parent.Keeps(child));
   EXPECT_FALSE(parent.Keeps(undecided));
   EXPECT_FALSE(parent.Keeps(WithTrace(kLow)));  // a root of this host
 
-  Bench plain({.root = "trace_id_ratio_based", .ratio = 0.5, .parent_based = false});
+  Bench plain({.root = {.kind = "trace_id_ratio_based", .ratio = 0.5}, .parent_based = false});
   EXPECT_TRUE(plain.Keeps(unsampled));
   EXPECT_FALSE(plain.Keeps(sampled));
+}
+
+TEST(SamplerTest, EveryBranchOfParentBasedCanBeChosen) {
+  Span remote_sampled = WithTrace(kLow, 1);
+  remote_sampled.parent_is_remote = remote_sampled.trace_from_header = true;
+  remote_sampled.parent_span_id = *SpanId::FromHex("0000000000000001");
+  Span remote_not_sampled = remote_sampled;
+  remote_not_sampled.trace_flags = 0;
+  Span local = WithTrace(kHigh);
+  local.parent_span_id = remote_sampled.parent_span_id;
+
+  Bench turned({.remote_parent_sampled = {.kind = "always_off"},
+                .remote_parent_not_sampled = {.kind = "always_on"},
+                .local_parent_sampled = {.kind = "always_off"}});
+  EXPECT_FALSE(turned.Keeps(remote_sampled));
+  EXPECT_TRUE(turned.Keeps(remote_not_sampled));
+  EXPECT_TRUE(turned.Keeps(WithTrace(kHigh)));
+  EXPECT_FALSE(turned.Keeps(local));
+  Bench revived({.root = {.kind = "always_off"}, .local_parent_not_sampled = {}});
+  EXPECT_FALSE(revived.Keeps(WithTrace(kHigh)));
+  EXPECT_TRUE(revived.Keeps(local));
+}
+
+TEST(SamplerTest, RateLimitingCountsTracesAndNotSpans) {
+  Bench bench({.root = {.kind = "rate_limiting", .traces_per_second = 10}});
+  IdGenerator ids(1);
+  int kept = 0;
+  std::vector<TraceId> traces;
+  constexpr uint64_t kMillisecond = 1'000'000;
+  for (uint64_t i = 0; i < 1000; ++i) {  // ten seconds
+    Span span;
+    span.trace_id = ids.NewTraceId();
+    span.end_mono_ns = (1 + i) * 10 * kMillisecond;
+    traces.push_back(span.trace_id);
+    kept += bench.Keeps(std::move(span)) ? 1 : 0;
+  }
+  EXPECT_NEAR(kept, 110, 2);  // what had gathered in the first second, and ten in each
+  // Later spans share the fate of their trace, whatever the rate.
+  const size_t before = bench.sink.spans.size();
+  for (const TraceId& id : traces) {
+    Span span;
+    span.trace_id = id;
+    bench.Keeps(std::move(span));
+  }
+  EXPECT_EQ(bench.sink.spans.size() - before, static_cast<size_t>(kept));
+}
+
+TEST(SamplerTest, TracestateGivesRandomnessAndGetsTheThreshold) {
+  Bench tenth({.root = {.kind = "trace_id_ratio_based", .ratio = 0.1}, .parent_based = false});
+  Span lucky = WithTrace(kLow);  // its id alone would not do
+  lucky.tracestate = "vendor=1,ot=rv:e6666666666668;x:y";
+  ASSERT_TRUE(tenth.Keeps(lucky));
+  EXPECT_EQ(tenth.sink.spans[0].tracestate, "ot=th:e6666666666668;rv:e6666666666668;x:y,vendor=1");
+  Span unlucky = WithTrace(kHigh);
+  unlucky.tracestate = "ot=rv:e6666666666665";
+  EXPECT_FALSE(tenth.Keeps(unlucky));
+  Bench half({.root = {.kind = "trace_id_ratio_based", .ratio = 0.5}});
+  ASSERT_TRUE(half.Keeps(WithTrace(kHigh)));
+  EXPECT_EQ(half.sink.spans[0].tracestate, "ot=th:8");
+  Bench all({.root = {.kind = "trace_id_ratio_based", .ratio = 1}});
+  ASSERT_TRUE(all.Keeps(WithTrace(kLow)));
+  EXPECT_EQ(all.sink.spans[0].tracestate, "ot=th:0");
+  Bench on(SamplerOptions{});
+  ASSERT_TRUE(on.Keeps(WithTrace(kLow)));
+  EXPECT_EQ(on.sink.spans[0].tracestate, "");
+}
+
+TEST(TraceStateTest, ReadsWhatIsWellFormedOnly) {
+  EXPECT_EQ(ThresholdIn("a=b, ot=th:c;rv:00000000000001"), uint64_t{0xc} << 52);
+  EXPECT_EQ(RandomnessIn("ot=th:c;rv:00000000000001"), uint64_t{1});
+  for (const char* bad : {"", "ot=", "ot=th:", "ot=th:xyz", "ot=th:123456789012345", "xot=th:1"}) {
+    EXPECT_FALSE(ThresholdIn(bad).has_value()) << bad;
+  }
+  EXPECT_FALSE(RandomnessIn("ot=rv:123").has_value());
 }
 
 TEST(SamplerTest, RefusesWhatItDoesNotKnow) {
   Collect sink;
   MetricRegistry metrics;
-  EXPECT_EQ(Sampler::Create({.root = "sometimes"}, sink, metrics).status().code(),
+  EXPECT_EQ(Sampler::Create({.root = {.kind = "sometimes"}}, sink, metrics).status().code(),
             absl::StatusCode::kInvalidArgument);
   for (const double ratio : {-0.1, 1.1, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_FALSE(
-        Sampler::Create({.root = "trace_id_ratio_based", .ratio = ratio}, sink, metrics).ok());
+        Sampler::Create({.root = {.kind = "trace_id_ratio_based", .ratio = ratio}}, sink, metrics)
+            .ok());
   }
 }
 

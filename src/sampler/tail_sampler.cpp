@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sampler/tail_sampler.h"
+
+#include <absl/memory/memory.h>
+#include <absl/status/status.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "sampler/decision_cache.h"
+#include "sampler/tail/policy.h"
+#include "sonde/base/ids.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/span.h"
+
+namespace sonde::sampler {
+namespace {
+
+constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
+constexpr char kEarly[] = "sonde_tail_sampling_early_total";
+constexpr char kEarlyHelp[] = "Traces that were decided before decision_wait, by reason.";
+
+size_t Or(size_t size, size_t otherwise) { return size == 0 ? otherwise : size; }
+
+}  // namespace
+
+Result<std::unique_ptr<TailSampler>> TailSampler::Create(const TailSamplingOptions& options,
+                                                         SpanSink& next, MetricRegistry& metrics) {
+  auto sampler = absl::WrapUnique(new TailSampler(options, next, metrics));
+  if (Status status = sampler->Configure(options); !status.ok()) return status;
+  return sampler;
+}
+
+TailSampler::TailSampler(const TailSamplingOptions& options, SpanSink& next,
+                         MetricRegistry& metrics)
+    : wait_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(options.decision_wait).count())),
+      max_traces_(std::max<size_t>(1, options.num_traces)),
+      max_spans_(std::max<size_t>(1, options.max_spans)),
+      next_(next),
+      metrics_(metrics),
+      dropped_(metrics.AddCounter("sonde_spans_dropped_total",
+                                  "Spans that were begun and not exported, by reason.",
+                                  {{"reason", "tail_sampled_out"}})),
+      early_traces_(metrics.AddCounter(kEarly, kEarlyHelp, {{"reason", "num_traces"}})),
+      early_spans_(metrics.AddCounter(kEarly, kEarlyHelp, {{"reason", "max_spans"}})),
+      early_shutdown_(metrics.AddCounter(kEarly, kEarlyHelp, {{"reason", "shutdown"}})),
+      held_(metrics.AddGauge("sonde_tail_sampling_spans",
+                             "Spans that wait for the decision about their trace.")),
+      sampled_(Or(options.sampled_cache_size, max_traces_)),
+      not_sampled_(Or(options.non_sampled_cache_size, max_traces_)) {}
+
+Status TailSampler::Configure(const TailSamplingOptions& options) {
+  std::vector<Named> policies;
+  for (const TailPolicy& each : options.policies) {
+    auto policy = MakePolicy(each);
+    if (!policy.ok()) return policy.status();
+    Named& named = policies.emplace_back();
+    named.policy = *std::move(policy);
+    for (const bool sampled : {false, true}) {
+      named.votes.at(sampled ? 1 : 0) = &metrics_.AddCounter(
+          "sonde_tail_sampling_votes_total", "Traces by what each policy said about them.",
+          {{"policy", each.name}, {"vote", sampled ? "sampled" : "not_sampled"}});
+    }
+  }
+  policies_ = std::move(policies);
+  return absl::OkStatus();
+}
+
+void TailSampler::OnSpan(Span span) {
+  if (policies_.empty()) return next_.OnSpan(std::move(span));  // a reload took them away
+  const auto waiting = traces_.find(span.trace_id);
+  if (waiting == traces_.end()) {
+    if (sampled_.Find(span.trace_id)) return next_.OnSpan(std::move(span));
+    if (not_sampled_.Find(span.trace_id)) return dropped_.Add();
+    if (traces_.size() >= max_traces_) DecideOldest(&early_traces_);
+    order_.push_back({span.trace_id, now_ns_ + wait_ns_});
+    traces_[span.trace_id].push_back(std::move(span));
+  } else {
+    waiting->second.push_back(std::move(span));
+  }
+  held_.Set(static_cast<int64_t>(++spans_));
+  while (spans_ > max_spans_) DecideOldest(&early_spans_);
+}
+
+void TailSampler::OnTick(uint64_t mono_ns) {
+  now_ns_ = std::max(now_ns_, mono_ns);
+  while (!order_.empty() && order_.front().until_ns <= now_ns_) DecideOldest(nullptr);
+}
+
+void TailSampler::Shutdown() {
+  while (!order_.empty()) DecideOldest(&early_shutdown_);
+}
+
+void TailSampler::DecideOldest(Counter* early) {
+  if (early != nullptr) early->Add();
+  const TraceId id = order_.front().id;
+  order_.pop_front();
+  auto node = traces_.extract(id);
+  std::vector<Span> spans = std::move(node.mapped());
+  spans_ -= spans.size();
+  held_.Set(static_cast<int64_t>(spans_));
+  const bool keep = policies_.empty() || Ask(spans);
+  Finish(id, std::move(spans), keep);
+}
+
+bool TailSampler::Ask(const std::vector<Span>& spans) {
+  votes_.clear();
+  const TraceView trace{.spans = spans, .second = now_ns_ / kNanosecondsPerSecond};
+  for (const Named& named : policies_) {
+    const Vote vote = named.policy->Ask(trace);
+    const bool sampled = vote == Vote::kSampled || vote == Vote::kInvertSampled;
+    named.votes.at(sampled ? 1 : 0)->Add();
+    votes_.push_back(vote);
+  }
+  return Decide(votes_);
+}
+
+void TailSampler::Finish(const TraceId& id, std::vector<Span> spans, bool keep) {
+  (keep ? sampled_ : not_sampled_).Add(id, true);
+  if (!keep) return dropped_.Add(spans.size());
+  for (Span& span : spans) next_.OnSpan(std::move(span));
+}
+
+}  // namespace sonde::sampler

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rates, errors and durations at /metrics are those of all spans, whatever is sampled; a real Prometheus reads them."""
+import collections
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+
+import pytest
+from harness import servers
+from harness.process import Process, free_port, wait_until
+
+OPEN = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5"
+
+
+def site(work):
+    return servers.nginx(work, "location / { return 200 'x'; } location /bad { return 503; }")
+
+
+def ask(address, *targets):
+    connection = http.client.HTTPConnection(*address)
+    for target in targets:
+        connection.request("GET", target)
+        connection.getresponse().read()
+    connection.close()
+
+
+def scrape(run, accept):
+    request = urllib.request.Request(f"http://127.0.0.1:{run.port}/metrics", headers={"Accept": accept})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def red(run, name):
+    """{(span name, status): value} of a span metric."""
+    return {(dict(labels)["span_name"], dict(labels)["status_code"]): value
+            for (found, labels), value in run.metrics().items() if found == name}
+
+
+def test_red_of_all_spans(work, sonde, started):
+    server = started(site(work).start())
+    run = sonde(*servers.selectors(server))
+    ask(server.address, *(["/"] * 40 + ["/bad"] * 7))
+    spans = run.wait_for_spans(47)
+    time.sleep(0.5)
+    wanted = collections.defaultdict(list)
+    for span in spans:
+        wanted[(span.name, "STATUS_CODE_ERROR" if span.status == 2 else "STATUS_CODE_UNSET")].append(span.duration_ms)
+    assert len(wanted) == 2
+    prefix = "traces_span_metrics_duration_milliseconds"
+    assert red(run, "traces_span_metrics_calls_total") == {key: len(values) for key, values in wanted.items()}
+    assert red(run, f"{prefix}_count") == {key: len(values) for key, values in wanted.items()}
+    assert red(run, f"{prefix}_sum") == pytest.approx({key: sum(values) for key, values in wanted.items()}, rel=1e-9)
+    assert run.metric("http_server_request_duration_seconds_count", http_response_status_code="503", error_type="503") == 7
+    assert run.metric("traces_service_graph_request_total", client="user", connection_type="virtual_node") == 47
+    assert run.metric("traces_service_graph_request_failed_total") == 7
+
+    kind, text = scrape(run, OPEN)
+    assert kind.startswith("application/openmetrics-text; version=1.0.0")
+    assert text.endswith("# EOF\n")
+    traces = {line.split('# {trace_id="', 1)[1][:32] for line in text.splitlines() if '# {trace_id="' in line}
+    assert traces and traces <= {span.trace_id for span in spans}
+    if shutil.which("promtool"):
+        done = subprocess.run(["promtool", "check", "metrics"], input=scrape(run, "")[1], text=True, capture_output=True,
+                              timeout=30, check=False)
+        assert done.returncode in (0, 3), done.stderr  # 3: opinions about names
+    run.stop()
+
+
+def test_tail_sampling_keeps_what_failed_and_counts_all(work, sonde, started):
+    server = started(site(work).start())
+    path = os.path.join(work, "sonde.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("""sonde:
+  tail_sampling:
+    decision_wait: 1s
+    policies:
+      - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+""")
+    run = sonde(*servers.selectors(server), "--config", path)
+    ask(server.address, *(["/"] * 30 + ["/bad"] * 5))
+    spans = run.wait_for_spans(5)
+    wait_until(lambda: run.metric("sonde_spans_dropped_total", reason="tail_sampled_out") == 30, "the others are dropped")
+    assert {span["http.response.status_code"] for span in spans} == {503}
+    assert run.metric("traces_span_metrics_calls_total") == 35
+    assert run.metric("sonde_tail_sampling_spans") == 0
+    assert run.metric("sonde_spans_total") == 35
+    assert run.metric("sonde_tail_sampling_votes_total", policy="errors", vote="sampled") == 5
+    _, text = scrape(run, OPEN)
+    traces = {line.split('# {trace_id="', 1)[1][:32] for line in text.splitlines() if '# {trace_id="' in line}
+    assert traces <= {span.trace_id for span in spans}
+    run.stop()
+    assert len(run.spans()) == 5
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="no prometheus")
+def test_prometheus_scrapes(work, sonde, started):
+    server = started(site(work).start())
+    run = sonde(*servers.selectors(server))
+    ask(server.address, *(["/"] * 25))
+    run.wait_for_spans(25)
+    config = os.path.join(work, "prometheus.yaml")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f"""global: {{scrape_interval: 1s}}
+scrape_configs: [{{job_name: sonde, static_configs: [{{targets: ["127.0.0.1:{run.port}"]}}]}}]
+""")
+    port = free_port()
+    started(Process(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={work}/tsdb",
+                     f"--web.listen-address=127.0.0.1:{port}", "--enable-feature=exemplar-storage"], str(work), "prometheus"))
+
+    def query(path, **arguments):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(arguments)}",
+                                        timeout=5) as answer:
+                return json.load(answer)["data"]
+        except OSError:
+            return {}
+
+    def total(expression):
+        result = query("query", query=expression).get("result") or [{"value": [0, "0"]}]
+        return float(result[0]["value"][1])
+
+    wait_until(lambda: total("up") == 1, "the scrape is good", 30)
+    wait_until(lambda: total('sum(http_server_request_duration_seconds_count{http_response_status_code="200"})') == 25,
+               "25 requests", 10)
+    assert total("histogram_quantile(1, sum by (le) (http_server_request_duration_seconds_bucket))") > 0
+    assert total("sum(http_server_request_duration_seconds_count * on (job, instance, service_name) "
+                 "group_left (host_name) target_info)") == 25
+    exemplars = query("query_exemplars", query="http_server_request_duration_seconds_bucket", start=time.time() - 600,
+                      end=time.time() + 10)
+    traces = {e["labels"]["trace_id"] for series in exemplars for e in series["exemplars"]}
+    assert traces and traces <= {span.trace_id for span in run.spans()}
+    run.stop()
