@@ -73,6 +73,8 @@ def engine():
         for identity in made.client("ps", "-aq").stdout.split():
             made.client("rm", "--force", identity)
         made.process.stop(seconds=30)
+        # dockerd leaves the name space of --network none mounted.
+        subprocess.run(["umount", f"{directory}/exec/netns/default"], capture_output=True, check=False)
         shutil.rmtree(directory, ignore_errors=True)
 
 

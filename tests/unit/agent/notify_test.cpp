@@ -28,7 +28,8 @@ class Manager {
     address.sun_family = AF_UNIX;
     std::memcpy(&address.sun_path[1], name.data(), name.size());
     const size_t size = offsetof(sockaddr_un, sun_path) + 1 + name.size();
-    bind(fd_, reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size));
+    const auto* name_of_socket = reinterpret_cast<const sockaddr*>(&address);
+    EXPECT_EQ(bind(fd_, name_of_socket, static_cast<socklen_t>(size)), 0);
     setenv("NOTIFY_SOCKET", ("@" + name).c_str(), 1);
   }
   ~Manager() {
