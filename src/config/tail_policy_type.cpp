@@ -156,14 +156,14 @@ void ReadAllocation(PolicyReader& reader, TailPolicy& out) {
   for (const YamlNode& item : list->items) {
     const YamlNode* policy = item.Find("policy");
     const YamlNode* percent = item.Find("percent");
-    const auto value = percent == nullptr ? std::nullopt : Integer(*percent);
+    const int64_t share = percent == nullptr ? -1 : Integer(*percent).value_or(-1);
     const auto sub = std::ranges::find_if(out.sub, [&](const TailPolicy& each) {
       return policy != nullptr && policy->text == each.name;
     });
-    if (!value || *value < 0 || sub == out.sub.end()) {
+    if (share < 0 || sub == out.sub.end()) {
       return reader.Fail("rate_allocation: expected policy, one of the sub-policies, and percent");
     }
-    out.percents[static_cast<size_t>(sub - out.sub.begin())] = *value;
+    out.percents[static_cast<size_t>(sub - out.sub.begin())] = share;
   }
 }
 
