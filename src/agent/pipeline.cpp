@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/memory_guard.h"
 #include "connection/connection_table.h"
 #include "exporter/exporter_set.h"
 #include "protocol/registry.h"
@@ -17,6 +18,7 @@
 #include "sampler/sampler.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/ids.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -48,6 +50,7 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
                                                    VerdictSink& verdicts, MetricRegistry& metrics) {
   std::unique_ptr<Pipeline> p(new Pipeline());
   p->metrics_ = &metrics;
+  p->memory_ = std::make_unique<MemoryGuard>(config.limits.memory_bytes, metrics);
   Status status = Take(exporter::CreateExporters(config, metrics), p->exporters_);
   if (status.ok()) {
     status = Take(sampler::Sampler::Create(config.sampler, *p->exporters_, metrics), p->sampler_);
@@ -122,10 +125,19 @@ void Pipeline::OnTick(uint64_t mono_ns) {
     clock_.Refresh();
     clock_read_mono_ns_ = now_mono_ns_;
   }
+  WatchMemory();
   connections_->OnTick(mono_ns);
   traces_->OnTick(mono_ns);
   resources_->OnTick(mono_ns);
   exporters_->OnTick(mono_ns);
+}
+
+void Pipeline::WatchMemory() {
+  const MemoryLevel level = memory_->Check(MonotonicNow());
+  if (level == memory_level_ && level == MemoryLevel::kFine) return;
+  memory_level_ = level;
+  traces_->SetMemoryLevel(level);
+  exporters_->SetMemoryLevel(level);
 }
 
 Span Pipeline::Build(const Exchange& exchange) {

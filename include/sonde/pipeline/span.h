@@ -75,6 +75,8 @@ struct Span {
 
   // Not exported: what later stages need.
   uint32_t tgid = 0;
+  uint32_t tid = 0;         // who moved the first byte of the request; 0 = not seen
+  uint32_t answer_tid = 0;  // and of the response
   const char* protocol = "";
   uint64_t end_mono_ns = 0;
   // Shared by every span of one process, the process table and queued batches on the export thread;
