@@ -2,7 +2,9 @@
 #include "admin/admin_server.h"
 
 #include <absl/status/status.h>
+#include <arpa/inet.h>
 #include <httplib.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -12,6 +14,7 @@
 #include <ctime>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -19,6 +22,7 @@
 #include "admin/exposition.h"
 #include "admin/process_metrics.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/page.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/metric.h"
@@ -56,14 +60,28 @@ Result<Address> Parse(const std::string& listen) {
   return address;
 }
 
+// Without the port and brackets.
+std::string HostOf(const std::string& text) {
+  if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
+  return text.substr(0, text.find(':'));
+}
+
+bool IsAddress(const std::string& host) {
+  in6_addr ignored{};
+  return host == "localhost" || inet_pton(AF_INET, host.c_str(), &ignored) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
+}
+
 class HttpAdminServer final : public AdminServer {
  public:
   HttpAdminServer(const MetricRegistry& metrics, ReadyFn ready, LinksFn links,
-                  TracedMetricsFn traced)
+                  TracedMetricsFn traced, std::vector<Page> pages, bool on_loopback)
       : metrics_(metrics),
         ready_(std::move(ready)),
         links_(std::move(links)),
-        traced_(std::move(traced)) {
+        traced_(std::move(traced)),
+        pages_(std::move(pages)),
+        on_loopback_(on_loopback) {
     server_.new_task_queue = [] { return new httplib::ThreadPool(kWorkers); };  // httplib owns it
     server_.set_payload_max_length(kMaxRequestBytes);
     server_.set_read_timeout(kIoTimeoutSeconds);
@@ -115,6 +133,18 @@ class HttpAdminServer final : public AdminServer {
     server_.Get("/links", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(links_ ? links_() : "[]\n", "application/json");
     });
+    for (const Page& page : pages_) {
+      server_.Get(page.path, [this, &page](const httplib::Request& request,
+                                           httplib::Response& response) {
+        const bool asked_for_us =
+            !on_loopback_ || IsAddress(HostOf(request.get_header_value("Host")));
+        const PageAnswer answer =
+            asked_for_us ? page.read({request.params.begin(), request.params.end()})
+                         : PageAnswer{.status = 403, .body = "{\"error\":\"not for this host\"}\n"};
+        response.status = answer.status;
+        response.set_content(answer.body, "application/json");
+      });
+    }
     server_.Get("/metrics", [this](const httplib::Request& request, httplib::Response& response) {
       auto families = metrics_.Snapshot();
       for (MetricFamily& family : ReadProcessMetrics()) families.push_back(std::move(family));
@@ -128,6 +158,8 @@ class HttpAdminServer final : public AdminServer {
   ReadyFn ready_;
   LinksFn links_;
   TracedMetricsFn traced_;
+  const std::vector<Page> pages_;
+  const bool on_loopback_;
   httplib::Server server_;
   std::thread thread_;
   int port_ = 0;
@@ -135,15 +167,22 @@ class HttpAdminServer final : public AdminServer {
 
 }  // namespace
 
+bool IsLoopback(std::string_view listen) {
+  const std::string host = HostOf(std::string(listen));
+  return host == "localhost" || host == "::1" || (host.starts_with("127.") && IsAddress(host));
+}
+
 Result<std::unique_ptr<AdminServer>> AdminServer::Create(const AdminOptions& options,
                                                          const MetricRegistry& metrics,
                                                          ReadyFn ready, std::string* warning,
-                                                         LinksFn links, TracedMetricsFn traced) {
+                                                         LinksFn links, TracedMetricsFn traced,
+                                                         std::vector<Page> pages) {
   if (options.listen == "off") return nullptr;
   auto address = Parse(options.listen);
   if (!address.ok()) return address.status();
   auto server = std::make_unique<HttpAdminServer>(metrics, std::move(ready), std::move(links),
-                                                  std::move(traced));
+                                                  std::move(traced), std::move(pages),
+                                                  IsLoopback(options.listen));
   if (server->Start(*address)) return server;
   const std::string reason = errno != 0 ? std::strerror(errno) : "host not found";
   const std::string text = "admin endpoint " + options.listen + ": " + reason;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The admin endpoint: /healthz, /readyz, /metrics, /links over plain HTTP on one address.
-// Read-only; nothing it serves changes or reveals traced data.
+// The admin endpoint: /healthz, /readyz, /metrics, /links over plain HTTP on one address, and the
+// pages that it is given. Read-only. Pages may show traced data, so that on loopback they answer
+// only who asks for an address or localhost: no web page that a browser on this host has open.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sonde/base/metrics.h"
+#include "sonde/base/page.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/metric.h"
@@ -23,6 +26,9 @@ using TracedMetricsFn = std::function<std::vector<ResourceMetrics>()>;
 // JSON: how linking fares in each process. Called from the server's threads.
 using LinksFn = std::function<std::string()>;
 
+// Whether an address as `--listen` takes it is reached from this host only.
+bool IsLoopback(std::string_view listen);
+
 class AdminServer {
  public:
   // Null without error: `listen` is off, or its address is busy and was not chosen by the operator;
@@ -32,7 +38,8 @@ class AdminServer {
                                                      const MetricRegistry& metrics, ReadyFn ready,
                                                      std::string* warning = nullptr,
                                                      LinksFn links = {},
-                                                     TracedMetricsFn traced = {});
+                                                     TracedMetricsFn traced = {},
+                                                     std::vector<Page> pages = {});
   // Stops and joins; a request in progress is finished.
   virtual ~AdminServer() = default;
 

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "admin/admin_server.h"
 #include "agent/command.h"
@@ -23,9 +24,12 @@
 #include "agent/pipeline.h"
 #include "agent/signals.h"
 #include "discovery/discovery.h"
+#include "exporter/recent/recent_traces.h"
+#include "exporter/recent/trace_api.h"
 #include "kernel/kernel.h"
 #include "kernel/recording_writer.h"
 #include "resource/resource_json.h"
+#include "sonde/base/page.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
@@ -80,7 +84,7 @@ Status Live::Attach() {
   auto admin = admin::AdminServer::Create(
       config_.admin, metrics_, [this] { return ready_.load(); }, &warning,
       [this] { return LinksJson(pipeline_->link_status().Copy()); },
-      [this] { return pipeline_->CollectMetrics(); });
+      [this] { return pipeline_->CollectMetrics(); }, ShowTraces());
   if (!admin.ok()) return admin.status();
   admin_ = *std::move(admin);
   if (!warning.empty()) spdlog::warn("{}", warning);
@@ -108,6 +112,16 @@ Status Live::Attach() {
     });
   }
   return absl::OkStatus();
+}
+
+// Traces tell what users asked for: beyond this host only if the operator said so.
+std::vector<Page> Live::ShowTraces() {
+  const AdminOptions& admin = config_.admin;
+  const bool meant = admin::IsLoopback(admin.listen) || admin.traces_chosen;
+  if (admin.listen == "off" || admin.traces == 0 || !meant) return {};
+  recent_ = std::make_unique<exporter::RecentTraces>(admin.traces, admin.trace_requests);
+  pipeline_->SetRecentTraces(recent_.get());
+  return exporter::TracePages(*recent_);
 }
 
 Status Live::SelectProcesses() {

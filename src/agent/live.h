@@ -10,14 +10,17 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "admin/admin_server.h"
 #include "agent/command.h"
 #include "agent/pipeline.h"
 #include "agent/signals.h"
 #include "discovery/discovery.h"
+#include "exporter/recent/recent_traces.h"
 #include "kernel/kernel.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/page.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
@@ -46,6 +49,7 @@ class Live final : public TraceControl, public VerdictSink {
       : config_(config), command_(command), reload_(std::move(reload)) {}
   Status Attach();
   Status SelectProcesses();
+  std::vector<Page> ShowTraces();
   bool HandleSignals(Signals& signals);
   void ReloadConfig();
   bool DurationIsOver();
@@ -62,6 +66,7 @@ class Live final : public TraceControl, public VerdictSink {
   std::unique_ptr<kernel::Kernel> kernel_;
   std::unique_ptr<tls::Watcher> watcher_;  // after the kernel side, which it attaches to
   std::unique_ptr<discovery::Discovery> discovery_;
+  std::unique_ptr<exporter::RecentTraces> recent_;  // before the pipeline, which fills it
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<admin::AdminServer> admin_;
   std::atomic<bool> ready_{false};  // read by the admin threads

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/memory_guard.h"
 #include "connection/connection_table.h"
 #include "exporter/exporter_set.h"
 #include "metrics/red_stage.h"
@@ -20,6 +21,7 @@
 #include "sampler/tail_sampler.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/ids.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -52,6 +54,7 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
                                                    VerdictSink& verdicts, MetricRegistry& metrics) {
   std::unique_ptr<Pipeline> p(new Pipeline());
   p->metrics_ = &metrics;
+  p->memory_ = std::make_unique<MemoryGuard>(config.limits.memory_bytes, metrics);
   Status status = p->CreateSinks(config);
   if (status.ok()) {
     status = Take(resource::ResourceStage::Create(config.resource, reader, metrics), p->resources_);
@@ -148,12 +151,21 @@ void Pipeline::OnTick(uint64_t mono_ns) {
     clock_.Refresh();
     clock_read_mono_ns_ = now_mono_ns_;
   }
+  WatchMemory();
   connections_->OnTick(mono_ns);
   traces_->OnTick(mono_ns);
   resources_->OnTick(mono_ns);
   if (red_ != nullptr) red_->OnTick(mono_ns);
   tail_->OnTick(mono_ns);
   exporters_->OnTick(mono_ns);
+}
+
+void Pipeline::WatchMemory() {
+  const MemoryLevel level = memory_->Check(MonotonicNow());
+  if (level == memory_level_ && level == MemoryLevel::kFine) return;
+  memory_level_ = level;
+  traces_->SetMemoryLevel(level);
+  exporters_->SetMemoryLevel(level);
 }
 
 Span Pipeline::Build(const Exchange& exchange) {

@@ -13,14 +13,17 @@
 #include <utility>
 #include <vector>
 
+#include "agent/memory_guard.h"
 #include "connection/connection_table.h"
 #include "discovery/discovery.h"
 #include "exporter/exporter_set.h"
+#include "exporter/recent/recent_traces.h"
 #include "metrics/red_stage.h"
 #include "resource/resource_stage.h"
 #include "sampler/sampler.h"
 #include "sampler/tail_sampler.h"
 #include "sonde/base/clock.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -53,6 +56,8 @@ class Pipeline final : public EventHandler, public SpanFactory {
   // Recording: hears of a process's resource before its first span, and again when it has changed.
   using ResourceObserver = std::function<void(uint32_t tgid, const Resource& resource)>;
   void SetResourceObserver(ResourceObserver observer) { observer_ = std::move(observer); }
+  // Kept spans go there too; outlives the pipeline. Before the first event.
+  void SetRecentTraces(exporter::RecentTraces* recent) { exporters_->ShowIn(recent); }
   // Sampling, redaction and routes of `config`; the names of routes are learnt anew.
   Status Reload(const Config& config);
   resource::ResourceStage& resources() { return *resources_; }
@@ -80,7 +85,11 @@ class Pipeline final : public EventHandler, public SpanFactory {
   // Where spans go once they have their trace.
   SpanSink& spans_out() { return red_ != nullptr ? static_cast<SpanSink&>(*red_) : *sampler_; }
 
+  void WatchMemory();
+
   MetricRegistry* metrics_ = nullptr;
+  std::unique_ptr<MemoryGuard> memory_;
+  MemoryLevel memory_level_ = MemoryLevel::kFine;
   WallClock clock_;
   bool clock_is_live_ = true;
   uint64_t now_mono_ns_ = 0;

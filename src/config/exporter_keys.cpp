@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The keys of exporters.
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -205,12 +206,27 @@ const KeyTable& OtlpGrpcKeys() {
 }
 
 const KeyTable& FileExporterKeys() {
-  static const KeyTable table{{"output_stream",
-                               "",
-                               "",
-                               {},
-                               "Where OTLP/JSON lines are written.",
-                               std::make_shared<OutputStreamType>()}};
+  static const KeyTable table{
+      {"output_stream",
+       "",
+       "",
+       {},
+       "Where OTLP/JSON lines are written.",
+       std::make_shared<OutputStreamType>()},
+      {"max_size",
+       "",
+       "",
+       {},
+       "The file is renamed to FILE.1, FILE.1 to FILE.2 and so on before it grows beyond this; 0 "
+       "is never.",
+       Size([](Draft& d) -> auto& { return d.exporter.options.max_file_bytes; }, 0,
+            uint64_t{1} << 40)},
+      {"max_files",
+       "",
+       "",
+       {},
+       "Renamed files that are kept; the oldest is removed.",
+       Count([](Draft& d) -> auto& { return d.exporter.options.max_files; }, 1, 1000)}};
   return table;
 }
 

@@ -146,15 +146,19 @@ void CheckTogether(const Draft& draft, Findings& findings) {
   }
 }
 
+bool IsGiven(const Draft& draft, const std::string& key) {
+  const auto origin = draft.origins.find(key);
+  return origin != draft.origins.end() && origin->second.layer != Layer::kDefault;
+}
+
 }  // namespace
 
 Config Finish(const FlagValues& flags, const Environment& environment, Draft& draft,
               Findings& findings) {
   FinishExporters(flags, environment, draft, findings);
   FinishPorts(draft);
-  const auto listen = draft.origins.find("sonde.admin.listen");
-  draft.config.admin.chosen =
-      listen != draft.origins.end() && listen->second.layer != Layer::kDefault;
+  draft.config.admin.chosen = IsGiven(draft, "sonde.admin.listen");
+  draft.config.admin.traces_chosen = IsGiven(draft, "sonde.admin.traces");
   CheckTogether(draft, findings);
   Config config = draft.config;
   SplitServiceName(config.resource);

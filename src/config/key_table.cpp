@@ -174,6 +174,13 @@ void AddCaptureKeys(KeyTable& t) {
                "Buffered bytes over all connections.",
                Size([](Draft& d) -> auto& { return d.config.limits.total_connection_bytes; },
                     64 * kKiB, 4 * kGiB)});
+  t.push_back({"sonde.limits.memory",
+               "",
+               "",
+               {},
+               "Resident memory of the whole agent; near it spans are shed and counted.",
+               Size([](Draft& d) -> auto& { return d.config.limits.memory_bytes; }, 64 * kMiB,
+                    1024 * kGiB)});
   t.push_back(
       {"sonde.limits.connections",
        "",
@@ -405,6 +412,20 @@ void AddOwnKeys(KeyTable& t) {
                {"SONDE_LISTEN"},
                "Address of /healthz, /readyz, /metrics and /links; for replay off unless given.",
                Text([](Draft& d) -> auto& { return d.config.admin.listen; }, ListenAddress())});
+  t.push_back({"sonde.admin.traces",
+               "",
+               "",
+               {},
+               "Newest spans that /api/traces shows; 0 switches /api off. Unless it is given, they "
+               "are shown on loopback only.",
+               Count([](Draft& d) -> auto& { return d.config.admin.traces; }, 0, 1'000'000)});
+  t.push_back(
+      {"sonde.admin.trace_requests",
+       "",
+       "",
+       {},
+       "Newest requests that /api/trace-at finds by process, thread and time.",
+       Count([](Draft& d) -> auto& { return d.config.admin.trace_requests; }, 0, 10'000'000)});
   t.push_back({"sonde.queue.directory",
                "--queue-dir",
                "DIR",

@@ -17,6 +17,7 @@
 #include "exporter/back_off.h"
 #include "exporter/batch.h"
 #include "exporter/queue/spool.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exporter.h"
@@ -54,7 +55,8 @@ BatchProcessor::Counters BatchProcessor::MakeCounters(const std::string& label,
   return {batches("done"),          batches("retry"),           batches("failed"),
           spans("exported"),        spans("rejected"),          spans("failed"),
           dropped("queue_full"),    dropped("export_rejected"), dropped("export_failed"),
-          dropped("retry_expired"), dropped("shutdown"),        dropped("queue_unreadable")};
+          dropped("retry_expired"), dropped("shutdown"),        dropped("queue_unreadable"),
+          dropped("memory_limit")};
 }
 
 BatchProcessor::BatchProcessor(Destination destination, const BatchOptions& options,
@@ -98,7 +100,7 @@ void BatchProcessor::Enqueue(Batch batch) {
   const bool to_disk = spool_ != nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ || memory_spans_ + spans > options_.max_queue_size) {
+    if (stopping_ || memory_spans_ + spans > memory_limit()) {
       if (stopping_) {
         Drop(spans, counters_.dropped_shutdown);
       } else {
@@ -113,6 +115,32 @@ void BatchProcessor::Enqueue(Batch batch) {
   }
   queue_length_.Add(static_cast<int64_t>(spans));
   (to_disk ? store_ : wake_).notify_one();
+}
+
+size_t BatchProcessor::memory_limit() const {
+  constexpr size_t kShare = 8;
+  return memory_ == MemoryLevel::kFine ? options_.max_queue_size : options_.max_queue_size / kShare;
+}
+
+void BatchProcessor::SetMemoryLevel(MemoryLevel level) {
+  const std::lock_guard lock(mutex_);
+  memory_ = level;
+  if (level != MemoryLevel::kFine) Shed();
+}
+
+// The front may be on its way, and what is new is being written: both stay. An entry that is given
+// up stays in its place, empty.
+void BatchProcessor::Shed() {
+  for (size_t i = 1; i + new_ < queue_.size() && memory_spans_ > memory_limit(); ++i) {
+    Entry& entry = queue_[i];
+    if (entry.batch == nullptr) continue;
+    entry.batch = nullptr;
+    memory_spans_ -= entry.spans;
+    if (entry.stored) continue;
+    Drop(entry.spans, counters_.dropped_memory);
+    queue_length_.Add(-static_cast<int64_t>(entry.spans));
+    entry.spans = 0;
+  }
 }
 
 bool BatchProcessor::ForceFlush(TimePoint deadline) {
@@ -235,7 +263,7 @@ void BatchProcessor::Store(std::unique_lock<std::mutex>& lock) {
   entry.is_new = false;
   --new_;
   // Half of the memory is for what is next to be sent, half for what is new.
-  if (!entry.stored || memory_spans_ <= options_.max_queue_size / 2) return;
+  if (!entry.stored || memory_spans_ <= memory_limit() / 2) return;
   entry.batch = nullptr;
   memory_spans_ -= entry.spans;
 }
@@ -255,6 +283,7 @@ bool BatchProcessor::GiveUp() const {
 
 BatchProcessor::Verdict BatchProcessor::DeliverFront(std::unique_lock<std::mutex>& lock) {
   const size_t spans = queue_.front().spans;
+  if (spans == 0) return Verdict::kOver;  // given up
   const auto now = steady_clock::now();
   Attempt attempt{.expiry = now + back_off_.options().max_elapsed};
   if (queue_.front().stored) {

@@ -24,6 +24,7 @@
 #include "exporter/back_off.h"
 #include "exporter/batch.h"
 #include "exporter/queue/spool.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exporter.h"
@@ -51,6 +52,10 @@ class BatchProcessor {
 
   // Drain thread: never waits for the exporter. A batch that does not fit is dropped and counted.
   void Enqueue(Batch batch);
+
+  // Drain thread. Above kFine memory holds an eighth of what it may otherwise: what is on disk too
+  // is forgotten here, of the rest the oldest is dropped.
+  void SetMemoryLevel(MemoryLevel level);
 
   // Waits until all that was enqueued before has left the queue. False if `deadline` came first.
   bool ForceFlush(TimePoint deadline);
@@ -93,6 +98,8 @@ class BatchProcessor {
                  std::unique_lock<std::mutex>& lock);
   Verdict WaitForRetry(const Batch& batch, const ExportOutcome& outcome, Attempt& attempt,
                        std::unique_lock<std::mutex>& lock);
+  size_t memory_limit() const;
+  void Shed();
   void PopFront(std::unique_lock<std::mutex>& lock);
   void Delivered(size_t spans, const ExportOutcome& outcome);
   void Drop(size_t spans, Counter& reason);
@@ -124,6 +131,7 @@ class BatchProcessor {
     Counter& dropped_expired;
     Counter& dropped_shutdown;
     Counter& dropped_unreadable;
+    Counter& dropped_memory;
   };
   static Counters MakeCounters(const std::string& label, MetricRegistry& metrics);
   const Counters counters_;
@@ -136,9 +144,10 @@ class BatchProcessor {
   std::deque<Entry> queue_;        // front is being exported while busy; the last new_ are new
   size_t new_ = 0;
   size_t memory_spans_ = 0;  // of the entries that have their batch in memory
-  uint64_t enqueued_ = 0;    // batches, ever
-  uint64_t settled_ = 0;     // batches, ever
-  bool over_ = false;        // nothing more will be exported
+  MemoryLevel memory_ = MemoryLevel::kFine;
+  uint64_t enqueued_ = 0;  // batches, ever
+  uint64_t settled_ = 0;   // batches, ever
+  bool over_ = false;      // nothing more will be exported
   bool stopping_ = false;
   TimePoint stop_deadline_;
   unsigned stop_failures_ = 0;  // failed attempts since the shutdown began

@@ -67,7 +67,9 @@ Result<std::unique_ptr<SpanExporter>> CreateExporter(const ExporterOptions& opti
     case ExporterKind::kConsole:
       return std::make_unique<ConsoleExporter>(options.console_format, STDOUT_FILENO);
     case ExporterKind::kFile:
-      return FileExporter::Create(options.target);
+      return FileExporter::Create({.path = options.target,
+                                   .max_bytes = options.max_file_bytes,
+                                   .max_files = options.max_files});
     case ExporterKind::kOtlp:
       return CreateOtlp(options.otlp);
     case ExporterKind::kZipkin:

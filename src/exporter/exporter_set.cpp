@@ -42,7 +42,10 @@ ExporterSet::ExporterSet(std::vector<Destination> destinations, const BatchOptio
       batch_size_(
           std::max<size_t>(1, std::min(options.max_export_batch_size, options.max_queue_size))),
       delay_ns_(static_cast<uint64_t>(
-          std::chrono::nanoseconds(std::max(options.schedule_delay, Milliseconds(0))).count())) {
+          std::chrono::nanoseconds(std::max(options.schedule_delay, Milliseconds(0))).count())),
+      memory_limit_(metrics.AddCounter("sonde_spans_dropped_total",
+                                       "Spans that were begun and not exported, by reason.",
+                                       {{"reason", "memory_limit"}})) {
   for (Destination& destination : destinations) {
     processors_.push_back(
         std::make_unique<BatchProcessor>(std::move(destination), options, retry, metrics));
@@ -56,10 +59,16 @@ ExporterSet::ExporterSet(std::vector<Destination> destinations, const BatchOptio
 
 ExporterSet::~ExporterSet() = default;
 
+void ExporterSet::SetMemoryLevel(MemoryLevel level) {
+  memory_ = level;
+  for (const auto& processor : processors_) processor->SetMemoryLevel(level);
+}
+
 void ExporterSet::OnSpan(Span span) {
+  if (memory_ == MemoryLevel::kHard) return memory_limit_.Add();
   if (no_exporter_ != nullptr) {
     no_exporter_->Add();
-    return;
+    if (recent_ == nullptr) return;
   }
   if (open_ == nullptr) {
     open_ = std::make_shared<std::vector<Span>>();
@@ -80,6 +89,7 @@ void ExporterSet::HandOver() {
   const Batch batch = std::move(open_);
   open_ = nullptr;
   open_since_ns_ = 0;
+  if (recent_ != nullptr) recent_->Add(batch);
   for (const auto& processor : processors_) processor->Enqueue(batch);
 }
 

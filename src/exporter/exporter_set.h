@@ -14,6 +14,8 @@
 #include "exporter/batch.h"
 #include "exporter/batch_processor.h"
 #include "exporter/queue/queue_directory.h"
+#include "exporter/recent/recent_traces.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -33,6 +35,12 @@ class ExporterSet final : public SpanSink {
               MetricRegistry& metrics, const RetryOptions& retry = {},
               std::unique_ptr<QueueDirectory> queues = nullptr);
   ~ExporterSet() override;
+
+  // Every batch goes there too; outlives it. Before the first span.
+  void ShowIn(RecentTraces* recent) { recent_ = recent; }
+  // Drain thread. With little memory spans are given up, reason "memory_limit": near the limit the
+  // oldest ones that wait, at the limit every new one.
+  void SetMemoryLevel(MemoryLevel level);
 
   // Drain thread.
   void OnSpan(Span span) override;
@@ -55,6 +63,9 @@ class ExporterSet final : public SpanSink {
   std::vector<std::unique_ptr<BatchProcessor>> processors_;
   std::shared_ptr<std::vector<Span>> open_;  // becomes a Batch
   uint64_t open_since_ns_ = 0;               // 0: not seen by OnTick yet
+  RecentTraces* recent_ = nullptr;
+  MemoryLevel memory_ = MemoryLevel::kFine;
+  Counter& memory_limit_;
   Counter* no_exporter_ = nullptr;
 };
 

@@ -57,6 +57,11 @@ class SigpipeGuard {
 
 FdWriter::FdWriter(int fd) : fd_(fd), regular_(IsRegular(fd)) {}
 
+void FdWriter::Switch(int fd) {
+  fd_ = fd;
+  regular_ = IsRegular(fd);
+}
+
 bool FdWriter::WaitWritable(std::chrono::steady_clock::time_point deadline) const {
   if (regular_) return true;
   for (bool first = true;; first = false) {

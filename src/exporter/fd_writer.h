@@ -31,12 +31,14 @@ class FdWriter {
   void Cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
   int fd() const { return fd_; }
+  // The thread that writes: goes on with another descriptor.
+  void Switch(int fd);
 
  private:
   bool WaitWritable(std::chrono::steady_clock::time_point deadline) const;
 
-  const int fd_;
-  const bool regular_;  // a regular file never blocks for a reader
+  int fd_;
+  bool regular_;  // a regular file never blocks for a reader
   std::atomic<bool> cancelled_{false};
 };
 

@@ -140,6 +140,8 @@ Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
   Span span;
   span.kind = exchange.role == Role::kServer ? SpanKind::kServer : SpanKind::kClient;
   span.tgid = exchange.tgid();
+  span.tid = exchange.request.first_by.tid;
+  span.answer_tid = exchange.response.first_by.tid;
   span.protocol = exchange.protocol;
   SetTimes(exchange, clock, span);
   span.attributes.reserve(std::min(kUsualAttributes, limits_.count));

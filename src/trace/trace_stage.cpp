@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sonde/base/ids.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -42,6 +43,7 @@ Result<std::unique_ptr<TraceStage>> TraceStage::Create(const LinkingOptions& opt
 TraceStage::TraceStage(const LinkingOptions& options, Propagators propagators, SpanFactory& factory,
                        SpanSink& sink, IdGenerator ids, MetricRegistry& metrics)
     : hold_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(options.hold).count())),
+      max_held_configured_(options.max_held_spans),
       max_held_(options.max_held_spans),
       propagators_(std::move(propagators)),
       factory_(factory),
@@ -344,6 +346,12 @@ void TraceStage::DecideAndEmit(Request& request) {
   for (Request* resolved : resolved_) {
     if (resolved->span != nullptr) Emit(*resolved);
   }
+}
+
+void TraceStage::SetMemoryLevel(MemoryLevel level) {
+  constexpr size_t kShare = 8;
+  max_held_ = level == MemoryLevel::kFine ? max_held_configured_ : max_held_configured_ / kShare;
+  while (held_.size() > max_held_) ReleaseEarly(*held_.oldest(), EarlyRelease::kLimit);
 }
 
 void TraceStage::Hold(Request& request, Span span) {

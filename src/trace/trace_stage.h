@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sonde/base/ids.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -48,6 +49,8 @@ class TraceStage : public ExchangeSink {
 
   // Time up to which the kernel's records have been read.
   void OnTick(uint64_t mono_ns);
+  // Above kFine an eighth of the spans may be held; the oldest go on with what is certain.
+  void SetMemoryLevel(MemoryLevel level);
   void OnProcessExit(uint32_t tgid);
   // For the rules: before OnRequestStart and the like of the bytes they are about.
   void OnExecution(const ExecutionEvent& event);
@@ -94,6 +97,7 @@ class TraceStage : public ExchangeSink {
   void Emit(Request& request);
 
   uint64_t hold_ns_;
+  const size_t max_held_configured_;
   size_t max_held_;
   Propagators propagators_;
   SpanFactory& factory_;

@@ -43,6 +43,7 @@ struct CaptureOptions {
 };
 
 struct LimitOptions {
+  size_t memory_bytes = 512U << 20;           // resident, of the whole agent
   size_t connection_bytes = 256U << 10;       // buffered per connection
   size_t total_connection_bytes = 16U << 20;  // buffered over all connections
   size_t max_connections = 200'000;           // tracked at once; the idlest is forgotten
@@ -119,7 +120,9 @@ struct QueueOptions {
 
 struct ExporterOptions {
   ExporterKind kind = ExporterKind::kConsole;
-  std::string target;  // file path ("-" = standard output) or URL
+  std::string target;         // file path ("-" = standard output) or URL
+  size_t max_file_bytes = 0;  // kFile: the file is rotated before it grows larger; 0 = never
+  size_t max_files = 5;       // kFile: those kept, beside the one that is written
   OtlpOptions otlp;
   ConsoleFormat console_format = ConsoleFormat::kTree;
 };
@@ -213,6 +216,9 @@ struct MetricsOptions {
 struct AdminOptions {
   std::string listen = "127.0.0.1:9464";  // "off" = none
   bool chosen = false;  // the operator gave the address: a busy one is then an error, not a warning
+  size_t traces = 2000;            // recent spans at /api/traces; 0 = none
+  bool traces_chosen = false;      // the operator gave their number: shown beyond loopback too
+  size_t trace_requests = 50'000;  // requests that /api/trace-at remembers
 };
 
 enum class LogLevel : uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kOff };

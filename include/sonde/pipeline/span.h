@@ -75,6 +75,8 @@ struct Span {
 
   // Not exported: what later stages need.
   uint32_t tgid = 0;
+  uint32_t tid = 0;         // who moved the first byte of the request; 0 = not seen
+  uint32_t answer_tid = 0;  // and of the response
   const char* protocol = "";
   uint64_t end_mono_ns = 0;
   uint64_t metric_class = 0;  // given by the metrics stage to know the span again; 0 = none

@@ -3,14 +3,20 @@
 
 #include <absl/status/status.h>
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "exporter/fd_writer.h"
 #include "sonde/base/result.h"
@@ -35,28 +41,75 @@ ExportOutcome Outcome(const FdWriter::Progress& progress) {
   return {.code = ExportOutcome::Code::kRetry, .message = std::strerror(progress.error)};
 }
 
+int OpenForAppend(const std::string& path) {
+  return open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<SpanExporter>> FileExporter::Create(const std::string& path) {
+Result<std::unique_ptr<SpanExporter>> FileExporter::Create(const Options& options) {
+  const std::string& path = options.path;
   if (path.empty()) return absl::InvalidArgumentError("--export file=PATH: the path is missing");
-  if (path == "-") return std::make_unique<FileExporter>(STDOUT_FILENO, false);
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (path == "-") return std::make_unique<FileExporter>(STDOUT_FILENO, options);
+  const int fd = OpenForAppend(path);
   if (fd < 0) {
     return absl::InvalidArgumentError("--export file=" + path +
                                       ": cannot open it for writing: " + std::strerror(errno));
   }
-  return std::make_unique<FileExporter>(fd, true);
+  return std::make_unique<FileExporter>(fd, options);
 }
 
 FileExporter::~FileExporter() {
-  if (owned_) close(writer_.fd());
+  if (owned()) close(writer_.fd());
+}
+
+bool FileExporter::IsMoved() const {
+  struct stat there{};
+  struct stat ours{};
+  if (fstat(writer_.fd(), &ours) != 0) return false;
+  if (stat(options_.path.c_str(), &there) != 0) return errno == ENOENT;
+  return there.st_ino != ours.st_ino || there.st_dev != ours.st_dev;
+}
+
+void FileExporter::Reopen() {
+  const int fd = OpenForAppend(options_.path);
+  const bool failed = fd < 0;
+  if (failed && !reopen_failed_) {
+    spdlog::warn("exporter file: {}: cannot open it again: {}; going on with the file as it was",
+                 options_.path, std::strerror(errno));
+  }
+  reopen_failed_ = failed;
+  if (failed) return;
+  close(writer_.fd());
+  writer_.Switch(fd);
+  in_progress_ = false;  // no half line before this one
+}
+
+void FileExporter::RotateFor(size_t bytes) {
+  struct stat status{};
+  if (options_.max_bytes == 0 || fstat(writer_.fd(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return;
+  }
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size == 0 || size + bytes <= options_.max_bytes) return;
+  const auto numbered = [&](size_t n) {
+    return n == 0 ? options_.path : options_.path + "." + std::to_string(n);
+  };
+  // The last one is overwritten; those that are not there yet are no error.
+  for (size_t n = options_.max_files; n > 0; --n) {
+    static_cast<void>(std::rename(numbered(n - 1).c_str(), numbered(n).c_str()));
+  }
+  Reopen();
 }
 
 void FileExporter::Begin(std::span<const Span> batch) {
+  const std::string_view encoded = encoder_.Encode(batch);
+  if (owned() && IsMoved()) Reopen();
+  if (owned()) RotateFor(encoded.size() + 1);
   // A line that was given up half way is ended, so that it spoils itself only.
   line_.clear();
   if (in_progress_ && written_ > 0) line_ += '\n';
-  line_ += encoder_.Encode(batch);
+  line_ += encoded;
   line_ += '\n';
   written_ = 0;
   batch_id_ = batch.front().span_id;

@@ -102,3 +102,15 @@ def grpc_go(stripped=False):
         attempt([program("go"), "build", "-ldflags", "-s -w", "-o", f"{path}/grpc_go_stripped", "."], path, env)
 
     return os.path.join(once("grpc_go", texts(sources(source)), make), "grpc_go_stripped" if stripped else "grpc_go")
+
+
+def otel_collector():
+    """The OpenTelemetry Collector itself, with an OTLP receiver and an OTLP exporter."""
+    source = os.path.join(APPS, "otelcol")
+
+    def make(path):
+        shutil.copytree(source, path, dirs_exist_ok=True)
+        attempt([program("go"), "build", "-p", "1", "-ldflags", "-s -w", "-o", f"{path}/otelcol", "."], path,
+                {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
+
+    return os.path.join(once("otelcol", texts(sources(source)), make), "otelcol")

@@ -207,6 +207,30 @@ TEST_F(BatchProcessorTest, FullQueueDropsTheNewestAndNeverBlocks) {
   ExpectAccounted();
 }
 
+TEST_F(BatchProcessorTest, WithLittleMemoryTheOldestThatWaitAreGivenUpAndThenAllThatIsNew) {
+  std::atomic<bool> open{false};
+  retry_.max_elapsed = 10s;
+  Start([&](const ScriptedExporter::Call&) { return Always(open ? Code::kDone : Code::kRetry); });
+  Send(80);
+  set_->SetMemoryLevel(MemoryLevel::kSoft);
+  // The front is on its way; of the rest an eighth of 100, in whole batches, stays.
+  EXPECT_LE(Metric("sonde_export_queue_length"), 20);
+  EXPECT_GE(Metric("sonde_spans_dropped_total", "memory_limit"), 60);
+  ExpectAccounted();
+  set_->SetMemoryLevel(MemoryLevel::kHard);
+  for (int i = 0; i < 50; ++i) set_->OnSpan(ServerSpan(1000, nullptr));
+  EXPECT_EQ(
+      metrics_.AddCounter("sonde_spans_dropped_total", "", {{"reason", "memory_limit"}}).value(),
+      50U);
+  set_->SetMemoryLevel(MemoryLevel::kFine);
+  open = true;
+  Send(10);
+  EXPECT_TRUE(set_->ForceFlush(In(5s)));
+  EXPECT_EQ(record_->accepted.back(), ServerSpan(90, nullptr).span_id);
+  EXPECT_EQ(set_->Shutdown(In(1s)), 0U);
+  ExpectAccounted();
+}
+
 TEST_F(BatchProcessorTest, ShutdownReportsWhatAnAbsentEndpointDidNotTake) {
   retry_ = {.initial = 10s, .max = 10s, .max_elapsed = 60s};
   Start([](const ScriptedExporter::Call&) { return Always(Code::kRetry); });

@@ -67,7 +67,7 @@ class FileExporterTest : public ::testing::Test {
 
 TEST_F(FileExporterTest, AppendsALinePerBatchThatOthersMayNotRead) {
   for (int run = 0; run < 2; ++run) {
-    auto exporter = FileExporter::Create(Path());
+    auto exporter = FileExporter::Create({.path = Path()});
     ASSERT_TRUE(exporter.ok());
     EXPECT_STREQ((*exporter)->name(), "file");
     EXPECT_EQ((*exporter)->Export(Batch(1, 3), steady_clock::now() + 1s).code, Code::kDone);
@@ -82,13 +82,55 @@ TEST_F(FileExporterTest, AppendsALinePerBatchThatOthersMayNotRead) {
 }
 
 TEST_F(FileExporterTest, RefusesAPathThatCannotBeOpened) {
-  const auto exporter = FileExporter::Create(directory_ + "/missing/traces.json");
+  const auto exporter = FileExporter::Create({.path = directory_ + "/missing/traces.json"});
   EXPECT_EQ(exporter.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(exporter.status().message()), ::testing::HasSubstr("No such file"));
 }
 
+TEST_F(FileExporterTest, RotatesBySizeAndKeepsSoManyFiles) {
+  auto exporter = FileExporter::Create({.path = Path(), .max_bytes = 5000, .max_files = 2});
+  ASSERT_TRUE(exporter.ok());
+  for (uint64_t i = 0; i < 40; ++i) {
+    ASSERT_EQ((*exporter)->Export(Batch(i + 1, 1), steady_clock::now() + 1s).code, Code::kDone);
+  }
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    ++files;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_GT(CountSpans(text), 0U) << entry.path();
+    EXPECT_LE(text.size(), 5000U);
+    EXPECT_EQ(entry.status().permissions(), std::filesystem::perms(0600));
+  }
+  EXPECT_EQ(files, 3U);
+  EXPECT_NE(Content().find(ServerSpan(40, nullptr).span_id.ToHex()), std::string::npos);
+}
+
+TEST_F(FileExporterTest, GoesOnInANewFileWhenLogrotateMovedTheOld) {
+  auto exporter = FileExporter::Create({.path = Path()});
+  ASSERT_EQ((*exporter)->Export(Batch(1, 3), steady_clock::now() + 1s).code, Code::kDone);
+  std::filesystem::rename(Path(), Path() + ".old");
+  ASSERT_EQ((*exporter)->Export(Batch(4, 2), steady_clock::now() + 1s).code, Code::kDone);
+  EXPECT_EQ(CountSpans(Content()), 2U);
+  std::filesystem::remove(Path());
+  ASSERT_EQ((*exporter)->Export(Batch(6, 1), steady_clock::now() + 1s).code, Code::kDone);
+  EXPECT_EQ(CountSpans(Content()), 1U);
+  std::filesystem::resize_file(Path(), 0);  // copytruncate
+  ASSERT_EQ((*exporter)->Export(Batch(7, 4), steady_clock::now() + 1s).code, Code::kDone);
+  EXPECT_EQ(CountSpans(Content()), 4U);
+}
+
+TEST_F(FileExporterTest, KeepsItsFileWhenThePathCannotBeOpenedAgain) {
+  std::filesystem::create_directory(directory_ + "/sub");
+  auto exporter = FileExporter::Create({.path = directory_ + "/sub/traces.json"});
+  ASSERT_TRUE(exporter.ok());
+  std::filesystem::remove_all(directory_ + "/sub");
+  EXPECT_EQ((*exporter)->Export(Batch(1, 1), steady_clock::now() + 1s).code, Code::kDone);
+  EXPECT_EQ((*exporter)->Export(Batch(2, 1), steady_clock::now() + 1s).code, Code::kDone);
+}
+
 TEST_F(FileExporterTest, FullDeviceIsRetried) {
-  auto exporter = FileExporter::Create("/dev/full");
+  auto exporter = FileExporter::Create({.path = "/dev/full"});
   ASSERT_TRUE(exporter.ok());
   const ExportOutcome outcome = (*exporter)->Export(Batch(1, 1), steady_clock::now() + 1s);
   EXPECT_EQ(outcome.code, Code::kRetry);
@@ -97,7 +139,7 @@ TEST_F(FileExporterTest, FullDeviceIsRetried) {
 
 // A file that may not grow stands for a disk that is full in the middle of a line.
 TEST_F(FileExporterTest, ContinuesAHalfWrittenLineWhenThereIsRoomAgain) {
-  auto exporter = FileExporter::Create(Path());
+  auto exporter = FileExporter::Create({.path = Path()});
   ASSERT_TRUE(exporter.ok());
   const auto previous = std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
@@ -118,7 +160,7 @@ TEST_F(FileExporterTest, LineThatWasGivenUpSpoilsOnlyItself) {
   int fds[2];
   ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
   fcntl(fds[1], F_SETPIPE_SZ, 4096);
-  FileExporter exporter(fds[1], true);
+  FileExporter exporter(fds[1], {.path = "/proc/self/fd/" + std::to_string(fds[1])});
   EXPECT_EQ(exporter.Export(Batch(1, 20), steady_clock::now() + 50ms).code, Code::kRetry);
   std::string text;
   std::thread reader([&] {
@@ -137,7 +179,7 @@ TEST_F(FileExporterTest, LineThatWasGivenUpSpoilsOnlyItself) {
 TEST_F(FileExporterTest, CancelEndsAWaitForAReader) {
   int fds[2];
   ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
-  FileExporter exporter(fds[1], true);
+  FileExporter exporter(fds[1], {.path = "/proc/self/fd/" + std::to_string(fds[1])});
   std::thread cancel([&] {
     std::this_thread::sleep_for(100ms);
     exporter.Cancel();
@@ -152,7 +194,7 @@ TEST_F(FileExporterTest, CancelEndsAWaitForAReader) {
 TEST_F(FileExporterTest, ReaderThatHasGoneIsFinalAndRaisesNoSignal) {
   int fds[2];
   ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
-  FileExporter exporter(fds[1], true);
+  FileExporter exporter(fds[1], {.path = "/proc/self/fd/" + std::to_string(fds[1])});
   close(fds[0]);
   EXPECT_EQ(exporter.Export(Batch(1, 1), steady_clock::now() + 1s).code, Code::kFailed);
 }

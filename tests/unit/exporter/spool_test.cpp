@@ -61,6 +61,7 @@ class SpoolTest : public testing::Test {
  protected:
   void Start() {
     metrics_ = std::make_unique<MetricRegistry>();
+    sent_before_ = sent_;
     std::vector<std::unique_ptr<SpanExporter>> exporters;
     exporters.push_back(std::make_unique<SwitchedExporter>(receiver_));
     auto destinations = Labelled(std::move(exporters));
@@ -74,7 +75,10 @@ class SpoolTest : public testing::Test {
       Span span = ServerSpan(++sent_, resource_);
       span.name = std::to_string(sent_);
       set_->OnSpan(std::move(span));
-      if (pause_every_ != 0 && sent_ % pause_every_ == 0) std::this_thread::sleep_for(1ms);
+      if (pause_every_ == 0 || sent_ % pause_every_ != 0) continue;
+      std::this_thread::sleep_for(1ms);
+      // A slow machine is not to fill the memory before the disk has had it.
+      if (waits_for_disk_) WaitUntilStored(static_cast<double>(sent_ - sent_before_) - 50);
     }
   }
   double Metric(const std::string& name, const std::string& value = "otlp") {
@@ -119,7 +123,9 @@ class SpoolTest : public testing::Test {
   std::shared_ptr<const Resource> resource_ = MakeResource("shop");
   std::unique_ptr<ExporterSet> set_;
   size_t sent_ = 0;
+  size_t sent_before_ = 0;  // the processor that runs now
   size_t pause_every_ = 10;
+  bool waits_for_disk_ = true;
 };
 
 TEST_F(SpoolTest, OutlastsAnOutageFarBeyondMemoryAndRetries) {
@@ -199,6 +205,7 @@ TEST_F(SpoolTest, ATooOldQueueOfAnEarlierProcessIsDroppedAndCounted) {
 }
 
 TEST_F(SpoolTest, AFullQueueFallsBackToMemoryAndThenDrops) {
+  waits_for_disk_ = false;
   receiver_->up = false;
   queue_.max_bytes = 128U << 10;
   Start();
@@ -220,6 +227,7 @@ TEST_F(SpoolTest, AFullQueueFallsBackToMemoryAndThenDrops) {
 
 // As on a full disk: write() takes a part and then fails.
 TEST_F(SpoolTest, AFullDiskIsCountedAndWhatWasStoredIsWhole) {
+  waits_for_disk_ = false;
   receiver_->up = false;
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
