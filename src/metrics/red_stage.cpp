@@ -95,6 +95,8 @@ RedStage::RedStage(const MetricsOptions& options, SpanSink& next, MetricRegistry
       graph_(store_) {}
 
 void RedStage::OnSpan(Span span) {
+  // Spans may come before the first tick.
+  now_ns_ = std::max(now_ns_, span.end_mono_ns);
   facts_.Read(span);
   const uint64_t number = ClassOf(span);
   const Class& of = classes_[static_cast<uint32_t>(number)];

@@ -54,6 +54,7 @@ bool CallsOut(SpanKind kind) { return kind == SpanKind::kClient || kind == SpanK
 }  // namespace
 
 void ServiceGraph::OnSpan(const Span& span, const SpanFacts& facts, double seconds) {
+  now_ns_ = std::max(now_ns_, span.end_mono_ns);
   if (span.kind == SpanKind::kInternal) return;
   Half half{.resource = span.resource,
             .seconds = seconds,

@@ -74,7 +74,8 @@ Status TailSampler::Configure(const TailSamplingOptions& options) {
 }
 
 void TailSampler::OnSpan(Span span) {
-  if (policies_.empty()) return next_.OnSpan(std::move(span));  // a reload took them away
+  now_ns_ = std::max(now_ns_, span.end_mono_ns);  // spans may come before the first tick
+  if (policies_.empty()) return next_.OnSpan(std::move(span));
   const auto waiting = traces_.find(span.trace_id);
   if (waiting == traces_.end()) {
     if (sampled_.Find(span.trace_id)) return next_.OnSpan(std::move(span));

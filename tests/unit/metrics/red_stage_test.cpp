@@ -270,6 +270,17 @@ TEST(RedStage, SeriesOfEndedServicesExpire) {
   EXPECT_THAT(bench.Points("http.server.request.duration"), SizeIs(2));
 }
 
+// A span may come before the first tick, on a machine that has run for long.
+TEST(RedStage, WhatCameBeforeTheFirstTickStays) {
+  Bench bench;
+  constexpr uint64_t kUp = 100'000 * kSecond;
+  Span span = Server(Service("shop"), kMs);
+  span.end_mono_ns = kUp;
+  bench.red.OnSpan(std::move(span));
+  bench.red.OnTick(kUp + kMs);
+  EXPECT_THAT(bench.Points("http.server.request.duration"), SizeIs(1));
+}
+
 // What the metrics say must be what anybody would compute from the spans.
 TEST(RedStage, EqualsWhatAllSpansSay) {
   Bench bench({.exponential = true});

@@ -232,6 +232,20 @@ TEST(TailSampler, DecidesAfterTheWaitAboutTheWholeTrace) {
   EXPECT_EQ(bench.held(), 0);
 }
 
+TEST(TailSampler, WaitsAlsoBeforeTheFirstTick) {
+  Collect sink;
+  MetricRegistry metrics;
+  const auto tail = *TailSampler::Create(
+      {.policies = {{.name = "all"}}, .decision_wait = std::chrono::seconds(2)}, sink, metrics);
+  Span span = Make();
+  span.end_mono_ns = 1000 * kSecond;
+  tail->OnSpan(std::move(span));
+  tail->OnTick(1001 * kSecond);
+  EXPECT_THAT(sink.spans, SizeIs(0));
+  tail->OnTick(1002 * kSecond);
+  EXPECT_THAT(sink.spans, SizeIs(1));
+}
+
 TEST(TailSampler, WithoutRoomTheOldestIsDecidedEarly) {
   Bench few({.num_traces = 2});
   const TraceId bad = Make().trace_id;
