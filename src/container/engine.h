@@ -25,7 +25,7 @@ class Engine final : public Provider {
   struct Options {
     std::chrono::milliseconds answer_timeout{1000};
     // After a time-out the engine is left alone for so long, that it holds nobody else up.
-    std::chrono::milliseconds rest{3000};
+    std::chrono::milliseconds rest{500};
     std::chrono::milliseconds reconnect{500};  // of the stream of events
   };
 

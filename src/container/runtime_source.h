@@ -35,9 +35,9 @@ class RuntimeSource final : public WorkloadSource {
     // A container that nobody knows is asked for again after these times, then at the last one's
     // pace. The first of them, up to `pending_tries`, belong to its start.
     std::vector<std::chrono::milliseconds> retries = {
-        std::chrono::milliseconds(50), std::chrono::milliseconds(200), std::chrono::seconds(2),
-        std::chrono::seconds(30)};
-    size_t pending_tries = 3;
+        std::chrono::milliseconds(50), std::chrono::milliseconds(200),
+        std::chrono::milliseconds(500), std::chrono::seconds(2), std::chrono::seconds(30)};
+    size_t pending_tries = 4;
     std::chrono::milliseconds file_check{1000};
   };
 
