@@ -17,6 +17,7 @@
 #include "metrics/red_stage.h"
 #include "protocol/registry.h"
 #include "resource/resource_stage.h"
+#include "resource/span_hold.h"
 #include "sampler/sampler.h"
 #include "sampler/tail_sampler.h"
 #include "sonde/base/clock.h"
@@ -61,9 +62,9 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
   }
   if (status.ok()) status = p->BuildSpansBy(config);
   if (status.ok()) {
-    status =
-        Take(trace::TraceStage::Create(config.linking, *p, p->spans_out(), IdGenerator(), metrics),
-             p->traces_);
+    p->hold_ = std::make_unique<resource::SpanHold>(*p->resources_, p->spans_out(), metrics);
+    status = Take(trace::TraceStage::Create(config.linking, *p, *p->hold_, IdGenerator(), metrics),
+                  p->traces_);
   }
   if (status.ok()) {
     status =
@@ -145,6 +146,13 @@ void Pipeline::OnMapped(const MappedEvent& event) {
 
 void Pipeline::OnExecution(const ExecutionEvent& event) { traces_->OnExecution(event); }
 
+void Pipeline::TakeWorkloads() {
+  auto changed = workloads_->TakeChanged();
+  if (changed.empty()) return;
+  resources_->OnWorkloads(changed);
+  if (discovery_ != nullptr) discovery_->OnWorkloads(std::move(changed));
+}
+
 void Pipeline::OnTick(uint64_t mono_ns) {
   now_mono_ns_ = std::max(now_mono_ns_, mono_ns);
   if (clock_is_live_ && now_mono_ns_ - clock_read_mono_ns_ >= kClockRefreshNs) {
@@ -154,7 +162,10 @@ void Pipeline::OnTick(uint64_t mono_ns) {
   WatchMemory();
   connections_->OnTick(mono_ns);
   traces_->OnTick(mono_ns);
+  if (workloads_ != nullptr) TakeWorkloads();
+  if (discovery_ != nullptr) discovery_->OnTick(mono_ns);
   resources_->OnTick(mono_ns);
+  hold_->OnTick();
   if (red_ != nullptr) red_->OnTick(mono_ns);
   tail_->OnTick(mono_ns);
   exporters_->OnTick(mono_ns);
@@ -184,6 +195,7 @@ Span Pipeline::Build(const Exchange& exchange) {
 size_t Pipeline::Finish(std::chrono::steady_clock::time_point deadline) {
   connections_->Shutdown(now_mono_ns_);
   traces_->Shutdown();
+  hold_->Shutdown();
   if (red_ != nullptr) red_->Shutdown();
   tail_->Shutdown();
   return exporters_->Shutdown(deadline);

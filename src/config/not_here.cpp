@@ -17,9 +17,8 @@ struct Reason {
   std::string_view text;
 };
 
-constexpr std::array<std::string_view, 8> kPlannedFlags{
-    "--systemd-unit",  "--container", "--container-image", "--container-label",
-    "--k8s-namespace", "--k8s-pod",   "--k8s-pod-label",   "--k8s-workload"};
+constexpr std::array<std::string_view, 4> kPlannedFlags{"--k8s-namespace", "--k8s-pod",
+                                                        "--k8s-pod-label", "--k8s-workload"};
 
 constexpr std::array<Reason, 10> kKeys{{
     {"meter_provider", kLater},
