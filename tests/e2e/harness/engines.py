@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Container engines of a test's own: socket, state and containers lie in the test's directory, so that no other engine of the
 machine is touched. Images are made of one static program, because nothing can be pulled."""
+import glob
 import json
 import os
 import shutil
@@ -84,15 +85,23 @@ class Docker(Engine):
     def __init__(self, directory, data_root=None):
         root = os.path.join(directory, "docker")
         os.makedirs(root)
+        self.exec_root = f"{root}/exec"
         socket = os.path.join(directory, "docker.sock")
         config = os.path.join(root, "daemon.json")
         with open(config, "w", encoding="utf-8") as file:
             file.write("{}")
         daemon = [installed("dockerd"), "--config-file", config, "--data-root", data_root or f"{root}/data", "--exec-root",
-                  f"{root}/exec", "--pidfile", f"{root}/pid", "--host", f"unix://{socket}", "--storage-driver", "vfs", "--bridge",
+                  self.exec_root, "--pidfile", f"{root}/pid", "--host", f"unix://{socket}", "--storage-driver", "vfs", "--bridge",
                   "none", "--iptables=false", "--ip6tables=false"]
         super().__init__([installed("docker"), "--host", f"unix://{socket}"], daemon, directory, socket,
                          {"DOCKER_HOST": f"unix://{socket}", "CONTAINER_HOST": "/nowhere"})
+
+
+    def stop(self):
+        super().stop()
+        # dockerd leaves the host's own network namespace mounted here.
+        for path in glob.glob(f"{self.exec_root}/netns/*"):
+            subprocess.run(["umount", path], capture_output=True, check=False)
 
 
 class Podman(Engine):

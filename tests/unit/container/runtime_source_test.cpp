@@ -99,6 +99,7 @@ class RuntimeSourceTest : public testing::Test {
 
 TEST_F(RuntimeSourceTest, AsksAndRemembers) {
   engine_.Answer("/containers/abc/json", Describe("abc", "web"));
+  engine_.set_delay(milliseconds(300));
   engine_.Listen();
   Start();
   EXPECT_EQ(source_->Container(Of("abc")), nullptr);
@@ -107,10 +108,8 @@ TEST_F(RuntimeSourceTest, AsksAndRemembers) {
   EXPECT_FALSE(source_->Pending(Of("abc")));
   EXPECT_THAT(source_->TakeChanged(), ElementsAre("abc"));
   EXPECT_EQ(NameOf("abc"), "web");
-  const int asked = engine_.asked();
   EXPECT_EQ(NameOf("abc"), "web");
-  EXPECT_EQ(engine_.asked(), asked);
-  EXPECT_GE(Metric("sonde_container_lookups_total", "found"), 1);
+  EXPECT_EQ(Metric("sonde_container_lookups_total", "found"), 1);
 }
 
 TEST_F(RuntimeSourceTest, NobodyKnowsIt) {
