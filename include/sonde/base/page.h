@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A page of the admin endpoint that another stage answers: GET, JSON. The agent hands pages over, so
-// that the endpoint knows no stage.
+// A page of the admin endpoint that another stage answers: GET, JSON. The agent hands pages over,
+// so that the endpoint knows no stage.
 #pragma once
 
 #include <functional>
