@@ -130,7 +130,8 @@ enum sonde_runtime_event {
 	/* An object is put into a queue, or was taken out of one; subject: the object. */
 	SONDE_RUNTIME_PYTHON_PUT = 10,
 	SONDE_RUNTIME_PYTHON_TAKEN = 11,
-	/* Bytes are left for a connection, which the loop sends later; subject: uvloop's UVStream. */
+	/* Bytes are left for a connection, which the loop sends later; subject: uvloop's UVStream.
+	 */
 	SONDE_RUNTIME_PYTHON_LEAVES = 12,
 };
 

@@ -145,8 +145,8 @@ struct ResourceOptions {
   // Globs: which labels become container.label.KEY, beside those that selectors name.
   std::vector<std::string> container_labels = {"com.docker.compose.project",
                                                "com.docker.compose.service"};
-  // Where the host's files are seen, for sonde in a container: runtimes' sockets and state files are
-  // looked for beneath. Empty: they are its own.
+  // Where the host's files are seen, for sonde in a container: runtimes' sockets and state files
+  // are looked for beneath. Empty: they are its own.
   std::string host_root = {};
   // How long spans wait for the description of their container; 0 = not at all.
   Milliseconds hold{1000};

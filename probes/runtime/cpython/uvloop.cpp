@@ -39,13 +39,13 @@ uint64_t TableOf(const Elf& elf) {
   const auto before = elf.FindString('\0' + std::string(kMethods.back()), false);
   if (!before) return 0;
   for (const uint64_t last : elf.FindPointers(*before + 1, kClasses)) {
-      const uint64_t table = last - (kMethods.size() - 1) * kMethodBytes;
+    const uint64_t table = last - (kMethods.size() - 1) * kMethodBytes;
     size_t same = 0;
     while (same < kMethods.size() &&
            MethodAt(elf, table + same * kMethodBytes, kMethods.at(same))) {
       ++same;
     }
-      if (same == kMethods.size()) return table;
+    if (same == kMethods.size()) return table;
   }
   return 0;
 }

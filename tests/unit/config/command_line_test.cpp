@@ -161,8 +161,7 @@ TEST(CommandLine, ExcludesAddUp) {
 }
 
 TEST(CommandLine, PlannedNamesAreRefusedByName) {
-  for (const char* flag :
-       {"--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload"}) {
+  for (const char* flag : {"--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload"}) {
     const std::string expected = std::string(flag) + " is not available in this version";
     EXPECT_EQ(RefusalOf({"run", flag, "x"}), expected);
     EXPECT_EQ(RefusalOf({"run", std::string(flag) + "=x"}), expected);
