@@ -40,6 +40,7 @@ std::unique_ptr<container::RuntimeSource> OpenRuntimes(const ResourceOptions& op
   const auto endpoints = container::FindEndpoints(Variable, options.host_root);
   for (const std::string& problem : endpoints.problems) spdlog::warn("{}", problem);
   std::vector<std::unique_ptr<container::Provider>> providers;
+  providers.reserve(endpoints.found.size() + 1);
   for (const container::Endpoint& endpoint : endpoints.found) {
     providers.push_back(std::make_unique<container::Engine>(endpoint));
   }

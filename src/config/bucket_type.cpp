@@ -9,6 +9,7 @@
 #include <system_error>
 #include <vector>
 
+#include "config/draft.h"
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/origin.h"

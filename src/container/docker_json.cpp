@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container/docker_json.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>

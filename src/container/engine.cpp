@@ -92,8 +92,8 @@ std::vector<std::string> Engine::Running() {
   return body.ok() ? ParseDockerList(*body) : std::vector<std::string>();
 }
 
-void Engine::Watch(OnChange on_change) {
-  on_change_ = std::move(on_change);
+void Engine::Watch(const OnChange& on_change) {
+  on_change_ = on_change;
   thread_ = std::thread([this] { Follow(); });
 }
 

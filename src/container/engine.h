@@ -38,7 +38,7 @@ class Engine final : public Provider {
   std::string_view name() const override { return endpoint_.engine; }
   Result<ContainerFacts> Find(const std::string& id, size_t* cut) override;
   std::vector<std::string> Running() override;
-  void Watch(OnChange on_change) override;
+  void Watch(const OnChange& on_change) override;
   void Cancel() override;
 
  private:

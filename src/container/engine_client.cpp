@@ -11,6 +11,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "container/endpoints.h"
 #include "sonde/base/result.h"
@@ -86,8 +87,8 @@ Status StatusOf(long code) {
 
 }  // namespace
 
-EngineClient::EngineClient(const Endpoint& endpoint)
-    : endpoint_(endpoint), multi_(curl_multi_init()), curl_(curl_easy_init()) {}
+EngineClient::EngineClient(Endpoint endpoint)
+    : endpoint_(std::move(endpoint)), multi_(curl_multi_init()), curl_(curl_easy_init()) {}
 
 void EngineClient::Prepare(const std::string& path, curl_write_callback write, void* user) {
   CURL* curl = curl_.get();

@@ -23,7 +23,7 @@ constexpr size_t kMaxAnswerBytes = 8U << 20;
 
 class EngineClient {
  public:
-  explicit EngineClient(const Endpoint& endpoint);
+  explicit EngineClient(Endpoint endpoint);
 
   // The body of a 200. kNotFound for 404; kUnavailable if the engine cannot be reached, is slower
   // than `timeout` or sends more than kMaxAnswerBytes; kInternal for any other status.

@@ -31,7 +31,7 @@ class Provider {
   // Ids of running containers, for those that tell of changes; best effort.
   virtual std::vector<std::string> Running() { return {}; }
   // Begins to tell of changes, on a thread of its own, until the provider is destroyed.
-  virtual void Watch(OnChange /*on_change*/) {}
+  virtual void Watch(const OnChange& /*on_change*/) {}
   // Any thread: Find() returns soon.
   virtual void Cancel() {}
 };

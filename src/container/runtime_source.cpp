@@ -16,6 +16,7 @@
 
 #include "container/provider.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
 #include "sonde/pipeline/workload.h"
 
 namespace sonde::container {

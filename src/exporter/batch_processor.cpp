@@ -222,6 +222,7 @@ bool BatchProcessor::WaitForBatch(std::unique_lock<std::mutex>& lock) {
 Batch BatchProcessor::Load(std::unique_lock<std::mutex>& lock) {
   const Entry& front = queue_.front();
   if (front.batch != nullptr) return front.batch;
+  if (!front.stored) return nullptr;  // it is in memory or on disk
   const Spool::Item item = *front.stored;
   lock.unlock();
   Batch batch = spool_->Get(item);
@@ -257,9 +258,9 @@ void BatchProcessor::Store(std::unique_lock<std::mutex>& lock) {
   Entry& entry = queue_[queue_.size() - new_];
   const Batch batch = entry.batch;
   lock.unlock();
-  auto item = spool_->Put(batch);
+  const auto item = spool_->Put(batch);
   lock.lock();
-  entry.stored = std::move(item);
+  entry.stored = item;
   entry.is_new = false;
   --new_;
   // Half of the memory is for what is next to be sent, half for what is new.
@@ -286,8 +287,8 @@ BatchProcessor::Verdict BatchProcessor::DeliverFront(std::unique_lock<std::mutex
   if (spans == 0) return Verdict::kOver;  // given up
   const auto now = steady_clock::now();
   Attempt attempt{.expiry = now + back_off_.options().max_elapsed};
-  if (queue_.front().stored) {
-    attempt.expiry = queue_.front().stored->expires;
+  if (const auto& stored = queue_.front().stored; stored.has_value()) {
+    attempt.expiry = stored->expires;
     if (now >= attempt.expiry) {
       Drop(spans, counters_.dropped_expired);
       return Verdict::kOver;

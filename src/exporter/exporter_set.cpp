@@ -14,6 +14,7 @@
 #include "exporter/batch.h"
 #include "exporter/batch_processor.h"
 #include "exporter/queue/queue_directory.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exporter.h"

@@ -193,7 +193,7 @@ void ResourceStage::OnTick(uint64_t mono_ns) {
   held_.Set(static_cast<int64_t>(entries_.size()));
 }
 
-void ResourceStage::Preload(uint32_t tgid, std::shared_ptr<const OwnedResource> resource) {
+void ResourceStage::Preload(uint32_t tgid, const std::shared_ptr<const OwnedResource>& resource) {
   Store(tgid, {.base = resource, .resource = resource});
 }
 

@@ -56,7 +56,7 @@ class ResourceStage {
   // Drops what ended more than 60 s ago.
   void OnTick(uint64_t mono_ns);
   // From a recording.
-  void Preload(uint32_t tgid, std::shared_ptr<const OwnedResource> resource);
+  void Preload(uint32_t tgid, const std::shared_ptr<const OwnedResource>& resource);
 
  private:
   struct Entry {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "resource/span_hold.h"
 
-#include <cstddef>
 #include <deque>
 #include <memory>
 #include <utility>

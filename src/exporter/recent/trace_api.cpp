@@ -20,7 +20,6 @@
 #include "exporter/recent/trace_query.h"
 #include "sonde/base/ids.h"
 #include "sonde/base/page.h"
-#include "sonde/base/result.h"
 #include "sonde/pipeline/span.h"
 
 namespace sonde::exporter {
@@ -101,8 +100,8 @@ class ServiceView {
 
  private:
   void KeepSlowest() {
-    std::ranges::stable_sort(slowest_, std::ranges::greater(),
-                             [](const Span* span) { return DurationNs(*span); });
+    std::ranges::sort(slowest_, std::ranges::greater(),
+                      [](const Span* span) { return DurationNs(*span); });
     if (slowest_.size() > kExamples) slowest_.resize(kExamples);
   }
 

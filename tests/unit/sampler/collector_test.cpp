@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -87,11 +88,15 @@ Span ToSpan(const TraceId& id, const nlohmann::json& from) {
   auto resource = std::make_shared<Resource>();
   resource->attributes = {{"service.name", from["Service"].get<std::string>()}};
   span.resource = std::move(resource);
-  if (from.contains("Route")) {
-    span.attributes.push_back({"http.route", from["Route"].get<std::string>()});
-  }
-  if (from.contains("N")) span.attributes.push_back({"n", from["N"].get<int64_t>()});
-  if (from.contains("B")) span.attributes.push_back({"b", from["B"].get<bool>()});
+  // In place: gcc 12 warns of temporaries.
+  const auto add = [&](std::string_view key) -> AttributeValue& {
+    Attribute& attribute = span.attributes.emplace_back();
+    attribute.key = key;
+    return attribute.value;
+  };
+  if (from.contains("Route")) add("http.route") = from["Route"].get<std::string>();
+  if (from.contains("N")) add("n") = from["N"].get<int64_t>();
+  if (from.contains("B")) add("b") = from["B"].get<bool>();
   return span;
 }
 
