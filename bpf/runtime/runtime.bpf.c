@@ -125,9 +125,9 @@ static __always_inline int sonde_python_passes(__u32 tgid, __u64 work, __u32 eve
 
 /* uvloop's UVHandle (Cython: object, method table, then uv_handle_t *) and libuv's uv_stream_t. */
 #define SONDE_UVLOOP_HANDLE 24
-#define SONDE_UV_TYPE	    16
+#define SONDE_UV_TYPE       16
 #define SONDE_UV_NAMED_PIPE 7
-#define SONDE_UV_TCP	    12
+#define SONDE_UV_TCP        12
 #define SONDE_UV_STREAM_FD  184 /* io_watcher.fd */
 
 static __always_inline int sonde_python_leaves(__u32 tgid, __u64 stream)
