@@ -93,12 +93,11 @@ void TraceStage::ReadHeader(const HttpRequest* http, Request& request) const {
 void TraceStage::StartServer(Request& request, const RequestFact& fact, const HttpRequest* http) {
   sdks_.ReadServer(request, http);
   if (request.header != nullptr && request.header->names_a_trace()) incoming_.Add(request);
-  if (seen_client_) {
-    if (Request* client = joins_.TakeOther(request)) {
-      Join(request, *client);
-    } else {
-      joins_.Add(request);
-    }
+  // The very first client may be seen after its server: a send is told when it is over.
+  if (Request* client = joins_.TakeOther(request)) {
+    Join(request, *client);
+  } else {
+    joins_.Add(request);
   }
   TellRules([&](LinkRule& rule) { rule.OnRequestRead(fact, verdicts_); });
 }
