@@ -7,12 +7,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "sonde/pipeline/workload.h"
 
 namespace sonde {
 
@@ -26,6 +29,7 @@ enum ProcessField : uint8_t {
   kFieldOwner = 16,
   kFieldCwd = 32,
   kFieldPorts = 64,
+  kFieldWorkload = 128,  // membership, and what the reader's WorkloadSource knows of it
 };
 
 struct ProcessFacts {
@@ -46,6 +50,10 @@ struct ProcessFacts {
   std::vector<uint16_t> listen_ports;                    // TCP, ascending
   bool has_tcp = false;     // holds a listening or connected TCP socket; kFieldPorts
   bool has_socket = false;  // holds any socket; kFieldPorts
+  Membership membership;
+  std::shared_ptr<const ContainerFacts> container;  // immutable; null = not known
+  std::shared_ptr<const PodFacts> pod;              // the same
+  bool workload_pending = false;                    // container or pod are still being looked for
 
   std::string_view exe_name() const;  // base name of exe, else comm
   const std::string* Env(std::string_view name) const;
@@ -75,7 +83,9 @@ struct RuntimeFacts {
 
 class ProcessReader {
  public:
-  explicit ProcessReader(std::string root = "/proc") : root_(std::move(root)) {}
+  // `workloads` outlives the reader and its copies; null: containers are known by their ids only.
+  explicit ProcessReader(std::string root = "/proc", WorkloadSource* workloads = nullptr)
+      : root_(std::move(root)), workloads_(workloads) {}
   // Sees nothing: for replays, whose process numbers belong to another host or time.
   static ProcessReader None() { return ProcessReader(""); }
 
@@ -99,6 +109,7 @@ class ProcessReader {
 
  private:
   std::string root_;
+  WorkloadSource* workloads_;
 };
 
 }  // namespace sonde

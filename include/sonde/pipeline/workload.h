@@ -18,6 +18,16 @@ namespace sonde {
 using Labels = std::vector<std::pair<std::string, std::string>>;
 constexpr size_t kMaxLabelBytes = 4096;
 
+// What the control groups of a process say of it, without asking anybody; each part may be empty.
+struct Membership {
+  std::string container_id;  // of the innermost container, as its runtime writes it: 64 hex digits;
+                             // of LXC its name
+  std::string runtime;       // as ContainerFacts::runtime, where the path names it
+  std::string pod_uid;       // k8s.pod.uid
+  std::string unit;          // of systemd: "nginx.service"; of a user's manager the unit within
+  std::string slice;         // "system.slice"
+};
+
 struct ContainerFacts {
   std::string id;          // container.id, whole
   std::string runtime;     // container.runtime.name: docker, containerd, cri-o, podman, lxc
@@ -52,17 +62,20 @@ struct PodFacts {
 };
 
 // Where container and pod facts come from: a runtime's socket, its state files, the Kubernetes API.
-// Called on the drain thread; answers from memory and never waits.
+// Called on the drain thread; answers from memory and never waits. Null: not known yet, or nothing
+// to know; asking about what is unknown starts the search for it.
 class WorkloadSource {
  public:
   virtual ~WorkloadSource() = default;
 
-  // Null: not known yet, or nothing to know. Asking for an unknown id starts the search for it.
-  virtual std::shared_ptr<const ContainerFacts> Container(std::string_view /*id*/) { return {}; }
-  virtual std::shared_ptr<const PodFacts> Pod(std::string_view /*container_id*/) { return {}; }
-  // Still being looked for: an answer will come within the source's time-out.
-  virtual bool Pending(std::string_view container_id) const = 0;
-  // Containers whose facts have come or changed since the last call.
+  virtual std::shared_ptr<const ContainerFacts> Container(const Membership& /*of*/) { return {}; }
+  // By the container's id, else by the pod's uid: then the facts of no container in particular.
+  virtual std::shared_ptr<const PodFacts> Pod(const Membership& /*of*/) { return {}; }
+  // Still being looked for: TakeChanged() will name it within the source's time-out, also if
+  // nothing was found.
+  virtual bool Pending(const Membership& of) const = 0;
+  // Container ids and pod uids whose facts have come, changed or are not to be had, each once since
+  // the last call.
   virtual std::vector<std::string> TakeChanged() = 0;
 };
 
