@@ -27,6 +27,8 @@ struct Selector {
 struct DiscoveryOptions {
   std::vector<Selector> include;
   std::vector<Selector> exclude;  // any match refuses
+  // Annotation or label of a pod or its namespace: "true" selects, "false" excludes. Empty: none.
+  std::string opt_annotation;
 };
 
 struct PortRange {
@@ -117,9 +119,34 @@ struct ExporterOptions {
   ConsoleFormat console_format = ConsoleFormat::kTree;
 };
 
+// Labels and annotations that become attributes, by name; "*" = all.
+struct KubernetesAttributes {
+  std::vector<std::string> pod_labels;
+  std::vector<std::string> pod_annotations;
+  std::vector<std::string> namespace_labels;
+  std::vector<std::string> namespace_annotations;
+  // app.kubernetes.io/* labels give service.name and service.version.
+  bool service_from_labels = false;
+};
+
 struct ResourceOptions {
   std::string service_name;  // default for processes that do not say their own
   std::vector<std::pair<std::string, std::string>> attributes;
+  KubernetesAttributes kubernetes;
+};
+
+enum class KubernetesUse : uint8_t { kAuto, kOn, kOff };
+
+// Where pods are learnt from.
+struct KubernetesOptions {
+  KubernetesUse use = KubernetesUse::kAuto;  // kAuto: in a cluster, or with a kubeconfig
+  std::string kubeconfig;                    // path; empty = the service account
+  std::string node_name;                     // empty = NODE_NAME, K8S_NODE_NAME
+  std::string cluster_name;                  // k8s.cluster.name
+  bool kubelet = true;                       // asked while the API server does not answer
+  std::string kubelet_url;                   // empty = https://NODE:10250
+  bool kubelet_insecure = false;             // its certificate is not checked
+  bool namespace_metadata = false;           // labels and annotations of namespaces are needed
 };
 
 struct SamplerOptions {
@@ -151,6 +178,7 @@ struct Config {
   std::vector<ExporterOptions> exporters;
   BatchOptions batch;
   ResourceOptions resource;
+  KubernetesOptions kubernetes;
   SamplerOptions sampler;
   AdminOptions admin;
   LogOptions log;
