@@ -4,8 +4,9 @@
 STAGES = {"kernel", "discovery", "connection", "protocol", "span", "trace", "resource", "sampler", "exporter",
           "config", "admin", "agent", "replay", "base", "binary", "tls", "runtime", "container", "kubernetes"}
 # Folders of src/ that may include another folder of src/, beside their own. src/agent joins the stages; a recording is
-# read by the decoder of the drain; TLS libraries are found by what their files hold.
-EXTRA = {"agent": STAGES, "replay": {"kernel"}, "tls": {"binary", "kernel"}, "runtime": {"binary"}, "kubernetes": {"container"}}
+# read by the decoder of the drain; TLS libraries are found by what their files hold; who reads /proc asks what a control
+# group's path means.
+EXTRA = {"agent": STAGES, "replay": {"kernel"}, "tls": {"binary", "kernel"}, "runtime": {"binary"}, "discovery": {"container"}, "kubernetes": {"container"}}
 SHARED = ("sonde/base/", "sonde/pipeline/", "sonde/config/", "sonde/probe/")
 # Only what meets the kernel boundary may see its structs; binary speaks of registers and places as abi/tls.h does.
 ABI_USERS = {"kernel", "replay", "agent", "binary", "tls", "runtime"}
