@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/exit_code.h"
+#include "agent/runtimes.h"
 #include "config/invocation.h"
 #include "kernel/family_choice.h"
 #include "kernel/host.h"
@@ -41,7 +42,17 @@ std::vector<std::string> RuntimeNames() {
   return names;
 }
 
-void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
+void PrintRuntimes(const RuntimeReport& report) {
+  std::printf("\ncontainers     %s\n", report.states.empty() ? "no runtime found" : "");
+  for (const RuntimeState& state : report.states) {
+    std::printf("  %-16s %-3s %s: %s\n", state.name.c_str(), state.usable ? "yes" : "no",
+                state.address.c_str(), state.why.c_str());
+  }
+  if (!report.remedy.empty()) std::printf("               remedy: %s\n", report.remedy.c_str());
+}
+
+void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel,
+               const RuntimeReport& runtimes) {
   std::printf("kernel         %s\n", host.kernel_release.c_str());
   std::printf("BTF            %s\n", host.btf ? "yes" : "no");
   std::printf("lockdown       %s\n",
@@ -69,11 +80,13 @@ void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
               absl::StrJoin(TlsNames(false), ", ").c_str(),
               absl::StrJoin(TlsNames(true), ", ").c_str());
   std::printf("\nruntimes       known: %s\n", absl::StrJoin(RuntimeNames(), ", ").c_str());
+  PrintRuntimes(runtimes);
   std::printf("\nverdict        %s\n",
               kernel.ok() ? "sonde can trace on this host" : "sonde cannot trace here");
 }
 
-void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel) {
+void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel,
+               const RuntimeReport& runtimes) {
   nlohmann::ordered_json out = {
       {"kernel", host.kernel_release},
       {"btf", host.btf},
@@ -83,7 +96,14 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
       {"families", nlohmann::ordered_json::array()},
       {"tls_libraries", {{"decoded", TlsNames(false)}, {"named_only", TlsNames(true)}}},
       {"runtimes", RuntimeNames()},
+      {"containers", {{"runtimes", nlohmann::ordered_json::array()}, {"remedy", runtimes.remedy}}},
       {"ok", kernel.ok()}};
+  for (const RuntimeState& state : runtimes.states) {
+    out["containers"]["runtimes"].push_back({{"name", state.name},
+                                             {"address", state.address},
+                                             {"usable", state.usable},
+                                             {"why", state.why}});
+  }
   for (const kernel::Missing& missing : host.missing) {
     out["missing"].push_back({{"what", missing.what}, {"remedy", missing.remedy}});
   }
@@ -108,11 +128,12 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
 int Doctor(const config::Invocation& invocation) {
   const kernel::Host host = kernel::ReadHost();
   MetricRegistry metrics;
+  const RuntimeReport runtimes = DescribeRuntimes(invocation.config.resource);
   const auto kernel = kernel::Kernel::Create(invocation.config.capture, {}, metrics);
   if (invocation.output == config::OutputFormat::kJson) {
-    PrintJson(host, kernel);
+    PrintJson(host, kernel, runtimes);
   } else {
-    PrintText(host, kernel);
+    PrintText(host, kernel, runtimes);
   }
   return kernel.ok() ? kExitDone : Fail(kernel.status());
 }

@@ -21,6 +21,7 @@
 #include "agent/links_json.h"
 #include "agent/notify.h"
 #include "agent/pipeline.h"
+#include "agent/runtimes.h"
 #include "agent/signals.h"
 #include "discovery/discovery.h"
 #include "kernel/kernel.h"
@@ -66,7 +67,8 @@ Result<std::unique_ptr<Live>> Live::Create(const Config& config, Command* comman
 }
 
 Status Live::Attach() {
-  const ProcessReader reader;
+  workloads_ = OpenRuntimes(config_.resource, metrics_);
+  const ProcessReader reader("/proc", workloads_.get());
   auto discovery = discovery::Discovery::Create(config_.discovery, *this, reader, metrics_);
   if (!discovery.ok()) return discovery.status();
   discovery_ = *std::move(discovery);
@@ -75,6 +77,7 @@ Status Live::Attach() {
   if (!pipeline.ok()) return pipeline.status();
   pipeline_ = *std::move(pipeline);
   pipeline_->SetDiscovery(discovery_.get());
+  pipeline_->SetWorkloads(workloads_.get());
 
   std::string warning;
   auto admin = admin::AdminServer::Create(
@@ -115,7 +118,12 @@ Status Live::SelectProcesses() {
     watcher_->Expect(tls::LikelyFiles(command_->program(), path == nullptr ? "" : path));
   }
   if (command_ != nullptr) return discovery_->Launch(static_cast<uint32_t>(command_->pid()));
-  const discovery::ScanSummary summary = discovery_->Scan();
+  discovery::ScanSummary summary = discovery_->Scan();
+  // Who is chosen by what its runtime says is traced from the start too.
+  workloads_->Settle(kRuntimesAnswer);
+  pipeline_->TakeWorkloads();
+  discovery_->OnTick(0);
+  summary.traced = discovery_->traced();
   if (watcher_ != nullptr) watcher_->Settle();  // ready means that what runs is seen
   if (summary.missing_pids.empty()) {
     if (summary.traced == 0) spdlog::info("no process matches yet; waiting for one to start");

@@ -14,6 +14,7 @@
 #include "exporter/exporter_set.h"
 #include "protocol/registry.h"
 #include "resource/resource_stage.h"
+#include "resource/span_hold.h"
 #include "sampler/sampler.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/ids.h"
@@ -57,9 +58,9 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
   }
   if (status.ok()) status = p->BuildSpansBy(config);
   if (status.ok()) {
-    status =
-        Take(trace::TraceStage::Create(config.linking, *p, *p->sampler_, IdGenerator(), metrics),
-             p->traces_);
+    p->hold_ = std::make_unique<resource::SpanHold>(*p->resources_, *p->sampler_, metrics);
+    status = Take(trace::TraceStage::Create(config.linking, *p, *p->hold_, IdGenerator(), metrics),
+                  p->traces_);
   }
   if (status.ok()) {
     status =
@@ -116,6 +117,13 @@ void Pipeline::OnMapped(const MappedEvent& event) {
 
 void Pipeline::OnExecution(const ExecutionEvent& event) { traces_->OnExecution(event); }
 
+void Pipeline::TakeWorkloads() {
+  auto changed = workloads_->TakeChanged();
+  if (changed.empty()) return;
+  resources_->OnWorkloads(changed);
+  if (discovery_ != nullptr) discovery_->OnWorkloads(std::move(changed));
+}
+
 void Pipeline::OnTick(uint64_t mono_ns) {
   now_mono_ns_ = std::max(now_mono_ns_, mono_ns);
   if (clock_is_live_ && now_mono_ns_ - clock_read_mono_ns_ >= kClockRefreshNs) {
@@ -124,7 +132,10 @@ void Pipeline::OnTick(uint64_t mono_ns) {
   }
   connections_->OnTick(mono_ns);
   traces_->OnTick(mono_ns);
+  if (workloads_ != nullptr) TakeWorkloads();
+  if (discovery_ != nullptr) discovery_->OnTick(mono_ns);
   resources_->OnTick(mono_ns);
+  hold_->OnTick();
   exporters_->OnTick(mono_ns);
 }
 
@@ -144,6 +155,7 @@ Span Pipeline::Build(const Exchange& exchange) {
 size_t Pipeline::Finish(std::chrono::steady_clock::time_point deadline) {
   connections_->Shutdown(now_mono_ns_);
   traces_->Shutdown();
+  hold_->Shutdown();
   return exporters_->Shutdown(deadline);
 }
 

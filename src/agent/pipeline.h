@@ -16,6 +16,7 @@
 #include "discovery/discovery.h"
 #include "exporter/exporter_set.h"
 #include "resource/resource_stage.h"
+#include "resource/span_hold.h"
 #include "sampler/sampler.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/metrics.h"
@@ -27,6 +28,7 @@
 #include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/span.h"
 #include "sonde/pipeline/span_factory.h"
+#include "sonde/pipeline/workload.h"
 #include "span/span_builder.h"
 #include "tls/watcher.h"
 #include "trace/link_status.h"
@@ -44,6 +46,9 @@ class Pipeline final : public EventHandler, public SpanFactory {
   void SetDiscovery(discovery::Discovery* discovery) { discovery_ = discovery; }
   // Live only: hears of processes after discovery decided about them.
   void SetTlsWatcher(tls::Watcher* watcher) { watcher_ = watcher; }
+  // Live only: what is learnt of containers reaches discovery and resources with each tick.
+  void SetWorkloads(WorkloadSource* workloads) { workloads_ = workloads; }
+  void TakeWorkloads();
   // Replay only: the wall clock of the recording, which does not move.
   void SetClock(const WallClock& clock);
   // Recording: hears of a process's resource before its first span, and again when it has changed.
@@ -78,11 +83,13 @@ class Pipeline final : public EventHandler, public SpanFactory {
   uint64_t clock_read_mono_ns_ = 0;
   discovery::Discovery* discovery_ = nullptr;
   tls::Watcher* watcher_ = nullptr;
+  WorkloadSource* workloads_ = nullptr;
   ResourceObserver observer_;
   absl::flat_hash_map<uint32_t, const Resource*> observed_;
   std::unique_ptr<exporter::ExporterSet> exporters_;
   std::unique_ptr<sampler::Sampler> sampler_;
   std::unique_ptr<resource::ResourceStage> resources_;
+  std::unique_ptr<resource::SpanHold> hold_;
   std::unique_ptr<span::SpanBuilder> spans_;
   std::unique_ptr<trace::TraceStage> traces_;
   std::unique_ptr<connection::ConnectionTable> connections_;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "agent/exit_code.h"
+#include "agent/runtimes.h"
 #include "config/invocation.h"
 #include "discovery/processes_report.h"
 #include "discovery/selection.h"
@@ -32,8 +33,11 @@ size_t TerminalWidth() {
 }  // namespace
 
 int Processes(const config::Invocation& invocation) {
-  const ProcessReader reader;
   MetricRegistry metrics;
+  const auto runtimes = OpenRuntimes(invocation.config.resource, metrics);
+  const ProcessReader reader("/proc", runtimes.get());
+  for (const uint32_t pid : reader.Pids()) reader.Read(pid, kFieldWorkload);  // asks
+  runtimes->Settle(kRuntimesAnswer);
   const auto selection = discovery::Selection::Create(invocation.config.discovery);
   if (!selection.ok()) return Fail(selection.status());
   auto resources = resource::ResourceStage::Create(invocation.config.resource, reader, metrics);

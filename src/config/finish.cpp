@@ -123,6 +123,15 @@ void FinishPorts(Draft& draft) {
   }
 }
 
+// What processes are chosen by is worth seeing in what they give.
+void AddSelectedLabels(Config& config) {
+  for (const Selector& selector : config.discovery.include) {
+    if (selector.kind != SelectorKind::kContainerLabel) continue;
+    config.resource.container_labels.push_back(
+        selector.pattern.substr(0, selector.pattern.find('=')));
+  }
+}
+
 void CheckTogether(const Draft& draft, Findings& findings) {
   const BatchOptions& batch = draft.config.batch;
   if (batch.max_export_batch_size > batch.max_queue_size) {
@@ -158,6 +167,7 @@ Config Finish(const FlagValues& flags, const Environment& environment, Draft& dr
   CheckTogether(draft, findings);
   Config config = draft.config;
   SplitServiceName(config.resource);
+  AddSelectedLabels(config);
   return config;
 }
 

@@ -279,6 +279,32 @@ void AddTraceKeys(KeyTable& t) {
                         {.each = BaggageKey()})});
 }
 
+void AddResourceKeys(KeyTable& t) {
+  t.push_back({"sonde.resource.container_labels",
+               "",
+               "",
+               {},
+               "Labels of containers that become container.label.KEY, as patterns such as team or "
+               "com.example.*; those that selectors name do too.",
+               TextList([](Draft& d) -> auto& { return d.config.resource.container_labels; },
+                        {.each = {"a pattern", nullptr, ""}})});
+  t.push_back(
+      {"sonde.resource.host_root",
+       "",
+       "",
+       {},
+       "Directory where the host's files are mounted, if sonde runs in a container: sockets "
+       "and state files of container runtimes are looked for beneath.",
+       Text([](Draft& d) -> auto& { return d.config.resource.host_root; }, FilePath())});
+  t.push_back({"sonde.resource.hold",
+               "",
+               "",
+               {},
+               "How long spans wait for the description of their container; 0s: not at all.",
+               Duration([](Draft& d) -> auto& { return d.config.resource.hold; }, Milliseconds(0),
+                        seconds(30))});
+}
+
 void AddOwnKeys(KeyTable& t) {
   t.push_back({"sonde.admin.listen",
                "--listen",
@@ -333,6 +359,7 @@ const KeyTable& MainKeys() {
     AddSelectorKeys(t);
     AddCaptureKeys(t);
     AddTraceKeys(t);
+    AddResourceKeys(t);
     AddOwnKeys(t);
     return t;
   }();

@@ -18,6 +18,7 @@
 #include "config/not_here.h"
 #include "config/origin.h"
 #include "config/section.h"
+#include "config/selectors.h"
 #include "config/text.h"
 #include "config/yaml_node.h"
 #include "config/yaml_reader.h"
@@ -56,6 +57,15 @@ void ForgetIncludes(Draft& draft) {
   std::erase_if(draft.origins, [](const auto& entry) { return entry.first.starts_with(kInclude); });
 }
 
+std::string ExcludeKinds() {
+  std::string kinds;
+  for (const SelectorName& selector : SelectorNames()) {
+    if (selector.kind == SelectorKind::kAll) continue;
+    kinds.append(kinds.empty() ? "" : ", ").append(selector.name);
+  }
+  return kinds;
+}
+
 void ApplyExcludes(const FlagValues& flags, const Target& target) {
   const auto given = flags.find("--exclude");
   if (given == flags.end()) return;
@@ -67,11 +77,9 @@ void ApplyExcludes(const FlagValues& flags, const Target& target) {
     if (key == nullptr) {
       const auto reason = WhyFlagIsNotHere("--" + kind);
       target.findings.Add(origin, "",
-                          reason.empty()
-                              ? "expected KIND=VALUE with KIND one of pid, exe, cmdline, "
-                                "port, cgroup, env, got \"" +
-                                    text + "\""
-                              : "kind " + kind + " is " + std::string(reason));
+                          reason.empty() ? "expected KIND=VALUE with KIND one of " +
+                                               ExcludeKinds() + ", got \"" + text + "\""
+                                         : "kind " + kind + " is " + std::string(reason));
     } else if (equals == std::string::npos) {
       target.findings.Add(origin, "", "expected KIND=VALUE, got \"" + text + "\"");
     } else {
@@ -113,7 +121,8 @@ void CheckSelected(const Invocation& invocation, const Draft& draft, Findings& f
       "nothing is selected. Give one of:\n"
       "  sonde run -- COMMAND     start COMMAND and trace it\n"
       "  sonde run --port 8080    trace who listens on a port; also --pid, --exe, --cmdline,\n"
-      "                           --cgroup, --env\n"
+      "                           --cgroup, --systemd-unit, --env, --container,\n"
+      "                           --container-image, --container-label\n"
       "  sonde run --all          trace every process of the host\n"
       "sonde processes lists the candidates.");
 }

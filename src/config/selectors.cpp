@@ -54,9 +54,13 @@ TextRule RuleFor(SelectorKind kind) {
     case SelectorKind::kPort:
       return {"a port or a range N-M from 1 to 65535", ValidPort, "^[0-9]+(-[0-9]+)?$"};
     case SelectorKind::kEnv:
+    case SelectorKind::kContainerLabel:
       return {"K or K=V", ValidEnv, ""};
     case SelectorKind::kExe:
     case SelectorKind::kCgroup:
+    case SelectorKind::kSystemdUnit:
+    case SelectorKind::kContainer:
+    case SelectorKind::kContainerImage:
     case SelectorKind::kAll:
       break;
   }
@@ -154,7 +158,13 @@ const std::vector<SelectorName>& SelectorNames() {
       {SelectorKind::kPort, "port", "N|N-M",
        "Listening port; connections on other ports are not traced."},
       {SelectorKind::kCgroup, "cgroup", "GLOB", "Path of the control group."},
+      {SelectorKind::kSystemdUnit, "systemd-unit", "GLOB", "systemd unit; nginx is nginx.service."},
       {SelectorKind::kEnv, "env", "K[=V]", "Variable in the environment of the process."},
+      {SelectorKind::kContainer, "container", "GLOB",
+       "Name of the container, or its id, whole or short."},
+      {SelectorKind::kContainerImage, "container-image", "GLOB",
+       "Image of the container, with or without tag; without / what follows the last /."},
+      {SelectorKind::kContainerLabel, "container-label", "K[=V]", "Label of the container."},
       {SelectorKind::kAll, "all", "", "Every process of the host."},
   };
   return names;

@@ -29,9 +29,8 @@ void Inherit(std::vector<CensusEntry>& entries) {
     if (found == children.end()) continue;
     for (const size_t i : found->second) {
       CensusEntry& child = entries[i];
-      if (child.verdict.selected || child.verdict.excluded) continue;
-      child.verdict = {
-          .selected = true, .excluded = false, .rule = "inherited from " + std::to_string(parent)};
+      if (child.verdict.selected || child.verdict.excluded || child.verdict.waits) continue;
+      child.verdict = {.selected = true, .rule = "inherited from " + std::to_string(parent)};
       child.inherited = true;
       child.parent = parent;
       pending.push_back(i);

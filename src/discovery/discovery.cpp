@@ -21,6 +21,7 @@
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/trace_control.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde::discovery {
 namespace {
@@ -72,12 +73,8 @@ ScanSummary Discovery::Scan() {
   std::vector<CensusEntry> census;
   bool found = true;
   for (int scan = 0; scan < kMaxScans && found; ++scan) {
-    found = false;
     census = TakeCensus(reader_, selection_, self_);
-    for (const CensusEntry& entry : census) {
-      if (!entry.verdict.selected || IsKnown(entry.facts.pid, entry.facts.start_ticks)) continue;
-      found = Adopt(entry) || found;
-    }
+    found = AdoptSelected(census);
   }
   summary.seen = census.size();
   summary.traced = traced_.size();
@@ -88,6 +85,67 @@ ScanSummary Discovery::Scan() {
     }
   }
   return summary;
+}
+
+bool Discovery::AdoptSelected(const std::vector<CensusEntry>& census) {
+  bool found = false;
+  for (const CensusEntry& entry : census) {
+    if (!entry.verdict.selected || IsKnown(entry.facts.pid, entry.facts.start_ticks)) continue;
+    found = Adopt(entry) || found;
+  }
+  return found;
+}
+
+void Discovery::OnWorkloads(std::vector<std::string> changed) {
+  if ((selection_.fields() & kFieldWorkload) == 0) return;
+  for (std::string& id : changed) {
+    if (changed_.size() < kMaxTraced) changed_.insert(std::move(id));
+  }
+}
+
+void Discovery::OnTick(uint64_t mono_ns) {
+  if (changed_.empty() || mono_ns < changes_due_ns_) return;
+  changes_due_ns_ = mono_ns + kWorkloadPauseNs;
+  DecideChanged();
+}
+
+// Only processes of changed containers can have another verdict; who inherits from them follows.
+void Discovery::DecideChanged() {
+  const auto changed = std::exchange(changed_, {});
+  bool found = true;
+  for (int scan = 0; scan < kMaxScans && found; ++scan) {
+    const auto census = TakeCensus(reader_, selection_, self_);
+    for (const CensusEntry& entry : census) {
+      const Membership& of = entry.facts.around.membership;
+      if (!changed.contains(of.container_id) && !changed.contains(of.pod_uid)) continue;
+      const auto known = traced_.find(entry.facts.pid);
+      if (known == traced_.end()) continue;
+      const bool unselected = !entry.verdict.selected && known->second.origin == Origin::kRule;
+      if (entry.verdict.excluded || unselected) Release(entry.facts.pid);
+    }
+    ReleaseOrphans(census);
+    found = AdoptSelected(census);
+  }
+}
+
+void Discovery::ReleaseOrphans(const std::vector<CensusEntry>& census) {
+  bool released = true;
+  while (released) {
+    released = false;
+    for (const CensusEntry& entry : census) {
+      if (entry.verdict.selected || StaysInherited(entry.facts)) continue;
+      Release(entry.facts.pid);
+      released = true;
+    }
+  }
+}
+
+// False for who inherited from a process that is there but no longer traced. Whose parent has ended
+// has another one, and stays as it is: nobody can say more of it.
+bool Discovery::StaysInherited(const ProcessFacts& facts) const {
+  const auto known = traced_.find(facts.pid);
+  if (known == traced_.end() || known->second.origin != Origin::kInherited) return true;
+  return facts.parent != known->second.parent || traced_.contains(facts.parent);
 }
 
 Status Discovery::Reload(const DiscoveryOptions& options) {
@@ -216,10 +274,7 @@ bool Discovery::OnListen(const ProcessEvent& event) {
                                          .origin = Origin::kRule,
                                          .rule = std::move(verdict.rule)});
   // Its children may serve the same socket.
-  for (const CensusEntry& entry : TakeCensus(reader_, selection_, self_)) {
-    if (!entry.verdict.selected || IsKnown(entry.facts.pid, entry.facts.start_ticks)) continue;
-    Adopt(entry);
-  }
+  AdoptSelected(TakeCensus(reader_, selection_, self_));
   return traced;
 }
 

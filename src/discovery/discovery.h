@@ -9,11 +9,14 @@
 //                     --cmdline, --env ...) and no longer matches is released; chosen by --pid,
 //                     launched or inherited stays
 //   listen            port rules are asked again at once; existing descendants are traced too
+//   container known   its processes are decided anew: traced with their descendants if they match
+//   or changed        now, released if they no longer do
 //   exit              forgotten
 // An exclusion that matches releases a process however it was chosen. sonde itself is never traced.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +59,12 @@ class Discovery {
   // Says whether the process is traced after the event. `event.traced` itself is the kernel's view
   // at the event.
   bool OnProcess(const ProcessEvent& event);
+  // Container ids and pod uids of which something else is known now (WorkloadSource::TakeChanged).
+  // Decided with the next tick that is kWorkloadPause after the last, because it reads all of
+  // /proc.
+  void OnWorkloads(std::vector<std::string> changed);
+  void OnTick(uint64_t mono_ns);
+  static constexpr uint64_t kWorkloadPauseNs = 100'000'000;
 
   // What the kernel side must report of processes that are not traced.
   bool needs_exec_events() const;
@@ -85,6 +94,10 @@ class Discovery {
   bool Begin(uint32_t tgid, Traced traced);
   void Remember(uint32_t tgid, Traced traced);
   void ReleaseUnselected();
+  void DecideChanged();
+  bool AdoptSelected(const std::vector<CensusEntry>& census);
+  void ReleaseOrphans(const std::vector<CensusEntry>& census);
+  bool StaysInherited(const ProcessFacts& facts) const;
   void Release(uint32_t tgid);
   void Forget(uint32_t tgid);
   bool IsKnown(uint32_t tgid, uint64_t start_ticks) const;
@@ -97,6 +110,8 @@ class Discovery {
   ProcessReader reader_;
   uint32_t self_;
   absl::flat_hash_map<uint32_t, Traced> traced_;
+  absl::flat_hash_set<std::string> changed_;  // containers and pods to be decided anew
+  uint64_t changes_due_ns_ = 0;               // not before this time
   Gauge& by_rule_;
   Gauge& launched_;
   Gauge& inherited_;

@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "discovery/workload_matcher.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/process.h"
@@ -24,15 +25,7 @@
 namespace sonde::discovery {
 namespace {
 
-using MadeMatcher = Result<std::unique_ptr<Matcher>>;
-
 constexpr int64_t kRegexMemoryBytes = 1 << 20;
-
-Status Refused(const Selector& selector, const std::string& expected) {
-  std::string message = "--";
-  message.append(KindName(selector.kind)).append(" '").append(selector.pattern);
-  return absl::InvalidArgumentError(message.append("': expected ").append(expected));
-}
 
 template <typename Number>
 std::optional<Number> ParseNumber(std::string_view text) {
@@ -203,11 +196,26 @@ constexpr std::array kKinds = {
     Kind{.kind = SelectorKind::kCmdline, .name = "cmdline", .make = CmdlineMatcher::Make},
     Kind{.kind = SelectorKind::kPort, .name = "port", .make = PortMatcher::Make},
     Kind{.kind = SelectorKind::kCgroup, .name = "cgroup", .make = CgroupMatcher::Make},
+    Kind{
+        .kind = SelectorKind::kSystemdUnit, .name = "systemd-unit", .make = MakeSystemdUnitMatcher},
     Kind{.kind = SelectorKind::kEnv, .name = "env", .make = EnvMatcher::Make},
+    Kind{.kind = SelectorKind::kContainer, .name = "container", .make = MakeContainerMatcher},
+    Kind{.kind = SelectorKind::kContainerImage,
+         .name = "container-image",
+         .make = MakeContainerImageMatcher},
+    Kind{.kind = SelectorKind::kContainerLabel,
+         .name = "container-label",
+         .make = MakeContainerLabelMatcher},
     Kind{.kind = SelectorKind::kAll, .name = "all", .make = AllMatcher::Make},
 };
 
 }  // namespace
+
+Status Refused(const Selector& selector, std::string_view expected) {
+  std::string message = "--";
+  message.append(KindName(selector.kind)).append(" '").append(selector.pattern);
+  return absl::InvalidArgumentError(message.append("': expected ").append(expected));
+}
 
 std::string_view KindName(SelectorKind kind) {
   for (const Kind& known : kKinds) {

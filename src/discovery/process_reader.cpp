@@ -20,8 +20,10 @@
 #include <utility>
 #include <vector>
 
+#include "container/membership.h"
 #include "discovery/socket_facts.h"
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde {
 namespace {
@@ -31,6 +33,7 @@ constexpr size_t kArgsBytes = 64U << 10;
 constexpr size_t kEnvBytes = 1U << 20;
 constexpr size_t kEnvValueBytes = 16U << 10;
 constexpr size_t kCgroupBytes = 16U << 10;
+constexpr size_t kMountBytes = 128U << 10;
 constexpr size_t kStatusBytes = 8U << 10;
 constexpr uint64_t kKernelThreadFlag = 0x00200000;  // PF_KTHREAD
 
@@ -189,6 +192,16 @@ std::optional<std::string> ProcessReader::ReadFile(std::string_view name, size_t
   return content;
 }
 
+Surroundings ProcessReader::Ask(Membership membership) const {
+  Surroundings around;
+  around.membership = std::move(membership);
+  if (workloads_ == nullptr) return around;
+  around.container = workloads_->Container(around.membership);
+  around.pod = workloads_->Pod(around.membership);
+  around.pending = workloads_->Pending(around.membership);
+  return around;
+}
+
 std::vector<uint32_t> ProcessReader::Pids() const {
   std::vector<uint32_t> pids;
   if (root_.empty()) return pids;
@@ -219,7 +232,17 @@ std::optional<ProcessFacts> ProcessReader::Read(uint32_t pid, uint32_t fields,
   if ((fields & kFieldCwd) != 0) facts.cwd = ReadLink(root_ + "/" + PidPath(pid, "cwd"));
   if ((fields & kFieldArgs) != 0) ParseArgs(text("cmdline", kArgsBytes), facts.args);
   if ((fields & kFieldEnv) != 0) ParseEnv(text("environ", kEnvBytes), wanted_env, facts);
-  if ((fields & kFieldCgroups) != 0) ParseCgroups(text("cgroup", kCgroupBytes), facts.cgroups);
+  if ((fields & (kFieldCgroups | kFieldWorkload)) != 0) {
+    ParseCgroups(text("cgroup", kCgroupBytes), facts.cgroups);
+  }
+  if ((fields & kFieldWorkload) != 0) {
+    Membership membership = container::ReadMembership(facts.cgroups);
+    if (container::PathsAreHidden(facts.cgroups)) {
+      container::AddFromMounts(ReadFile(PidPath(pid, "mountinfo"), kMountBytes).value_or(""),
+                               membership);
+    }
+    facts.around = Ask(std::move(membership));
+  }
   if ((fields & kFieldOwner) != 0) ParseOwner(text("status", kStatusBytes), facts);
   if ((fields & kFieldPorts) != 0) discovery::ReadSockets(root_ + "/" + PidPath(pid, ""), facts);
   return facts;

@@ -17,6 +17,7 @@
 #include "discovery/census.h"
 #include "discovery/selection.h"
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde::discovery {
 namespace {
@@ -26,6 +27,8 @@ enum Column : uint8_t {
   kExecutable,
   kLanguage,
   kService,
+  kContainer,
+  kUnit,
   kPorts,
   kTls,
   kRuntime,
@@ -97,11 +100,19 @@ Row MakeRow(const Candidate& candidate) {
           OrDash(candidate.executable),
           OrDash(candidate.language),
           OrDash(candidate.service_name),
+          OrDash(candidate.container),
+          OrDash(candidate.unit),
           OrDash(ports),
           OrDash(Joined(candidate.tls)),
           OrDash(candidate.runtime),
           candidate.selected ? "yes" : "no",
           OrDash(candidate.rule)};
+}
+
+std::string ContainerOf(const Surroundings& around) {
+  if (around.container != nullptr && !around.container->name.empty()) return around.container->name;
+  constexpr size_t kShortId = 12;
+  return around.membership.container_id.substr(0, kShortId);
 }
 
 std::array<size_t, kColumns> ColumnWidths(const std::vector<Row>& rows, size_t limit) {
@@ -113,7 +124,7 @@ std::array<size_t, kColumns> ColumnWidths(const std::vector<Row>& rows, size_t l
   }
   if (limit == 0) return widths;
   // What can be cut without losing the sense, the least needed first.
-  for (const Column column : {kExecutable, kTls, kRuntime, kRule, kService}) {
+  for (const Column column : {kExecutable, kTls, kRuntime, kRule, kUnit, kContainer, kService}) {
     if (total <= limit) break;
     const size_t spare = widths[column] > kMinFlexible ? widths[column] - kMinFlexible : 0;
     const size_t cut = std::min(spare, total - limit);
@@ -131,7 +142,7 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
   std::vector<Candidate> candidates;
   const auto self = static_cast<uint32_t>(getpid());
   for (const CensusEntry& entry :
-       TakeCensus(reader, selection, self, kFieldExe | kFieldArgs | kFieldPorts)) {
+       TakeCensus(reader, selection, self, kFieldExe | kFieldArgs | kFieldPorts | kFieldWorkload)) {
     const ProcessFacts& facts = entry.facts;
     const RuntimeFacts runtime = reader.Runtime(facts);
     const bool program = facts.has_socket && runtime.language != Language::kGeneric;
@@ -141,6 +152,8 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
     candidate.executable = facts.exe.empty() ? facts.comm : facts.exe;
     candidate.language = LanguageName(runtime.language);
     candidate.service_name = service_name(facts.pid);
+    candidate.container = ContainerOf(facts.around);
+    candidate.unit = facts.around.membership.unit;
     candidate.ports = facts.listen_ports;
     Libraries found = libraries(facts.pid);
     candidate.tls = std::move(found.tls);
@@ -152,8 +165,8 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
 }
 
 std::string ToTable(const std::vector<Candidate>& candidates, size_t width) {
-  std::vector<Row> rows = {
-      {"PID", "EXECUTABLE", "LANGUAGE", "SERVICE", "PORTS", "TLS", "RUNTIME", "TRACED", "RULE"}};
+  std::vector<Row> rows = {{"PID", "EXECUTABLE", "LANGUAGE", "SERVICE", "CONTAINER", "UNIT",
+                            "PORTS", "TLS", "RUNTIME", "TRACED", "RULE"}};
   for (const Candidate& candidate : candidates) rows.push_back(MakeRow(candidate));
   const auto widths = ColumnWidths(rows, width);
   std::string table;
@@ -178,6 +191,8 @@ std::string ToJson(const std::vector<Candidate>& candidates) {
                     {"executable", candidate.executable},
                     {"language", candidate.language},
                     {"service.name", candidate.service_name},
+                    {"container", candidate.container},
+                    {"unit", candidate.unit},
                     {"listen_ports", candidate.ports},
                     {"tls_library", Joined(candidate.tls)},
                     {"runtime", candidate.runtime},

@@ -70,16 +70,26 @@ const Selection::Rule* Selection::Excluding(const ProcessFacts& facts) const {
   return rule == exclusions_.end() ? nullptr : &*rule;
 }
 
+bool Selection::MayExclude(const ProcessFacts& facts) const {
+  return std::ranges::any_of(exclusions_,
+                             [&](const Rule& rule) { return rule.matcher->Undecided(facts); });
+}
+
 Verdict Selection::Decide(const ProcessFacts& facts) const {
   if (const Rule* rule = Excluding(facts)) {
-    return {.selected = false, .excluded = true, .rule = rule->text};
+    return {.selected = false, .excluded = true, .waits = false, .rule = rule->text};
+  }
+  if (MayExclude(facts)) {
+    return {.selected = false,
+            .excluded = false,
+            .waits = true,
+            .rule = "its container is being looked up"};
   }
   Verdict verdict;
   for (const Group& group : groups_) {
     const auto rule = std::ranges::find_if(
         group.rules, [&](const Rule& known) { return known.matcher->Matches(facts); });
-    if (rule == group.rules.end())
-      return {.selected = false, .excluded = false, .rule = "no rule matches"};
+    if (rule == group.rules.end()) return {.rule = "no rule matches"};
     verdict.rule.append(verdict.rule.empty() ? "" : " ").append(rule->text);
   }
   verdict.selected = !groups_.empty();

@@ -19,7 +19,9 @@ namespace sonde::discovery {
 struct Verdict {
   bool selected = false;
   bool excluded = false;  // an exclusion matched; then neither inheritance nor launch helps
-  std::string rule;       // "--exe */nginx", "excluded by --exclude exe=*/curl", "no rule matches"
+  // Not known yet whether an exclusion matches: not selected until then.
+  bool waits = false;
+  std::string rule;  // "--exe */nginx", "excluded by --exclude exe=*/curl", "no rule matches"
 };
 
 class Selection {
@@ -50,6 +52,7 @@ class Selection {
 
   Status Add(const Selector& selector, bool exclude);
   const Rule* Excluding(const ProcessFacts& facts) const;
+  bool MayExclude(const ProcessFacts& facts) const;
 
   std::vector<Group> groups_;
   std::vector<Rule> exclusions_;

@@ -17,6 +17,9 @@ struct OwnedResource : Resource {
   // Shared by a process and the children that were forked from it; null = literals only. Immutable
   // once shared.
   std::shared_ptr<const std::deque<std::string>> keys;
+  // Whose keys it has too.
+  std::shared_ptr<const OwnedResource> beneath;
+  bool name_given = false;  // service.name: by the process's environment or the operator
   bool instance_id_given =
       false;  // by the process's environment or the operator: stays across forks
 };
@@ -24,6 +27,12 @@ struct OwnedResource : Resource {
 // Sets what is not set yet: the strongest source comes first.
 class ResourceBuilder {
  public:
+  ResourceBuilder() = default;
+  // Goes on from what `beneath` has.
+  explicit ResourceBuilder(std::shared_ptr<const OwnedResource> beneath) : resource_(*beneath) {
+    resource_.beneath = std::move(beneath);
+    resource_.keys.reset();
+  }
   // `key` must be a literal.
   void Add(std::string_view key, AttributeValue value) {
     if (FindAttribute(resource_.attributes, key) == nullptr) {

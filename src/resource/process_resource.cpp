@@ -15,10 +15,12 @@
 #include "resource/identity.h"
 #include "resource/owned_resource.h"
 #include "resource/service_name.h"
+#include "resource/surroundings.h"
 #include "resource/text.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/span.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde::resource {
 namespace {
@@ -110,6 +112,7 @@ std::shared_ptr<const OwnedResource> ProcessResource::Make(const ProcessFacts& f
     if (pairs) AddGiven(builder, *pairs);
   }
   AddConfigured(builder);
+  builder.resource().name_given = builder.Has("service.name");
   builder.AddText("service.name",
                   ToUtf8(RuntimeServiceName(facts, runtime.language), kMaxNameBytes));
   builder.AddText("service.name", std::string(kUnknownService));
@@ -118,6 +121,16 @@ std::shared_ptr<const OwnedResource> ProcessResource::Make(const ProcessFacts& f
   AddSdk(builder, runtime.language);
   AddProcess(builder, facts, runtime);
   host_.AddTo(builder);
+  return builder.Build();
+}
+
+std::shared_ptr<const OwnedResource> ProcessResource::Surround(
+    std::shared_ptr<const OwnedResource> base, const Surroundings& around) const {
+  ResourceBuilder builder(std::move(base));
+  OwnedResource& resource = builder.resource();
+  std::string name = SurroundingsServiceName(around);
+  if (!resource.name_given && !name.empty()) Replace(resource, "service.name", std::move(name));
+  AddSurroundings(around, options_.container_labels, builder);
   return builder.Build();
 }
 

@@ -3,6 +3,7 @@
 //
 // service.name, first that is set: OTEL_SERVICE_NAME of the process; service.name in its
 // OTEL_RESOURCE_ATTRIBUTES; the configured default (--service-name, then --resource service.name=);
+// label com.docker.compose.service of the container; the container's name; the systemd unit;
 // what the runtime says; the executable's name; "unknown_service". A configured default thus names
 // every process that does not name itself. Other attributes: the process's environment, then
 // --resource, then what was found; process.* and telemetry.sdk.* are always what was found, because
@@ -23,12 +24,13 @@
 #include "resource/owned_resource.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde::resource {
 
 // ProcessFields and environment variables that Make() uses.
 constexpr uint32_t kResourceFields =
-    kFieldExe | kFieldArgs | kFieldEnv | kFieldCgroups | kFieldOwner | kFieldCwd;
+    kFieldExe | kFieldArgs | kFieldEnv | kFieldCgroups | kFieldOwner | kFieldCwd | kFieldWorkload;
 std::span<const std::string> ResourceEnv();
 
 class ProcessResource {
@@ -38,6 +40,9 @@ class ProcessResource {
   // `*malformed` is set if OTEL_RESOURCE_ATTRIBUTES could not be used.
   std::shared_ptr<const OwnedResource> Make(const ProcessFacts& facts, const RuntimeFacts& runtime,
                                             bool* malformed) const;
+  // The same with what is known of container and unit added. `base` is Make()'s or Fork()'s.
+  std::shared_ptr<const OwnedResource> Surround(std::shared_ptr<const OwnedResource> base,
+                                                const Surroundings& around) const;
   // The resource of a child that has not executed anything yet: its parent's with another identity.
   std::shared_ptr<const OwnedResource> Fork(const OwnedResource& parent, uint32_t pid,
                                             uint32_t parent_pid, uint64_t start_ticks) const;

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "resource/resource_stage.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "resource/host.h"
 #include "resource/owned_resource.h"
@@ -18,6 +23,7 @@
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/span.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde::resource {
 namespace {
@@ -46,6 +52,7 @@ Result<std::unique_ptr<ResourceStage>> ResourceStage::Create(const ResourceOptio
 ResourceStage::ResourceStage(const ResourceOptions& options, ProcessReader reader,
                              MetricRegistry& metrics, const std::string& host_root)
     : reader_(std::move(reader)),
+      hold_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(options.hold).count())),
       maker_(options, ReadHost(reader_, host_root)),
       wire_(maker_.Wire()),
       held_(metrics.AddGauge("sonde_resources", "Process descriptions held")),
@@ -58,22 +65,52 @@ std::shared_ptr<const Resource> ResourceStage::ForProcess(uint32_t tgid) {
   if (tgid == 0) return wire_;
   const auto found = entries_.find(tgid);
   if (found != entries_.end()) {
-    Entry& entry = found->second;
-    if (entry.forked) {
-      entry.resource = maker_.Fork(*entry.resource, tgid, entry.parent, entry.start_ticks);
-      entry.forked = false;
-    }
-    return entry.resource;
+    return ResourceOf(tgid, found->second);
   }
   auto entry = ReadNow(tgid);
-  if (entry) return Store(tgid, std::move(*entry)).resource;
+  if (entry) return ResourceOf(tgid, Store(tgid, std::move(*entry)));
   gone_.Add();
   ProcessFacts facts;
   facts.pid = tgid;
-  Entry& stored = Store(tgid, {.resource = Make(facts), .exit_mono_ns = now_mono_ns_ + 1});
-  auto resource = stored.resource;
+  Entry& stored = Store(tgid, {.base = Make(facts), .exit_mono_ns = now_mono_ns_ + 1});
+  auto resource = ResourceOf(tgid, stored);
   NoteExit(tgid, stored.exit_mono_ns);
   return resource;
+}
+
+std::shared_ptr<const Resource> ResourceStage::ResourceOf(uint32_t tgid, Entry& entry) {
+  if (entry.forked) {
+    entry.base = maker_.Fork(*entry.base, tgid, entry.parent, entry.start_ticks);
+    entry.forked = false;
+    entry.resource.reset();
+  }
+  if (entry.resource == nullptr) entry.resource = maker_.Surround(entry.base, entry.around);
+  return entry.resource;
+}
+
+bool ResourceStage::Waits(uint32_t tgid) const {
+  const auto found = entries_.find(tgid);
+  return found != entries_.end() && found->second.around.pending &&
+         now_mono_ns_ < found->second.asked_mono_ns + hold_ns_;
+}
+
+std::shared_ptr<const Resource> ResourceStage::Latest(
+    uint32_t tgid, const std::shared_ptr<const Resource>& known) const {
+  const auto found = entries_.find(tgid);
+  // The number may belong to another process by now, or to another program.
+  if (found == entries_.end() || found->second.before != known) return known;
+  return found->second.resource == nullptr ? known : found->second.resource;
+}
+
+void ResourceStage::OnWorkloads(const std::vector<std::string>& changed) {
+  const absl::flat_hash_set<std::string_view> ids(changed.begin(), changed.end());
+  for (auto& [tgid, entry] : entries_) {
+    const Membership& of = entry.around.membership;
+    if (!ids.contains(of.container_id) && !ids.contains(of.pod_uid)) continue;
+    entry.around = reader_.Ask(of);
+    entry.before = std::exchange(entry.resource, nullptr);
+    if (entry.before != nullptr) entry.resource = maker_.Surround(entry.base, entry.around);
+  }
 }
 
 void ResourceStage::OnProcess(const ProcessEvent& event) {
@@ -103,10 +140,13 @@ void ResourceStage::OnFork(const ProcessEvent& event) {
     }
     return;
   }
-  Store(event.tgid, {.resource = parent->second.resource,
-                     .forked = true,
-                     .parent = event.parent_tgid,
-                     .start_ticks = event.start_ns / kTickNs});
+  Entry child{.base = parent->second.base,
+              .forked = true,
+              .parent = event.parent_tgid,
+              .start_ticks = event.start_ns / kTickNs,
+              .around = parent->second.around,
+              .asked_mono_ns = parent->second.asked_mono_ns};
+  Store(event.tgid, std::move(child));
 }
 
 void ResourceStage::OnExec(const ProcessEvent& event) {
@@ -121,7 +161,7 @@ void ResourceStage::OnExec(const ProcessEvent& event) {
   facts.start_ticks = event.start_ns / kTickNs;
   facts.comm = event.comm;
   facts.exe = event.program;
-  Store(event.tgid, {.resource = Make(facts), .start_ticks = facts.start_ticks});
+  Store(event.tgid, {.base = Make(facts), .start_ticks = facts.start_ticks});
 }
 
 void ResourceStage::OnExit(const ProcessEvent& event) {
@@ -154,17 +194,19 @@ void ResourceStage::OnTick(uint64_t mono_ns) {
 }
 
 void ResourceStage::Preload(uint32_t tgid, std::shared_ptr<const OwnedResource> resource) {
-  Store(tgid, {.resource = std::move(resource)});
+  Store(tgid, {.base = resource, .resource = resource});
 }
 
 std::optional<ResourceStage::Entry> ResourceStage::ReadNow(uint32_t tgid) {
   const auto facts = reader_.Read(tgid, kResourceFields, ResourceEnv());
   if (!facts) return std::nullopt;
-  return Entry{.resource = Make(*facts),
+  return Entry{.base = Make(*facts),
                .forked = false,
                .parent = facts->parent,
                .start_ticks = facts->start_ticks,
-               .exit_mono_ns = 0};
+               .exit_mono_ns = 0,
+               .around = facts->around,
+               .asked_mono_ns = now_mono_ns_};
 }
 
 std::shared_ptr<const OwnedResource> ResourceStage::Make(const ProcessFacts& facts) {

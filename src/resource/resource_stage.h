@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "resource/owned_resource.h"
 #include "resource/process_resource.h"
@@ -21,6 +22,7 @@
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/span.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde::resource {
 
@@ -39,6 +41,15 @@ class ResourceStage {
   // For packet captures: no host, no process.
   std::shared_ptr<const Resource> ForWire() const { return wire_; }
 
+  // The process's container is still being looked up, and its spans may wait: no longer than
+  // ResourceOptions::hold after it was first asked for.
+  bool Waits(uint32_t tgid) const;
+  // What is known now, for a span that was made when `known` was all.
+  std::shared_ptr<const Resource> Latest(uint32_t tgid,
+                                         const std::shared_ptr<const Resource>& known) const;
+  // Containers of which something else is known now.
+  void OnWorkloads(const std::vector<std::string>& changed);
+
   // `event.traced` must say whether the process is traced after the event (Discovery::OnProcess
   // tells); others are ignored.
   void OnProcess(const ProcessEvent& event);
@@ -49,13 +60,18 @@ class ResourceStage {
 
  private:
   struct Entry {
-    std::shared_ptr<const OwnedResource> resource;
-    // Forked and not asked for yet: `resource` is still the parent's. Most short-lived children
+    std::shared_ptr<const OwnedResource> base;  // without `around`
+    // Forked and not asked for yet: `base` is still the parent's. Most short-lived children
     // never need their own.
     bool forked = false;
     uint32_t parent = 0;
     uint64_t start_ticks = 0;
     uint64_t exit_mono_ns = 0;  // 0 = alive
+    Surroundings around = {};
+    uint64_t asked_mono_ns = 0;  // for `around`
+    // What spans get; null until the first. `before`: what they got when less was known.
+    std::shared_ptr<const OwnedResource> resource = {};
+    std::shared_ptr<const OwnedResource> before = {};
   };
 
   ResourceStage(const ResourceOptions& options, ProcessReader reader, MetricRegistry& metrics,
@@ -67,12 +83,14 @@ class ResourceStage {
   // Empty if the process is gone.
   std::optional<Entry> ReadNow(uint32_t tgid);
   std::shared_ptr<const OwnedResource> Make(const ProcessFacts& facts);
+  std::shared_ptr<const Resource> ResourceOf(uint32_t tgid, Entry& entry);
   Entry& Store(uint32_t tgid, Entry entry);
   void NoteExit(uint32_t tgid, uint64_t mono_ns);
   void DropOldestExited();
   void MakeRoom();
 
   ProcessReader reader_;
+  const uint64_t hold_ns_;
   ProcessResource maker_;
   std::shared_ptr<const OwnedResource> wire_;
   absl::flat_hash_map<uint32_t, Entry> entries_;

@@ -17,7 +17,19 @@ namespace sonde {
 using Milliseconds = std::chrono::milliseconds;
 
 // One condition on a process. Of one kind: alternatives. Of different kinds: all must match.
-enum class SelectorKind : uint8_t { kPid, kExe, kCmdline, kPort, kCgroup, kEnv, kAll };
+enum class SelectorKind : uint8_t {
+  kPid,
+  kExe,
+  kCmdline,
+  kPort,
+  kCgroup,
+  kSystemdUnit,
+  kEnv,
+  kContainer,
+  kContainerImage,
+  kContainerLabel,
+  kAll
+};
 
 struct Selector {
   SelectorKind kind = SelectorKind::kAll;
@@ -132,6 +144,14 @@ struct KubernetesAttributes {
 struct ResourceOptions {
   std::string service_name;  // default for processes that do not say their own
   std::vector<std::pair<std::string, std::string>> attributes;
+  // Globs: which labels become container.label.KEY, beside those that selectors name.
+  std::vector<std::string> container_labels = {"com.docker.compose.project",
+                                               "com.docker.compose.service"};
+  // Where the host's files are seen, for sonde in a container: runtimes' sockets and state files are
+  // looked for beneath. Empty: they are its own.
+  std::string host_root = {};
+  // How long spans wait for the description of their container; 0 = not at all.
+  Milliseconds hold{1000};
   KubernetesAttributes kubernetes;
 };
 

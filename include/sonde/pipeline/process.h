@@ -50,10 +50,7 @@ struct ProcessFacts {
   std::vector<uint16_t> listen_ports;                    // TCP, ascending
   bool has_tcp = false;     // holds a listening or connected TCP socket; kFieldPorts
   bool has_socket = false;  // holds any socket; kFieldPorts
-  Membership membership;
-  std::shared_ptr<const ContainerFacts> container;  // immutable; null = not known
-  std::shared_ptr<const PodFacts> pod;              // the same
-  bool workload_pending = false;                    // container or pod are still being looked for
+  Surroundings around;      // kFieldWorkload
 
   std::string_view exe_name() const;  // base name of exe, else comm
   const std::string* Env(std::string_view name) const;
@@ -98,6 +95,8 @@ class ProcessReader {
   // kFieldEnv.
   std::optional<ProcessFacts> Read(uint32_t pid, uint32_t fields,
                                    std::span<const std::string> wanted_env = {}) const;
+  // What the source knows of it now.
+  Surroundings Ask(Membership membership) const;
   // From the executable's name and ELF sections; needs kFieldExe. Valid from the exec on, before
   // libraries are mapped.
   RuntimeFacts Runtime(const ProcessFacts& facts) const;

@@ -37,6 +37,8 @@ struct ContainerFacts {
   std::vector<std::string> image_tags;     // container.image.tags
   std::vector<std::string> image_digests;  // container.image.repo_digests
   Labels labels;
+
+  friend bool operator==(const ContainerFacts&, const ContainerFacts&) = default;
 };
 
 struct PodOwner {
@@ -66,6 +68,15 @@ struct PodFacts {
   Labels annotations;
   Labels namespace_labels;
   Labels namespace_annotations;
+};
+
+// All that is known of where a process runs. The facts are immutable and shared by the source, the
+// processes of a container and their resources; null = not known.
+struct Surroundings {
+  Membership membership;
+  std::shared_ptr<const ContainerFacts> container;
+  std::shared_ptr<const PodFacts> pod;
+  bool pending = false;  // container or pod are still being looked for
 };
 
 // Where container and pod facts come from: a runtime's socket, its state files, the Kubernetes API.

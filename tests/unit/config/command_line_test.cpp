@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/commands.h"
@@ -18,6 +19,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::StartsWith;
 
 TEST(CommandLine, Commands) {
@@ -77,15 +79,50 @@ TEST(CommandLine, RunNeedsSomethingToTrace) {
 }
 
 TEST(CommandLine, SelectorsBecomeConditions) {
-  const auto run = Parse({"run", "--pid", "12", "--pid=13", "--exe", "*/nginx", "--cmdline", "a|b",
-                          "--port", "80", "--port", "90-99", "--cgroup", "/x/*", "--env", "K=V"});
+  const auto run = Parse({"run",
+                          "--pid",
+                          "12",
+                          "--pid=13",
+                          "--exe",
+                          "*/nginx",
+                          "--cmdline",
+                          "a|b",
+                          "--port",
+                          "80",
+                          "--port",
+                          "90-99",
+                          "--cgroup",
+                          "/x/*",
+                          "--env",
+                          "K=V",
+                          "--systemd-unit",
+                          "nginx",
+                          "--container",
+                          "web-*",
+                          "--container-image",
+                          "*/shop:*",
+                          "--container-label",
+                          "team=shop",
+                          "--container-label",
+                          "x"});
   ASSERT_TRUE(run.ok()) << run.status();
-  std::vector<std::string> seen;
+  std::vector<std::pair<SelectorKind, std::string>> seen;
   for (const Selector& selector : run->config.discovery.include) {
-    seen.push_back(std::to_string(static_cast<int>(selector.kind)) + selector.pattern);
+    seen.emplace_back(selector.kind, selector.pattern);
   }
-  EXPECT_THAT(seen,
-              ElementsAre("012", "013", "1*/nginx", "2a|b", "380", "390-99", "4/x/*", "5K=V"));
+  EXPECT_THAT(
+      seen,
+      ElementsAre(Pair(SelectorKind::kPid, "12"), Pair(SelectorKind::kPid, "13"),
+                  Pair(SelectorKind::kExe, "*/nginx"), Pair(SelectorKind::kCmdline, "a|b"),
+                  Pair(SelectorKind::kPort, "80"), Pair(SelectorKind::kPort, "90-99"),
+                  Pair(SelectorKind::kCgroup, "/x/*"), Pair(SelectorKind::kSystemdUnit, "nginx"),
+                  Pair(SelectorKind::kEnv, "K=V"), Pair(SelectorKind::kContainer, "web-*"),
+                  Pair(SelectorKind::kContainerImage, "*/shop:*"),
+                  Pair(SelectorKind::kContainerLabel, "team=shop"),
+                  Pair(SelectorKind::kContainerLabel, "x")));
+  // What processes are chosen by is worth seeing in what they give.
+  EXPECT_THAT(run->config.resource.container_labels,
+              ElementsAre("com.docker.compose.project", "com.docker.compose.service", "team", "x"));
   ASSERT_EQ(run->config.capture.ports.size(), 2U);
   EXPECT_EQ(run->config.capture.ports[1].first, 90);
   EXPECT_EQ(run->config.capture.ports[1].last, 99);
@@ -125,14 +162,13 @@ TEST(CommandLine, ExcludesAddUp) {
 
 TEST(CommandLine, PlannedNamesAreRefusedByName) {
   for (const char* flag :
-       {"--systemd-unit", "--container", "--container-image", "--container-label",
-        "--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload", "--queue-dir"}) {
+       {"--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload", "--queue-dir"}) {
     const std::string expected = std::string(flag) + " is not available in this version";
     EXPECT_EQ(RefusalOf({"run", flag, "x"}), expected);
     EXPECT_EQ(RefusalOf({"run", std::string(flag) + "=x"}), expected);
   }
-  EXPECT_EQ(RefusalOf({"run", "--all", "--exclude", "container=x"}),
-            "--exclude: kind container is not available in this version");
+  EXPECT_EQ(RefusalOf({"run", "--all", "--exclude", "k8s-pod=x"}),
+            "--exclude: kind k8s-pod is not available in this version");
 }
 
 TEST(CommandLine, UnknownFlagsNameTheNearest) {

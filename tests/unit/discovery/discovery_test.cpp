@@ -17,6 +17,7 @@
 #include "sonde/config/config.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/trace_control.h"
+#include "support/fake_workloads.h"
 #include "unit/discovery/fake_proc.h"
 
 namespace sonde::discovery {
@@ -42,10 +43,17 @@ class DiscoveryTest : public testing::Test {
  protected:
   void Start(std::vector<Selector> include, std::vector<Selector> exclude = {}) {
     auto made = Discovery::Create({.include = std::move(include), .exclude = std::move(exclude)},
-                                  control_, proc_.reader(), metrics_);
+                                  control_, proc_.reader(&workloads_), metrics_);
     ASSERT_TRUE(made.ok()) << made.status();
     discovery_ = std::move(*made);
     summary_ = discovery_->Scan();
+  }
+
+  // A tick after the last pause.
+  void Tick() {
+    discovery_->OnWorkloads(workloads_.TakeChanged());
+    now_ns_ += Discovery::kWorkloadPauseNs;
+    discovery_->OnTick(now_ns_);
   }
 
   // The kernel's view of the flag goes with the event.
@@ -76,10 +84,12 @@ class DiscoveryTest : public testing::Test {
   }
 
   FakeProc proc_;
+  FakeWorkloads workloads_;
   FakeControl control_;
   MetricRegistry metrics_;
   std::unique_ptr<Discovery> discovery_;
   ScanSummary summary_;
+  uint64_t now_ns_ = 0;
 };
 
 TEST_F(DiscoveryTest, ScanTakesTheSelectedAndTheirDescendants) {
@@ -111,6 +121,78 @@ TEST_F(DiscoveryTest, AllLeavesOutKernelThreadsAndSondeItself) {
   EXPECT_THAT(control_.traced, ElementsAre(30));
   EXPECT_FALSE(Send(ProcessChange::kExec, static_cast<uint32_t>(getpid())));
   EXPECT_TRUE(discovery_->needs_exec_events());
+}
+
+TEST_F(DiscoveryTest, ContainersAreDecidedWhenTheirRuntimeAnswers) {
+  const auto cgroup = FakeWorkloads::Cgroup;
+  proc_.Add({.pid = 10, .exe = "/server", .cgroup = cgroup('a')});
+  proc_.Add({.pid = 11, .parent = 10, .exe = "/worker", .cgroup = cgroup('a')});
+  proc_.Add({.pid = 20, .exe = "/server", .cgroup = cgroup('b')});
+  proc_.Add({.pid = 30, .exe = "/server"});
+  Start({{SelectorKind::kContainerLabel, "team=shop"}});
+  EXPECT_THAT(control_.traced, IsEmpty());
+  workloads_.Know(FakeWorkloads::Id('a'), "web", {{"team", "shop"}});
+  workloads_.Know(FakeWorkloads::Id('b'), "other", {{"team", "shops"}});
+  Tick();
+  EXPECT_THAT(control_.traced, ElementsAre(10, 11));
+  EXPECT_EQ(discovery_->RuleOf(10), "--container-label team=shop");
+  // What is known when a process starts needs no waiting.
+  proc_.Add({.pid = 12, .exe = "/bin/sh", .cgroup = cgroup('a')});
+  EXPECT_TRUE(Send(ProcessChange::kExec, 12));
+  // Executed before the answer, and its child was not marked at its fork.
+  proc_.Add({.pid = 40, .exe = "/server", .cgroup = cgroup('c')});
+  proc_.Add({.pid = 41, .parent = 40, .exe = "/server"});
+  EXPECT_FALSE(Send(ProcessChange::kExec, 40));
+  workloads_.Know(FakeWorkloads::Id('c'), "late", {{"team", "shop"}});
+  Tick();
+  EXPECT_THAT(control_.traced, ElementsAre(10, 11, 12, 40, 41));
+}
+
+TEST_F(DiscoveryTest, AContainerThatNoLongerMatchesIsReleased) {
+  proc_.Add({.pid = 10, .exe = "/server", .cgroup = FakeWorkloads::Cgroup('a')});
+  proc_.Add({.pid = 11, .parent = 10, .exe = "/worker"});  // left its container's group
+  proc_.Add({.pid = 12, .parent = 11, .exe = "/worker"});
+  workloads_.Know(FakeWorkloads::Id('a'), "shop-1");
+  Start({{SelectorKind::kContainer, "shop-*"}});
+  EXPECT_THAT(control_.traced, ElementsAre(10, 11, 12));
+  workloads_.Know(FakeWorkloads::Id('a'), "web");
+  Tick();
+  EXPECT_THAT(control_.traced, IsEmpty());
+  EXPECT_EQ(discovery_->traced(), 0U);
+}
+
+// Another container's news says nothing of who was chosen by other means.
+TEST_F(DiscoveryTest, NewsOfAContainerReleaseNobodyElse) {
+  proc_.Add({.pid = 10, .exe = "/server"});
+  Start({{SelectorKind::kExe, "/server"}}, {{SelectorKind::kContainer, "x"}});
+  proc_.Add({.pid = 11, .parent = 10, .exe = "/child"});
+  Send(ProcessChange::kFork, 11, 10);
+  proc_.Add({.pid = 10, .exe = "/elsewhere"});  // an exec that is still in the ring
+  proc_.Add({.pid = 20, .exe = "/x", .cgroup = FakeWorkloads::Cgroup('a')});
+  workloads_.Know(FakeWorkloads::Id('a'), "x");
+  Tick();
+  EXPECT_THAT(control_.traced, ElementsAre(10, 11));
+}
+
+TEST_F(DiscoveryTest, WhatMayBeExcludedWaits) {
+  for (const char digit : {'a', 'b', 'c'}) {
+    proc_.Add({.pid = static_cast<uint32_t>(digit), .cgroup = FakeWorkloads::Cgroup(digit)});
+  }
+  Start({{SelectorKind::kAll, ""}}, {{SelectorKind::kContainerLabel, "secret"}});
+  EXPECT_THAT(control_.traced, IsEmpty());
+  workloads_.Know(FakeWorkloads::Id('a'), "bank", {{"secret", ""}});
+  workloads_.Know(FakeWorkloads::Id('b'), "web");
+  workloads_.GiveUp(FakeWorkloads::Id('c'));
+  Tick();
+  EXPECT_THAT(control_.traced, ElementsAre('b', 'c'));
+}
+
+TEST_F(DiscoveryTest, UnitsAreKnownAtOnce) {
+  proc_.Add({.pid = 10, .exe = "/x", .cgroup = "0::/system.slice/nginx.service\n"});
+  proc_.Add({.pid = 11, .exe = "/x", .cgroup = "0::/system.slice/nginx-debug.service\n"});
+  Start({{SelectorKind::kSystemdUnit, "nginx"}});
+  EXPECT_THAT(control_.traced, ElementsAre(10));
+  EXPECT_EQ(discovery_->RuleOf(10), "--systemd-unit nginx");
 }
 
 TEST_F(DiscoveryTest, ExecIsDecidedAnew) {

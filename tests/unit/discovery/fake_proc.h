@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde {
 
@@ -43,7 +44,9 @@ class FakeProc {
   FakeProc& operator=(const FakeProc&) = delete;
 
   std::string root() const { return root_.string(); }
-  ProcessReader reader() const { return ProcessReader(root()); }
+  ProcessReader reader(WorkloadSource* workloads = nullptr) const {
+    return ProcessReader(root(), workloads);
+  }
   std::filesystem::path Directory(uint32_t pid) const { return root_ / std::to_string(pid); }
 
   void Write(const std::string& name, const std::string& content) const {

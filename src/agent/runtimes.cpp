@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/runtimes.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "container/endpoints.h"
+#include "container/engine.h"
+#include "container/engine_client.h"
+#include "container/provider.h"
+#include "container/runtime_source.h"
+#include "container/state_files.h"
+#include "sonde/base/metrics.h"
+#include "sonde/config/config.h"
+
+namespace sonde::agent {
+namespace {
+
+constexpr const char* kRemedy =
+    "to select by container name, image or label, let sonde's user read the engine's socket "
+    "(DOCKER_HOST, CONTAINER_HOST, /var/run/docker.sock, /run/podman/podman.sock); in a container, "
+    "mount it, or the host's / and give sonde.resource.host_root";
+
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets it
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+}  // namespace
+
+std::unique_ptr<container::RuntimeSource> OpenRuntimes(const ResourceOptions& options,
+                                                       MetricRegistry& metrics) {
+  const auto endpoints = container::FindEndpoints(Variable, options.host_root);
+  for (const std::string& problem : endpoints.problems) spdlog::warn("{}", problem);
+  std::vector<std::unique_ptr<container::Provider>> providers;
+  for (const container::Endpoint& endpoint : endpoints.found) {
+    providers.push_back(std::make_unique<container::Engine>(endpoint));
+  }
+  providers.push_back(std::make_unique<container::StateFiles>(options.host_root));
+  return std::make_unique<container::RuntimeSource>(std::move(providers), metrics);
+}
+
+RuntimeReport DescribeRuntimes(const ResourceOptions& options) {
+  RuntimeReport report;
+  const auto endpoints = container::FindEndpoints(Variable, options.host_root);
+  for (const container::Endpoint& endpoint : endpoints.found) {
+    const bool is_default = endpoint.origin == "default";
+    if (is_default && access(endpoint.socket.c_str(), F_OK) != 0) continue;
+    const auto answer = container::EngineClient(endpoint).Get("/_ping", kRuntimesAnswer);
+    report.states.push_back(
+        {.name = endpoint.engine,
+         .address = endpoint.address(),
+         .usable = answer.ok(),
+         .why = answer.ok() ? "answers" : std::string(answer.status().message())});
+  }
+  for (const auto& place : container::StateFiles(options.host_root).Places()) {
+    report.states.push_back({.name = place.runtime + " files",
+                             .address = place.path,
+                             .usable = place.readable,
+                             .why = place.readable ? "readable" : "not readable by this user"});
+  }
+  for (const std::string& problem : endpoints.problems) {
+    report.states.push_back(
+        {.name = "environment", .address = {}, .usable = false, .why = problem});
+  }
+  if (std::ranges::none_of(report.states, &RuntimeState::usable)) {
+    report.remedy = kRemedy;
+  }
+  return report;
+}
+
+}  // namespace sonde::agent

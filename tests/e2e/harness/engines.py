@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Container engines of a test's own: socket, state and containers lie in the test's directory, so that no other engine of the
+machine is touched. Images are made of one static program, because nothing can be pulled."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+from . import servers
+from .process import Process, free_port, wait_until
+
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"  # of the distribution's own packages
+
+
+def installed(name):
+    found = shutil.which(name, path=PATH)
+    if not found:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def say(command, env=None):
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()[-800:]}"
+    return done.stdout.strip()
+
+
+class Engine:
+    """`command`: its client with the options that every call needs."""
+
+    def __init__(self, command, daemon, directory, socket, env):
+        self.command = command
+        self.socket = socket
+        self.env = env  # finds it
+        self.own_env = {"PATH": PATH, "HOME": directory}
+        self.process = Process(daemon, directory, self.name, env={"PATH": PATH})
+        self.containers = []
+        try:
+            wait_until(self._answers, f"{self.name} answers", 30)
+        except AssertionError:
+            log = self.process.stderr().strip().splitlines()[-1:]
+            self.process.stop()
+            pytest.skip(f"{daemon[0]} cannot start here: {log}")
+
+    def _answers(self):
+        assert self.process.running(), "it ended"
+        done = subprocess.run(["curl", "--silent", "--fail", "--unix-socket", self.socket, "http://localhost/_ping"],
+                              capture_output=True, check=False)
+        return done.returncode == 0
+
+    def __call__(self, *arguments):
+        return say([*self.command, *arguments], self.own_env)
+
+    def image(self, name):
+        """An image that holds /peer, the Go server and client of the other tests. Its id."""
+        with tempfile.TemporaryDirectory() as root:
+            shutil.copy(servers.go_binary(), f"{root}/peer")
+            archive = subprocess.run(["tar", "-C", root, "-c", "."], capture_output=True, check=True).stdout
+        done = subprocess.run([*self.command, "import", "-", name], env=self.own_env, input=archive, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    def serve(self, name, image, *options, network="host"):
+        """Starts a container with a server."""
+        port = free_port()
+        identity = self("run", "--detach", "--name", name, "--network", network, "--env", "ACCESS_LOG=/dev/null", *self.options,
+                        *options, image, "/peer", "serve", str(port))
+        container = Container(self, name, identity, port)
+        self.containers.append(container)
+        return container
+
+    def stop(self):
+        for container in self.containers:
+            subprocess.run([*self.command, "rm", "--force", container.id], env=self.own_env, capture_output=True, check=False)
+        self.process.stop(seconds=30)
+
+
+class Docker(Engine):
+    name = "docker"
+    options = ()
+
+    def __init__(self, directory, data_root=None):
+        root = os.path.join(directory, "docker")
+        os.makedirs(root)
+        socket = os.path.join(directory, "docker.sock")
+        config = os.path.join(root, "daemon.json")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("{}")
+        daemon = [installed("dockerd"), "--config-file", config, "--data-root", data_root or f"{root}/data", "--exec-root",
+                  f"{root}/exec", "--pidfile", f"{root}/pid", "--host", f"unix://{socket}", "--storage-driver", "vfs", "--bridge",
+                  "none", "--iptables=false", "--ip6tables=false"]
+        super().__init__([installed("docker"), "--host", f"unix://{socket}"], daemon, directory, socket,
+                         {"DOCKER_HOST": f"unix://{socket}", "CONTAINER_HOST": "/nowhere"})
+
+
+class Podman(Engine):
+    name = "podman"
+    # What a root that may not raise its own limits can give.
+    options = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+
+    def __init__(self, directory):
+        root = os.path.join(directory, "podman")
+        os.makedirs(root)
+        socket = os.path.join(directory, "podman.sock")
+        command = [installed("podman"), "--root", f"{root}/data", "--runroot", f"{root}/run", "--tmpdir", f"{root}/tmp",
+                   "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file", "--runtime",
+                   installed("runc")]
+        super().__init__(command, [*command, "system", "service", "--time", "0", f"unix://{socket}"], directory, socket,
+                         {"DOCKER_HOST": "/nowhere", "CONTAINER_HOST": f"unix://{socket}"})
+
+
+ENGINES = {"docker": Docker, "podman": Podman}
+
+
+class Container:
+    def __init__(self, engine, name, identity, port):
+        self.engine = engine
+        self.name = name
+        self.id = identity
+        self.port = port
+        self.pid = int(self.inspect()["State"]["Pid"])
+
+    def inspect(self):
+        return json.loads(self.engine("inspect", self.id))[0]
+
+    def get(self, *paths):
+        """Requests from the host into the container's network."""
+        urls = [f"http://127.0.0.1:{self.port}{path}" for path in paths]
+        inside = ["nsenter", "--target", str(self.pid), "--net"]
+        say([*inside, "curl", "--silent", "--show-error", "--retry", "20", "--retry-delay", "0", "--retry-connrefused", *urls])
+        return paths
+
+    def remove(self):
+        self.engine("rm", "--force", self.id)

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// A source of container facts whose answers come when the test says so.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sonde/pipeline/workload.h"
+
+namespace sonde {
+
+class FakeWorkloads final : public WorkloadSource {
+ public:
+  std::shared_ptr<const ContainerFacts> Container(const Membership& of) override {
+    const auto found = known_.find(of.container_id);
+    if (found != known_.end()) return found->second;
+    if (!of.container_id.empty() && !given_up_.contains(of.container_id)) {
+      pending_.insert(of.container_id);
+    }
+    return {};
+  }
+  bool Pending(const Membership& of) const override { return pending_.contains(of.container_id); }
+  std::vector<std::string> TakeChanged() override { return std::exchange(changed_, {}); }
+
+  void Know(const std::string& id, const std::string& name, Labels labels = {}) {
+    ContainerFacts facts;
+    facts.id = id;
+    facts.runtime = "docker";
+    facts.name = name;
+    facts.image_name = "registry/shop/" + name;
+    facts.image_tags = {"1.2"};
+    facts.labels = std::move(labels);
+    known_[id] = std::make_shared<const ContainerFacts>(std::move(facts));
+    pending_.erase(id);
+    changed_.push_back(id);
+  }
+  void GiveUp(const std::string& id) {
+    given_up_.insert(id);
+    pending_.erase(id);
+    changed_.push_back(id);
+  }
+
+  // An id of 64 digits, all the same.
+  static std::string Id(char digit) { return std::string(64, digit); }
+  // The text of a process's cgroup file.
+  static std::string Cgroup(char digit) { return "0::/docker/" + Id(digit) + "\n"; }
+
+ private:
+  std::map<std::string, std::shared_ptr<const ContainerFacts>> known_;
+  std::set<std::string> pending_;
+  std::set<std::string> given_up_;
+  std::vector<std::string> changed_;
+};
+
+}  // namespace sonde
