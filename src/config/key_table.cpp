@@ -10,6 +10,7 @@
 #include "config/draft.h"
 #include "config/key.h"
 #include "config/key_types.h"
+#include "config/kubernetes_keys.h"
 #include "config/pairs.h"
 #include "config/selectors.h"
 #include "config/telemetry_types.h"
@@ -360,6 +361,7 @@ const KeyTable& MainKeys() {
     AddCaptureKeys(t);
     AddTraceKeys(t);
     AddResourceKeys(t);
+    AddKubernetesKeys(t);
     AddOwnKeys(t);
     return t;
   }();

@@ -115,14 +115,16 @@ void ApplyCommand(const Sources& sources, const Invocation& invocation, Draft& d
 }
 
 void CheckSelected(const Invocation& invocation, const Draft& draft, Findings& findings) {
-  const bool nothing = invocation.child.empty() && draft.config.discovery.include.empty();
+  const bool nothing = invocation.child.empty() && draft.config.discovery.include.empty() &&
+                       draft.config.discovery.opt_annotation.empty();
   if (invocation.command != Command::kRun || !nothing) return;
   findings.AddError(
       "nothing is selected. Give one of:\n"
       "  sonde run -- COMMAND     start COMMAND and trace it\n"
       "  sonde run --port 8080    trace who listens on a port; also --pid, --exe, --cmdline,\n"
       "                           --cgroup, --systemd-unit, --env, --container,\n"
-      "                           --container-image, --container-label\n"
+      "                           --container-image, --container-label, --k8s-namespace,\n"
+      "                           --k8s-pod, --k8s-pod-label, --k8s-workload\n"
       "  sonde run --all          trace every process of the host\n"
       "sonde processes lists the candidates.");
 }

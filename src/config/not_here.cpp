@@ -17,8 +17,7 @@ struct Reason {
   std::string_view text;
 };
 
-constexpr std::array<std::string_view, 5> kPlannedFlags{
-    "--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload", "--queue-dir"};
+constexpr std::array<std::string_view, 1> kPlannedFlags{"--queue-dir"};
 
 constexpr std::array<Reason, 11> kKeys{{
     {"meter_provider", kLater},

@@ -55,7 +55,8 @@ Check CheckApi(const KubernetesOptions& options, const GetEnv& env) {
   check.server = access->server;
   check.node = *node;
   ApiClient api(*access);
-  const std::string pods = "/api/v1/pods?fieldSelector=spec.nodeName%3D" + *node + "&limit=1";
+  const std::string pods =
+      "/api/v1/pods?fieldSelector=spec.nodeName%3D" + EscapeQuery(*node) + "&limit=1";
   const Status list = api.Get(pods, kTimeout).status();
   check.findings.push_back(FindingOf(list, "list", "pods"));
   if (absl::IsUnavailable(list) || absl::IsUnauthenticated(list)) return check;

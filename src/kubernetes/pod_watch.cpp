@@ -118,9 +118,10 @@ Status PodWatch::ListPages(std::vector<Pod>& pods) {
   for (size_t page_number = 0; page_number < kMaxPages; ++page_number) {
     // Version 0 is answered from the server's memory, which spares its database when a thousand
     // nodes start at once.
-    const std::string path = absl::StrCat(
-        "/api/v1/pods?fieldSelector=spec.nodeName%3D", options_.node, "&limit=", options_.page_size,
-        next.empty() ? (expired_ ? "" : "&resourceVersion=0") : "&continue=", next);
+    const std::string path =
+        absl::StrCat("/api/v1/pods?fieldSelector=spec.nodeName%3D", EscapeQuery(options_.node),
+                     "&limit=", options_.page_size,
+                     next.empty() ? (expired_ ? "" : "&resourceVersion=0") : "&continue=", next);
     const auto text = api_.Get(path, options_.request_timeout);
     size_t cut = 0;
     auto page = text.ok() ? ParsePodList(*text, &cut) : std::nullopt;
@@ -146,7 +147,7 @@ Status PodWatch::Watch() {
                                          0, options_.watch.count() / 4)(random_));
   const std::string path = absl::StrCat(
       "/api/v1/pods?watch=true&allowWatchBookmarks=true&fieldSelector=spec.nodeName%3D",
-      options_.node, "&resourceVersion=", EscapeQuery(resource_version_),
+      EscapeQuery(options_.node), "&resourceVersion=", EscapeQuery(resource_version_),
       "&timeoutSeconds=", keep.count());
   watch_error_ = absl::OkStatus();
   size_t left_out = 0;

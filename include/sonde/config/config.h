@@ -28,6 +28,10 @@ enum class SelectorKind : uint8_t {
   kContainer,
   kContainerImage,
   kContainerLabel,
+  kK8sNamespace,
+  kK8sPod,
+  kK8sPodLabel,
+  kK8sWorkload,
   kAll
 };
 
@@ -40,7 +44,7 @@ struct DiscoveryOptions {
   std::vector<Selector> include;
   std::vector<Selector> exclude;  // any match refuses
   // Annotation or label of a pod or its namespace: "true" selects, "false" excludes. Empty: none.
-  std::string opt_annotation;
+  std::string opt_annotation = {};
 };
 
 struct PortRange {
@@ -152,7 +156,7 @@ struct ResourceOptions {
   std::string host_root = {};
   // How long spans wait for the description of their container; 0 = not at all.
   Milliseconds hold{1000};
-  KubernetesAttributes kubernetes;
+  KubernetesAttributes kubernetes = {};
 };
 
 enum class KubernetesUse : uint8_t { kAuto, kOn, kOff };
