@@ -11,10 +11,12 @@
 
 #include "agent/exit_code.h"
 #include "agent/runtimes.h"
+#include "agent/workloads.h"
 #include "config/invocation.h"
 #include "kernel/family_choice.h"
 #include "kernel/host.h"
 #include "kernel/kernel.h"
+#include "kubernetes/check.h"
 #include "sonde/abi/runtime.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
@@ -51,8 +53,35 @@ void PrintRuntimes(const RuntimeReport& report) {
   if (!report.remedy.empty()) std::printf("               remedy: %s\n", report.remedy.c_str());
 }
 
+void PrintKubernetes(const kubernetes::Check& check) {
+  if (!check.used) return;
+  std::printf("\nkubernetes     %s%s\n", check.server.c_str(),
+              check.node.empty() ? "" : (", node " + check.node).c_str());
+  if (!check.problem.empty()) std::printf("               %s\n", check.problem.c_str());
+  for (const kubernetes::Finding& finding : check.findings) {
+    std::printf("  %-10s %s%s\n", finding.state.c_str(), finding.what.c_str(),
+                finding.why.empty() ? "" : (": " + finding.why).c_str());
+    if (!finding.remedy.empty()) std::printf("  %-10s remedy: %s\n", "", finding.remedy.c_str());
+  }
+}
+
+nlohmann::ordered_json ToJson(const kubernetes::Check& check) {
+  nlohmann::ordered_json out = {{"used", check.used},
+                                {"problem", check.problem},
+                                {"server", check.server},
+                                {"node", check.node},
+                                {"findings", nlohmann::ordered_json::array()}};
+  for (const kubernetes::Finding& finding : check.findings) {
+    out["findings"].push_back({{"what", finding.what},
+                               {"state", finding.state},
+                               {"why", finding.why},
+                               {"remedy", finding.remedy}});
+  }
+  return out;
+}
+
 void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel,
-               const RuntimeReport& runtimes) {
+               const RuntimeReport& runtimes, const kubernetes::Check& pods) {
   std::printf("kernel         %s\n", host.kernel_release.c_str());
   std::printf("BTF            %s\n", host.btf ? "yes" : "no");
   std::printf("lockdown       %s\n",
@@ -81,12 +110,13 @@ void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
               absl::StrJoin(TlsNames(true), ", ").c_str());
   std::printf("\nruntimes       known: %s\n", absl::StrJoin(RuntimeNames(), ", ").c_str());
   PrintRuntimes(runtimes);
+  PrintKubernetes(pods);
   std::printf("\nverdict        %s\n",
               kernel.ok() ? "sonde can trace on this host" : "sonde cannot trace here");
 }
 
 void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Kernel>>& kernel,
-               const RuntimeReport& runtimes) {
+               const RuntimeReport& runtimes, const kubernetes::Check& pods) {
   nlohmann::ordered_json out = {
       {"kernel", host.kernel_release},
       {"btf", host.btf},
@@ -98,6 +128,7 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
       {"runtimes", RuntimeNames()},
       {"containers", {{"runtimes", nlohmann::ordered_json::array()}, {"remedy", runtimes.remedy}}},
       {"ok", kernel.ok()}};
+  out["kubernetes"] = ToJson(pods);
   for (const RuntimeState& state : runtimes.states) {
     out["containers"]["runtimes"].push_back({{"name", state.name},
                                              {"address", state.address},
@@ -129,11 +160,12 @@ int Doctor(const config::Invocation& invocation) {
   const kernel::Host host = kernel::ReadHost();
   MetricRegistry metrics;
   const RuntimeReport runtimes = DescribeRuntimes(invocation.config.resource);
+  const kubernetes::Check pods = kubernetes::CheckApi(invocation.config.kubernetes, Variable);
   const auto kernel = kernel::Kernel::Create(invocation.config.capture, {}, metrics);
   if (invocation.output == config::OutputFormat::kJson) {
-    PrintJson(host, kernel, runtimes);
+    PrintJson(host, kernel, runtimes, pods);
   } else {
-    PrintText(host, kernel, runtimes);
+    PrintText(host, kernel, runtimes, pods);
   }
   return kernel.ok() ? kExitDone : Fail(kernel.status());
 }

@@ -22,8 +22,8 @@
 #include "agent/links_json.h"
 #include "agent/notify.h"
 #include "agent/pipeline.h"
-#include "agent/runtimes.h"
 #include "agent/signals.h"
+#include "agent/workloads.h"
 #include "discovery/discovery.h"
 #include "exporter/recent/recent_traces.h"
 #include "exporter/recent/trace_api.h"
@@ -71,7 +71,9 @@ Result<std::unique_ptr<Live>> Live::Create(const Config& config, Command* comman
 }
 
 Status Live::Attach() {
-  workloads_ = OpenRuntimes(config_.resource, metrics_);
+  auto workloads = Workloads::Open(config_, metrics_);
+  if (!workloads.ok()) return workloads.status();
+  workloads_ = *std::move(workloads);
   const ProcessReader reader("/proc", workloads_.get());
   auto discovery = discovery::Discovery::Create(config_.discovery, *this, reader, metrics_);
   if (!discovery.ok()) return discovery.status();
@@ -135,7 +137,7 @@ Status Live::SelectProcesses() {
   if (command_ != nullptr) return discovery_->Launch(static_cast<uint32_t>(command_->pid()));
   discovery::ScanSummary summary = discovery_->Scan();
   // Who is chosen by what its runtime says is traced from the start too.
-  workloads_->Settle(kRuntimesAnswer);
+  workloads_->Settle();
   pipeline_->TakeWorkloads();
   discovery_->OnTick(0);
   summary.traced = discovery_->traced();

@@ -16,7 +16,7 @@
 #include "agent/command.h"
 #include "agent/pipeline.h"
 #include "agent/signals.h"
-#include "container/runtime_source.h"
+#include "agent/workloads.h"
 #include "discovery/discovery.h"
 #include "exporter/recent/recent_traces.h"
 #include "kernel/kernel.h"
@@ -64,7 +64,7 @@ class Live final : public TraceControl, public VerdictSink {
   Command* command_;
   Reload reload_;
   MetricRegistry metrics_;
-  std::unique_ptr<container::RuntimeSource> workloads_;
+  std::unique_ptr<Workloads> workloads_;
   std::unique_ptr<kernel::Kernel> kernel_;
   std::unique_ptr<tls::Watcher> watcher_;  // after the kernel side, which it attaches to
   std::unique_ptr<discovery::Discovery> discovery_;

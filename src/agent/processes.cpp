@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "agent/exit_code.h"
-#include "agent/runtimes.h"
+#include "agent/workloads.h"
 #include "config/invocation.h"
 #include "discovery/processes_report.h"
 #include "discovery/selection.h"
@@ -34,10 +34,11 @@ size_t TerminalWidth() {
 
 int Processes(const config::Invocation& invocation) {
   MetricRegistry metrics;
-  const auto runtimes = OpenRuntimes(invocation.config.resource, metrics);
-  const ProcessReader reader("/proc", runtimes.get());
+  const auto workloads = Workloads::Open(invocation.config, metrics);
+  if (!workloads.ok()) return Fail(workloads.status());
+  const ProcessReader reader("/proc", workloads->get());
   for (const uint32_t pid : reader.Pids()) reader.Read(pid, kFieldWorkload);  // asks
-  runtimes->Settle(kRuntimesAnswer);
+  (*workloads)->Settle();
   const auto selection = discovery::Selection::Create(invocation.config.discovery);
   if (!selection.ok()) return Fail(selection.status());
   auto resources = resource::ResourceStage::Create(invocation.config.resource, reader, metrics);

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "agent/workloads.h"
 #include "container/endpoints.h"
 #include "container/engine.h"
 #include "container/engine_client.h"
@@ -27,11 +27,6 @@ constexpr const char* kRemedy =
     "to select by container name, image or label, let sonde's user read the engine's socket "
     "(DOCKER_HOST, CONTAINER_HOST, /var/run/docker.sock, /run/podman/podman.sock); in a container, "
     "mount it, or the host's / and give sonde.resource.host_root";
-
-std::string Variable(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets it
-  return value == nullptr ? std::string() : std::string(value);
-}
 
 }  // namespace
 

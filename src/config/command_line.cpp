@@ -16,7 +16,6 @@
 #include "config/environment.h"
 #include "config/invocation.h"
 #include "config/load.h"
-#include "config/not_here.h"
 #include "config/suggest.h"
 #include "sonde/base/result.h"
 
@@ -37,8 +36,6 @@ std::string FlagName(const std::string& word) { return word.substr(0, word.find(
 
 Status UnknownFlag(const CommandSpec& command, const std::string& word) {
   const std::string flag = FlagName(word);
-  const auto reason = WhyFlagIsNotHere(flag);
-  if (!reason.empty()) return Usage(flag + " is " + std::string(reason));
   Words names;
   for (const FlagSpec& known : Flags()) {
     if (known.name == flag) {

@@ -172,6 +172,10 @@ Config Finish(const FlagValues& flags, const Environment& environment, Draft& dr
   Config config = draft.config;
   SplitServiceName(config.resource);
   AddSelectedLabels(config);
+  const KubernetesAttributes& wanted = config.resource.kubernetes;
+  config.kubernetes.namespace_metadata = !wanted.namespace_labels.empty() ||
+                                         !wanted.namespace_annotations.empty() ||
+                                         !config.discovery.opt_annotation.empty();
   return config;
 }
 

@@ -10,6 +10,7 @@
 #include "config/draft.h"
 #include "config/key.h"
 #include "config/key_types.h"
+#include "config/kubernetes_keys.h"
 #include "config/pairs.h"
 #include "config/selectors.h"
 #include "config/telemetry_types.h"
@@ -522,6 +523,7 @@ const KeyTable& MainKeys() {
     AddTailSamplingKeys(t);
     AddMetricKeys(t);
     AddResourceKeys(t);
+    AddKubernetesKeys(t);
     AddOwnKeys(t);
     return t;
   }();

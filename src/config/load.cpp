@@ -15,7 +15,6 @@
 #include "config/invocation.h"
 #include "config/key.h"
 #include "config/key_table.h"
-#include "config/not_here.h"
 #include "config/origin.h"
 #include "config/section.h"
 #include "config/selectors.h"
@@ -75,11 +74,9 @@ void ApplyExcludes(const FlagValues& flags, const Target& target) {
     const std::string kind = text.substr(0, equals);
     const Key* key = FindKey(std::string(kExclude) + kind);
     if (key == nullptr) {
-      const auto reason = WhyFlagIsNotHere("--" + kind);
-      target.findings.Add(origin, "",
-                          reason.empty() ? "expected KIND=VALUE with KIND one of " +
-                                               ExcludeKinds() + ", got \"" + text + "\""
-                                         : "kind " + kind + " is " + std::string(reason));
+      target.findings.Add(
+          origin, "",
+          "expected KIND=VALUE with KIND one of " + ExcludeKinds() + ", got \"" + text + "\"");
     } else if (equals == std::string::npos) {
       target.findings.Add(origin, "", "expected KIND=VALUE, got \"" + text + "\"");
     } else {
@@ -115,14 +112,16 @@ void ApplyCommand(const Sources& sources, const Invocation& invocation, Draft& d
 }
 
 void CheckSelected(const Invocation& invocation, const Draft& draft, Findings& findings) {
-  const bool nothing = invocation.child.empty() && draft.config.discovery.include.empty();
+  const bool nothing = invocation.child.empty() && draft.config.discovery.include.empty() &&
+                       draft.config.discovery.opt_annotation.empty();
   if (invocation.command != Command::kRun || !nothing) return;
   findings.AddError(
       "nothing is selected. Give one of:\n"
       "  sonde run -- COMMAND     start COMMAND and trace it\n"
       "  sonde run --port 8080    trace who listens on a port; also --pid, --exe, --cmdline,\n"
       "                           --cgroup, --systemd-unit, --env, --container,\n"
-      "                           --container-image, --container-label\n"
+      "                           --container-image, --container-label, --k8s-namespace,\n"
+      "                           --k8s-pod, --k8s-pod-label, --k8s-workload\n"
       "  sonde run --all          trace every process of the host\n"
       "sonde processes lists the candidates.");
 }

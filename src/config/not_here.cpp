@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/not_here.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -16,9 +15,6 @@ struct Reason {
   std::string_view name;
   std::string_view text;
 };
-
-constexpr std::array<std::string_view, 4> kPlannedFlags{"--k8s-namespace", "--k8s-pod",
-                                                        "--k8s-pod-label", "--k8s-workload"};
 
 constexpr std::array<Reason, 10> kKeys{{
     {"meter_provider", kLater},
@@ -35,20 +31,9 @@ constexpr std::array<Reason, 10> kKeys{{
 
 }  // namespace
 
-std::string_view WhyFlagIsNotHere(std::string_view flag) {
-  return std::ranges::find(kPlannedFlags, flag) == kPlannedFlags.end() ? std::string_view{}
-                                                                       : kLater;
-}
-
 std::string_view WhyKeyIsNotHere(std::string_view path) {
   for (const auto& [name, text] : kKeys) {
     if (name == path) return text;
-  }
-  for (const std::string_view section : {"sonde.discovery.include.", "sonde.discovery.exclude."}) {
-    if (!path.starts_with(section)) continue;
-    for (const std::string_view flag : kPlannedFlags) {
-      if (path.substr(section.size()) == flag.substr(2)) return kLater;
-    }
   }
   return {};
 }

@@ -8,9 +8,7 @@
 
 namespace sonde::config {
 
-// The reason, or "" if the name is simply unknown. Flags with their dashes, keys with their full
-// path.
-std::string_view WhyFlagIsNotHere(std::string_view flag);
+// The reason, or "" if the name is simply unknown. A key with its full path.
 std::string_view WhyKeyIsNotHere(std::string_view path);
 
 }  // namespace sonde::config

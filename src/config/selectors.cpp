@@ -43,6 +43,10 @@ bool ValidRegex(std::string_view text) {
 
 bool ValidPort(std::string_view text) { return ParsePortRange(text).has_value(); }
 bool ValidText(std::string_view text) { return !text.empty(); }
+bool ValidWorkload(std::string_view text) {
+  const size_t slash = text.find('/');
+  return slash != std::string_view::npos && slash > 0 && slash + 1 < text.size();
+}
 bool ValidEnv(std::string_view text) { return !text.empty() && text[0] != '='; }
 
 TextRule RuleFor(SelectorKind kind) {
@@ -55,12 +59,17 @@ TextRule RuleFor(SelectorKind kind) {
       return {"a port or a range N-M from 1 to 65535", ValidPort, "^[0-9]+(-[0-9]+)?$"};
     case SelectorKind::kEnv:
     case SelectorKind::kContainerLabel:
+    case SelectorKind::kK8sPodLabel:
       return {"K or K=V", ValidEnv, ""};
+    case SelectorKind::kK8sWorkload:
+      return {"KIND/NAME such as deployment/shop", ValidWorkload, "^[^/]+/.+$"};
     case SelectorKind::kExe:
     case SelectorKind::kCgroup:
     case SelectorKind::kSystemdUnit:
     case SelectorKind::kContainer:
     case SelectorKind::kContainerImage:
+    case SelectorKind::kK8sNamespace:
+    case SelectorKind::kK8sPod:
     case SelectorKind::kAll:
       break;
   }
@@ -165,6 +174,11 @@ const std::vector<SelectorName>& SelectorNames() {
       {SelectorKind::kContainerImage, "container-image", "GLOB",
        "Image of the container, with or without tag; without / what follows the last /."},
       {SelectorKind::kContainerLabel, "container-label", "K[=V]", "Label of the container."},
+      {SelectorKind::kK8sNamespace, "k8s-namespace", "GLOB", "Namespace of the pod."},
+      {SelectorKind::kK8sPod, "k8s-pod", "GLOB", "Name of the pod."},
+      {SelectorKind::kK8sPodLabel, "k8s-pod-label", "K[=V]", "Label of the pod."},
+      {SelectorKind::kK8sWorkload, "k8s-workload", "KIND/NAME",
+       "Owner of the pod, such as deployment/shop or cronjob/report-*."},
       {SelectorKind::kAll, "all", "", "Every process of the host."},
   };
   return names;

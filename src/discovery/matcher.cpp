@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "discovery/pod_matcher.h"
 #include "discovery/workload_matcher.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -206,6 +207,11 @@ constexpr std::array kKinds = {
     Kind{.kind = SelectorKind::kContainerLabel,
          .name = "container-label",
          .make = MakeContainerLabelMatcher},
+    Kind{
+        .kind = SelectorKind::kK8sNamespace, .name = "k8s-namespace", .make = MakeNamespaceMatcher},
+    Kind{.kind = SelectorKind::kK8sPod, .name = "k8s-pod", .make = MakePodMatcher},
+    Kind{.kind = SelectorKind::kK8sPodLabel, .name = "k8s-pod-label", .make = MakePodLabelMatcher},
+    Kind{.kind = SelectorKind::kK8sWorkload, .name = "k8s-workload", .make = MakeWorkloadMatcher},
     Kind{.kind = SelectorKind::kAll, .name = "all", .make = AllMatcher::Make},
 };
 

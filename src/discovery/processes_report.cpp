@@ -100,7 +100,7 @@ Row MakeRow(const Candidate& candidate) {
           OrDash(candidate.executable),
           OrDash(candidate.language),
           OrDash(candidate.service_name),
-          OrDash(candidate.container),
+          OrDash(candidate.pod.empty() ? candidate.container : candidate.pod),
           OrDash(candidate.unit),
           OrDash(ports),
           OrDash(Joined(candidate.tls)),
@@ -153,6 +153,9 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
     candidate.language = LanguageName(runtime.language);
     candidate.service_name = service_name(facts.pid);
     candidate.container = ContainerOf(facts.around);
+    if (const PodFacts* pod = facts.around.pod.get()) {
+      candidate.pod = pod->namespace_name + "/" + pod->name;
+    }
     candidate.unit = facts.around.membership.unit;
     candidate.ports = facts.listen_ports;
     Libraries found = libraries(facts.pid);
@@ -192,6 +195,7 @@ std::string ToJson(const std::vector<Candidate>& candidates) {
                     {"language", candidate.language},
                     {"service.name", candidate.service_name},
                     {"container", candidate.container},
+                    {"pod", candidate.pod},
                     {"unit", candidate.unit},
                     {"listen_ports", candidate.ports},
                     {"tls_library", Joined(candidate.tls)},

@@ -19,6 +19,7 @@ struct Candidate {
   std::string language;
   std::string service_name;
   std::string container;  // its name, else its short id
+  std::string pod;        // namespace/name; shown in the place of the container
   std::string unit;       // of systemd
   std::vector<uint16_t> ports;
   std::vector<std::string> tls;  // libraries it uses, and whether their text can be seen
@@ -46,7 +47,8 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
 // is shortened from the left, the rule from the right. Control characters are shown as '?'.
 std::string ToTable(const std::vector<Candidate>& candidates, size_t width);
 
-// One JSON array, objects with the keys pid, executable, language, service.name, container, unit,
+// One JSON array, objects with the keys pid, executable, language, service.name, container, pod,
+// unit,
 // listen_ports, tls_library, runtime, selected, rule.
 std::string ToJson(const std::vector<Candidate>& candidates);
 

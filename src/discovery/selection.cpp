@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/workload.h"
 
 namespace sonde::discovery {
 namespace {
@@ -35,6 +37,8 @@ Result<Selection> Selection::Create(const DiscoveryOptions& options) {
   for (const Selector& selector : options.exclude) {
     if (Status status = selection.Add(selector, true); !status.ok()) return status;
   }
+  selection.opt_key_ = options.opt_annotation;
+  if (!selection.opt_key_.empty()) selection.fields_ |= kFieldWorkload;
   return selection;
 }
 
@@ -70,7 +74,21 @@ const Selection::Rule* Selection::Excluding(const ProcessFacts& facts) const {
   return rule == exclusions_.end() ? nullptr : &*rule;
 }
 
+std::optional<bool> Selection::Opted(const ProcessFacts& facts) const {
+  const PodFacts* pod = facts.around.pod.get();
+  if (opt_key_.empty() || pod == nullptr) return std::nullopt;
+  for (const Labels* list :
+       {&pod->annotations, &pod->labels, &pod->namespace_annotations, &pod->namespace_labels}) {
+    for (const auto& [key, value] : *list) {
+      if (key == opt_key_ && (value == "true" || value == "false")) return value == "true";
+    }
+  }
+  return std::nullopt;
+}
+
 bool Selection::MayExclude(const ProcessFacts& facts) const {
+  const Surroundings& around = facts.around;
+  if (!opt_key_.empty() && around.pending && !around.membership.pod_uid.empty()) return true;
   return std::ranges::any_of(exclusions_,
                              [&](const Rule& rule) { return rule.matcher->Undecided(facts); });
 }
@@ -79,11 +97,24 @@ Verdict Selection::Decide(const ProcessFacts& facts) const {
   if (const Rule* rule = Excluding(facts)) {
     return {.selected = false, .excluded = true, .waits = false, .rule = rule->text};
   }
+  const auto opted = Opted(facts);
+  if (opted == false) {
+    return {.selected = false,
+            .excluded = true,
+            .waits = false,
+            .rule = "excluded by annotation " + opt_key_ + "=false"};
+  }
   if (MayExclude(facts)) {
     return {.selected = false,
             .excluded = false,
             .waits = true,
             .rule = "its container is being looked up"};
+  }
+  if (opted == true) {
+    return {.selected = true,
+            .excluded = false,
+            .waits = false,
+            .rule = "annotation " + opt_key_ + "=true"};
   }
   Verdict verdict;
   for (const Group& group : groups_) {
@@ -98,7 +129,9 @@ Verdict Selection::Decide(const ProcessFacts& facts) const {
 }
 
 bool Selection::PossibleWithoutPorts(const ProcessFacts& facts) const {
-  if (groups_.empty() || Excluding(facts) != nullptr) return false;
+  if (Excluding(facts) != nullptr) return false;
+  if (Opted(facts) == true) return true;
+  if (groups_.empty()) return false;
   return std::ranges::all_of(groups_, [&](const Group& group) {
     return group.kind == SelectorKind::kPort ||
            std::ranges::any_of(group.rules,

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ class Selection {
   uint32_t fields() const { return fields_; }
   const std::vector<std::string>& wanted_env() const { return wanted_env_; }
   bool Uses(SelectorKind kind) const;  // as a selector
-  bool empty() const { return groups_.empty(); }
+  bool empty() const { return groups_.empty() && opt_key_.empty(); }
   const std::vector<uint32_t>& pids() const { return pids_; }
 
  private:
@@ -53,9 +54,12 @@ class Selection {
   Status Add(const Selector& selector, bool exclude);
   const Rule* Excluding(const ProcessFacts& facts) const;
   bool MayExclude(const ProcessFacts& facts) const;
+  // What its pod, or else its namespace, says of itself; empty: nothing.
+  std::optional<bool> Opted(const ProcessFacts& facts) const;
 
   std::vector<Group> groups_;
   std::vector<Rule> exclusions_;
+  std::string opt_key_;  // DiscoveryOptions::opt_annotation
   std::vector<std::string> wanted_env_;
   std::vector<uint32_t> pids_;
   uint32_t fields_ = 0;

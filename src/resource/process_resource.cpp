@@ -14,6 +14,7 @@
 #include "resource/host.h"
 #include "resource/identity.h"
 #include "resource/owned_resource.h"
+#include "resource/pod_attributes.h"
 #include "resource/service_name.h"
 #include "resource/surroundings.h"
 #include "resource/text.h"
@@ -128,8 +129,16 @@ std::shared_ptr<const OwnedResource> ProcessResource::Surround(
     std::shared_ptr<const OwnedResource> base, const Surroundings& around) const {
   ResourceBuilder builder(std::move(base));
   OwnedResource& resource = builder.resource();
-  std::string name = SurroundingsServiceName(around);
+  std::string name = around.pod == nullptr ? SurroundingsServiceName(around)
+                                           : PodServiceName(*around.pod, options_.kubernetes);
   if (!resource.name_given && !name.empty()) Replace(resource, "service.name", std::move(name));
+  if (around.pod != nullptr) {
+    std::string id = PodInstanceId(*around.pod);
+    if (!resource.instance_id_given && !id.empty()) {
+      Replace(resource, "service.instance.id", std::move(id));
+    }
+    AddPod(*around.pod, options_.kubernetes, builder);
+  }
   AddSurroundings(around, options_.container_labels, builder);
   return builder.Build();
 }

@@ -2,11 +2,12 @@
 """Data flows one way: which folder may include which (design.md section 3)."""
 
 STAGES = {"kernel", "discovery", "connection", "protocol", "span", "trace", "resource", "metrics", "sampler", "exporter",
-          "config", "admin", "agent", "replay", "base", "binary", "tls", "runtime", "container"}
+          "config", "admin", "agent", "replay", "base", "binary", "tls", "runtime", "container",
+          "kubernetes"}
 # Folders of src/ that may include another folder of src/, beside their own. src/agent joins the stages; a recording is
 # read by the decoder of the drain; TLS libraries are found by what their files hold; who reads /proc asks what a control
 # group's path means.
-EXTRA = {"agent": STAGES, "replay": {"kernel"}, "tls": {"binary", "kernel"}, "runtime": {"binary"}, "discovery": {"container"}}
+EXTRA = {"agent": STAGES, "replay": {"kernel"}, "tls": {"binary", "kernel"}, "runtime": {"binary"}, "discovery": {"container"}, "kubernetes": {"container"}}
 SHARED = ("sonde/base/", "sonde/pipeline/", "sonde/config/", "sonde/probe/")
 # Only what meets the kernel boundary may see its structs; binary speaks of registers and places as abi/tls.h does.
 ABI_USERS = {"kernel", "replay", "agent", "binary", "tls", "runtime"}

@@ -28,6 +28,10 @@ enum class SelectorKind : uint8_t {
   kContainer,
   kContainerImage,
   kContainerLabel,
+  kK8sNamespace,
+  kK8sPod,
+  kK8sPodLabel,
+  kK8sWorkload,
   kAll
 };
 
@@ -39,6 +43,8 @@ struct Selector {
 struct DiscoveryOptions {
   std::vector<Selector> include;
   std::vector<Selector> exclude;  // any match refuses
+  // Annotation or label of a pod or its namespace: "true" selects, "false" excludes. Empty: none.
+  std::string opt_annotation = {};
 };
 
 struct PortRange {
@@ -139,6 +145,16 @@ struct ExporterOptions {
   ConsoleFormat console_format = ConsoleFormat::kTree;
 };
 
+// Labels and annotations that become attributes, by name; "*" = all.
+struct KubernetesAttributes {
+  std::vector<std::string> pod_labels;
+  std::vector<std::string> pod_annotations;
+  std::vector<std::string> namespace_labels;
+  std::vector<std::string> namespace_annotations;
+  // app.kubernetes.io/* labels give service.name and service.version.
+  bool service_from_labels = false;
+};
+
 struct ResourceOptions {
   std::string service_name;  // default for processes that do not say their own
   std::vector<std::pair<std::string, std::string>> attributes;
@@ -150,6 +166,21 @@ struct ResourceOptions {
   std::string host_root = {};
   // How long spans wait for the description of their container; 0 = not at all.
   Milliseconds hold{1000};
+  KubernetesAttributes kubernetes = {};
+};
+
+enum class KubernetesUse : uint8_t { kAuto, kOn, kOff };
+
+// Where pods are learnt from.
+struct KubernetesOptions {
+  KubernetesUse use = KubernetesUse::kAuto;  // kAuto: in a cluster, or with a kubeconfig
+  std::string kubeconfig;                    // path; empty = the service account
+  std::string node_name;                     // empty = NODE_NAME, K8S_NODE_NAME
+  std::string cluster_name;                  // k8s.cluster.name
+  bool kubelet = true;                       // asked while the API server does not answer
+  std::string kubelet_url;                   // empty = https://NODE:10250
+  bool kubelet_insecure = false;             // its certificate is not checked
+  bool namespace_metadata = false;           // labels and annotations of namespaces are needed
 };
 
 // One of the samplers that need no others.
@@ -260,6 +291,7 @@ struct Config {
   BatchOptions batch;
   QueueOptions queue;
   ResourceOptions resource;
+  KubernetesOptions kubernetes;
   SamplerOptions sampler;
   TailSamplingOptions tail_sampling;
   MetricsOptions metrics;

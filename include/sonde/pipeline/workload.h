@@ -45,6 +45,8 @@ struct PodOwner {
   std::string kind;  // ReplicaSet, Deployment, StatefulSet, DaemonSet, Job, CronJob ...
   std::string name;
   std::string uid;
+
+  friend bool operator==(const PodOwner&, const PodOwner&) = default;
 };
 
 // One container of a pod.
@@ -54,8 +56,13 @@ struct PodFacts {
   std::string namespace_name;
   std::string node;
   std::string cluster;         // k8s.cluster.name, if configured
-  std::string container_name;  // k8s.container.name
+  std::string container_name;  // k8s.container.name; empty: of no container in particular
   uint32_t restart_count = 0;
+  // Of the container's image, as the pod's specification names it: "registry/shop", "1.2",
+  // "sha256:..."; each may be empty.
+  std::string image_name;
+  std::string image_tag;
+  std::string image_digest;
   std::vector<PodOwner> owners;  // nearest first
   Labels labels;
   Labels annotations;

@@ -160,14 +160,12 @@ TEST(CommandLine, ExcludesAddUp) {
   EXPECT_THAT(run->config.capture.ports, IsEmpty());
 }
 
-TEST(CommandLine, PlannedNamesAreRefusedByName) {
-  for (const char* flag : {"--k8s-namespace", "--k8s-pod", "--k8s-pod-label", "--k8s-workload"}) {
-    const std::string expected = std::string(flag) + " is not available in this version";
-    EXPECT_EQ(RefusalOf({"run", flag, "x"}), expected);
-    EXPECT_EQ(RefusalOf({"run", std::string(flag) + "=x"}), expected);
-  }
-  EXPECT_EQ(RefusalOf({"run", "--all", "--exclude", "k8s-pod=x"}),
-            "--exclude: kind k8s-pod is not available in this version");
+TEST(CommandLine, PodSelectors) {
+  const auto run = Parse({"run", "--k8s-workload", "deployment/shop", "--exclude", "k8s-pod=x*"});
+  ASSERT_TRUE(run.ok()) << run.status();
+  EXPECT_EQ(run->config.discovery.include[0].kind, SelectorKind::kK8sWorkload);
+  EXPECT_EQ(run->config.discovery.exclude[0].kind, SelectorKind::kK8sPod);
+  EXPECT_NE(RefusalOf({"run", "--k8s-workload", "shop"}), "");
 }
 
 TEST(CommandLine, UnknownFlagsNameTheNearest) {

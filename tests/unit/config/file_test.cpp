@@ -166,8 +166,6 @@ TEST(File, UnknownKeys) {
 
 TEST(File, KnownButNotHere) {
   EXPECT_EQ(Of("meter_provider: {}\n"), "F:1: meter_provider: not available in this version");
-  EXPECT_EQ(Of("sonde: {discovery: {include: {k8s-pod: x}}}\n"),
-            "F:1: sonde.discovery.include.k8s-pod: not available in this version");
   EXPECT_THAT(Of("disabled: true\n"), HasSubstr("sonde has no use for it"));
   EXPECT_THAT(Of("tracer_provider: {limits: {}}\n"), HasSubstr("use attribute_limits"));
   EXPECT_EQ(Of("propagator: {composite: [b3, xray-lambda]}\n"),

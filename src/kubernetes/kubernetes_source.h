@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pods of this node as a WorkloadSource: two worker threads talk to the API server (one follows
+// pods, one looks up owners and namespaces), the drain thread looks into their table.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kubernetes/access.h"
+#include "kubernetes/lookups.h"
+#include "kubernetes/pod_table.h"
+#include "kubernetes/pod_watch.h"
+#include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
+#include "sonde/config/config.h"
+#include "sonde/pipeline/workload.h"
+
+namespace sonde::kubernetes {
+
+class KubernetesSource final : public WorkloadSource {
+ public:
+  struct Options {
+    PodTable::Options table;
+    Lookups::Options lookups;
+    WatchOptions watch;
+    // How long a container may take to stand in its pod's status: the kubelet writes it there some
+    // time after the start.
+    std::chrono::milliseconds patience{3000};
+    // Who was not found is waited for again only after this.
+    std::chrono::milliseconds forget{std::chrono::minutes(5)};
+    size_t max_asked = 4096;
+  };
+
+  // Null if the options say that there is no Kubernetes here. kFailedPrecondition and
+  // kInvalidArgument with the remedy if it is asked for and cannot be had.
+  static Result<std::unique_ptr<KubernetesSource>> Create(const KubernetesOptions& options,
+                                                          const GetEnv& env,
+                                                          MetricRegistry& metrics);
+  KubernetesSource(const Access& api, const std::optional<Access>& kubelet, Options options,
+                   MetricRegistry& metrics);
+  ~KubernetesSource() override;
+  KubernetesSource(const KubernetesSource&) = delete;
+  KubernetesSource& operator=(const KubernetesSource&) = delete;
+
+  std::shared_ptr<const PodFacts> Pod(const Membership& of) override;
+  bool Pending(const Membership& of) const override;
+  std::vector<std::string> TakeChanged() override;
+
+  // Until all pods are listed and their owners known, or nobody answers; at most so long. For the
+  // start of sonde, and tests.
+  void Settle(std::chrono::milliseconds at_most);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  PodTable::Found Find(const Membership& of, bool* final) const;
+  void NoteAsked(const std::string& id);
+
+  const Options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable heard_;
+  bool heard_once_ = false;  // somebody answered, or did not
+  bool answered_ = true;     // until it is known better
+  PodTable table_;
+  // When waiting for an id ends; asked for first, first in order.
+  absl::flat_hash_map<std::string, Clock::time_point> asked_;
+  std::deque<std::pair<std::string, Clock::time_point>> waiting_;
+  std::deque<std::pair<std::string, Clock::time_point>> given_up_;
+
+  Lookups lookups_;
+  PodWatch watch_;
+  std::thread thread_;  // last: starts when all else is there
+};
+
+// What FindAccess() and the options say about the kubelet. Empty: it is not to be asked.
+std::optional<Access> KubeletAccess(const KubernetesOptions& options, const Access& api,
+                                    const std::string& node);
+
+}  // namespace sonde::kubernetes

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Kubernetes API server over HTTPS, as its clients see it: lists in pages, watches, 410, tokens, refusals; and processes in a
+control group whose path is that of a pod's container."""
+import http.server
+import json
+import os
+import ssl
+import threading
+import urllib.parse
+import uuid
+
+import pytest
+
+from . import tls
+from .process import Process
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        """Its requests are in Api.asked."""
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def refuse(self, status, message):
+        self.answer(status, {"kind": "Status", "status": "Failure", "code": status, "message": message})
+
+    def do_GET(self):
+        api = self.server.api
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        api.asked.append(self.path)
+        if self.headers.get("Authorization") != f"Bearer {api.token}":
+            return self.refuse(401, "Unauthorized")
+        if any(url.path.startswith(path) for path in api.forbidden):
+            return self.refuse(403, f"{url.path} is forbidden: User \"sonde\" cannot get it")
+        if url.path in api.objects:
+            return self.answer(200, api.objects[url.path])
+        if url.path != "/api/v1/pods":
+            return self.refuse(404, "not found")
+        if query.get("fieldSelector") != f"spec.nodeName={api.node}":
+            return self.refuse(400, "another node's pods")
+        return self.watch(api, int(query.get("resourceVersion", 0))) if "watch" in query else self.list(api)
+
+    def list(self, api):
+        with api.changed:
+            self.answer(200, {"kind": "PodList", "metadata": {"resourceVersion": str(api.version)},
+                              "items": list(api.pods.values())})
+
+    def watch(self, api, sent):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            while True:
+                with api.changed:
+                    api.changed.wait_for(lambda: api.stopped or api.version > sent or sent < api.oldest, 1)
+                    if api.stopped:
+                        self.close_connection = True  # cut off, as when the server dies
+                        return
+                    lines = [line for version, line in api.changes if version > sent]
+                    if sent < api.oldest:
+                        lines = [{"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}]
+                    sent = api.version
+                text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+                if text:
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
+                if lines and lines[-1]["type"] == "ERROR":
+                    self.wfile.write(b"0\r\n\r\n")
+                    return
+        except OSError:
+            pass
+
+
+class Api:
+    """`forbidden`: beginnings of paths that are answered with 403."""
+
+    def __init__(self, directory, node="node-1"):
+        self.directory = str(directory)
+        self.node = node
+        self.token = "first"
+        self.forbidden = []
+        self.objects = {}
+        self.pods = {}
+        self.changes = []
+        self.asked = []
+        self.version = 10
+        self.oldest = 0
+        self.stopped = False
+        self.changed = threading.Condition()
+        self.port = 0
+        self.start()
+        self.write_token("first")
+
+    def start(self):
+        self.stopped = False
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.api = self
+        self.server.daemon_threads = True
+        files = tls.files()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files.certificate, files.key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        with self.changed:
+            self.stopped = True
+            self.changed.notify_all()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def write_token(self, token):
+        self.token = token
+        with open(os.path.join(self.directory, "token"), "w", encoding="utf-8") as file:
+            file.write(token + "\n")
+
+    def kubeconfig(self):
+        path = os.path.join(self.directory, "kubeconfig")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({
+                "current-context": "test", "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
+                "clusters": [{"name": "c", "cluster": {"server": f"https://localhost:{self.port}",
+                                                       "certificate-authority": tls.files().authority}}],
+                "users": [{"name": "u", "user": {"tokenFile": "token"}}]}, file)
+        return path
+
+    def put(self, pod):
+        with self.changed:
+            self.version += 1
+            pod["metadata"]["resourceVersion"] = str(self.version)
+            kind = "MODIFIED" if pod["metadata"]["uid"] in self.pods else "ADDED"
+            self.pods[pod["metadata"]["uid"]] = json.loads(json.dumps(pod))
+            self.changes.append((self.version, {"type": kind, "object": self.pods[pod["metadata"]["uid"]]}))
+            self.changed.notify_all()
+
+    def expire(self):
+        with self.changed:
+            self.version += 1
+            self.oldest = self.version
+            self.changes.clear()
+            self.changed.notify_all()
+
+    def replica_set(self, name, deployment):
+        """An owner for pods; its own owner is told by the API."""
+        uid = str(uuid.uuid4())
+        self.objects[f"/apis/apps/v1/namespaces/shop/replicasets/{name}"] = {
+            "metadata": {"name": name, "uid": uid,
+                         "ownerReferences": [{"kind": "Deployment", "name": deployment, "uid": "d-1", "controller": True}]}}
+        return {"kind": "ReplicaSet", "name": name, "uid": uid, "controller": True}
+
+
+class Pod:
+    """One container that runs; `object` is what the API says of it."""
+
+    def __init__(self, name, labels=None, annotations=None, owner=None):
+        self.uid = str(uuid.uuid4())
+        self.container = uuid.uuid4().hex * 2
+        self.object = {
+            "metadata": {"name": name, "namespace": "shop", "uid": self.uid, "labels": labels or {},
+                         "annotations": annotations or {}, "ownerReferences": [owner] if owner else [],
+                         "managedFields": [{"manager": "kubelet"}], "creationTimestamp": "2026-11-22T01:00:00Z"},
+            "spec": {"nodeName": "node-1", "containers": [{"name": "main", "image": "registry.example:5000/shop/web:1.2"}]},
+            "status": {"containerStatuses": [{"name": "main", "containerID": f"containerd://{self.container}",
+                                              "restartCount": 3}]}}
+
+
+class Cgroup:
+    """A directory below the test's own control group, named as the kubelet names that of a pod's container."""
+
+    def __init__(self, pod):
+        self.made = []
+        path = self.own()
+        for part in ("kubepods", "burstable", f"pod{pod.uid}", pod.container):
+            path = os.path.join(path, part)
+            try:
+                os.mkdir(path)
+                self.made.append(path)
+            except FileExistsError:
+                pass
+            except OSError as error:
+                self.stop()
+                pytest.skip(f"no control group can be made: {error}")
+        self.path = path
+
+    @staticmethod
+    def own():
+        groups = dict(line.split(":", 2)[1:]
+                      for line in read("/proc/self/cgroup").splitlines())
+        for controller, root in (("", "/sys/fs/cgroup"), ("pids", "/sys/fs/cgroup/pids"), ("memory", "/sys/fs/cgroup/memory")):
+            path = root + groups.get(controller, "/none")
+            if controller in groups and os.path.exists(os.path.join(path, "cgroup.procs")):
+                return path
+        pytest.skip("no control groups here")
+
+    def enter(self):
+        """In the child, before it executes."""
+        with open(os.path.join(self.path, "cgroup.procs"), "w", encoding="utf-8") as file:
+            file.write(str(os.getpid()))
+
+    def stop(self):
+        for path in reversed(self.made):
+            try:
+                os.rmdir(path)
+            except OSError:
+                pass  # shared with another pod
+
+
+class Running:
+    """A server in a pod's control group."""
+
+    def __init__(self, server, pod, directory):
+        self.server = server
+        self.group = Cgroup(pod)
+        self.process = Process(server.command, directory, f"pod-{pod.container[:8]}", env=server.env, preexec=self.group.enter)
+
+    def stop(self):
+        self.process.stop()
+        self.group.stop()
