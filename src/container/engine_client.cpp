@@ -5,7 +5,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "container/endpoints.h"
+#include "container/line_splitter.h"
 #include "sonde/base/result.h"
 
 namespace sonde::container {
@@ -21,7 +21,6 @@ namespace {
 
 constexpr size_t kMaxLineBytes = 1U << 20;
 constexpr long kConnectMs = 1000;
-constexpr int kPollMs = 1000;
 
 struct Body {
   std::string text;
@@ -39,8 +38,7 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
 struct Lines {
   CURL* curl = nullptr;
   const std::function<void(std::string_view)>* on_line = nullptr;
-  std::string rest;
-  bool too_long = false;  // the rest of this line is left out
+  LineSplitter splitter{kMaxLineBytes};
 };
 
 size_t OnLines(char* data, size_t size, size_t count, void* user) {
@@ -48,19 +46,7 @@ size_t OnLines(char* data, size_t size, size_t count, void* user) {
   const size_t bytes = size * count;
   long status = 0;
   curl_easy_getinfo(lines.curl, CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200) return bytes;
-  std::string_view text(data, bytes);
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    const std::string_view part = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (lines.rest.size() + part.size() > kMaxLineBytes) lines.too_long = true;
-    if (!lines.too_long) lines.rest.append(part);
-    if (end == std::string_view::npos) continue;
-    if (!lines.too_long && !lines.rest.empty()) (*lines.on_line)(lines.rest);
-    lines.rest.clear();
-    lines.too_long = false;
-  }
+  if (status == 200) lines.splitter.Add(std::string_view(data, bytes), *lines.on_line);
   return bytes;
 }
 
@@ -87,11 +73,10 @@ Status StatusOf(long code) {
 
 }  // namespace
 
-EngineClient::EngineClient(Endpoint endpoint)
-    : endpoint_(std::move(endpoint)), multi_(curl_multi_init()), curl_(curl_easy_init()) {}
+EngineClient::EngineClient(Endpoint endpoint) : endpoint_(std::move(endpoint)) {}
 
 void EngineClient::Prepare(const std::string& path, curl_write_callback write, void* user) {
-  CURL* curl = curl_.get();
+  CURL* curl = transfer_.handle();
   curl_easy_reset(curl);  // options only: the connection stays
   const std::string base = endpoint_.socket.empty() ? endpoint_.url : "http://localhost";
   curl_easy_setopt(curl, CURLOPT_URL, (base + path).c_str());
@@ -108,34 +93,19 @@ void EngineClient::Prepare(const std::string& path, curl_write_callback write, v
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, user);
 }
 
-// As curl_easy_perform, but Cancel() ends it at once.
 Status EngineClient::Perform() {
-  CURLM* multi = multi_.get();
-  if (curl_multi_add_handle(multi, curl_.get()) != CURLM_OK) {
-    return absl::InternalError("libcurl cannot be used");
-  }
-  int running = 1;
-  while (curl_multi_perform(multi, &running) == CURLM_OK && running > 0 &&
-         !cancelled_.load(std::memory_order_relaxed)) {
-    curl_multi_poll(multi, nullptr, 0, kPollMs, nullptr);
-  }
-  CURLcode code = CURLE_ABORTED_BY_CALLBACK;
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
-    if (message->msg == CURLMSG_DONE) code = message->data.result;
-  }
-  curl_multi_remove_handle(multi, curl_.get());
+  const CURLcode code = transfer_.Perform();
   if (code != CURLE_OK) return absl::UnavailableError(curl_easy_strerror(code));
   long status = 0;
-  curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(transfer_.handle(), CURLINFO_RESPONSE_CODE, &status);
   return StatusOf(status);
 }
 
 Result<std::string> EngineClient::Get(const std::string& path, std::chrono::milliseconds timeout) {
-  if (multi_ == nullptr || curl_ == nullptr) return absl::InternalError("libcurl cannot be used");
+  if (transfer_.handle() == nullptr) return absl::InternalError("libcurl cannot be used");
   Body body;
   Prepare(path, &OnBody, &body);
-  curl_easy_setopt(curl_.get(), CURLOPT_TIMEOUT_MS,
+  curl_easy_setopt(transfer_.handle(), CURLOPT_TIMEOUT_MS,
                    std::max<long>(1, static_cast<long>(timeout.count())));  // 0 = none
   if (Status status = Perform(); !status.ok()) return status;
   return std::move(body.text);
@@ -143,18 +113,13 @@ Result<std::string> EngineClient::Get(const std::string& path, std::chrono::mill
 
 Status EngineClient::Follow(const std::string& path, const std::function<void()>& on_open,
                             const std::function<void(std::string_view)>& on_line) {
-  if (multi_ == nullptr || curl_ == nullptr) return absl::InternalError("libcurl cannot be used");
-  Lines lines{.curl = curl_.get(), .on_line = &on_line, .rest = {}};
-  Opening opening{.curl = curl_.get(), .on_open = &on_open};
+  if (transfer_.handle() == nullptr) return absl::InternalError("libcurl cannot be used");
+  Lines lines{.curl = transfer_.handle(), .on_line = &on_line};
+  Opening opening{.curl = transfer_.handle(), .on_open = &on_open};
   Prepare(path, &OnLines, &lines);
-  curl_easy_setopt(curl_.get(), CURLOPT_HEADERFUNCTION, &OnHeader);
-  curl_easy_setopt(curl_.get(), CURLOPT_HEADERDATA, &opening);
+  curl_easy_setopt(transfer_.handle(), CURLOPT_HEADERFUNCTION, &OnHeader);
+  curl_easy_setopt(transfer_.handle(), CURLOPT_HEADERDATA, &opening);
   return Perform();
-}
-
-void EngineClient::Cancel() {
-  cancelled_.store(true, std::memory_order_relaxed);
-  curl_multi_wakeup(multi_.get());
 }
 
 }  // namespace sonde::container

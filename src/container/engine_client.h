@@ -5,16 +5,15 @@
 
 #include <curl/curl.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "container/endpoints.h"
 #include "sonde/base/result.h"
+#include "sonde/base/transfer.h"
 
 namespace sonde::container {
 
@@ -35,23 +34,14 @@ class EngineClient {
                 const std::function<void(std::string_view)>& on_line);
 
   // Any thread: what runs and every later call return at once.
-  void Cancel();
+  void Cancel() { transfer_.Cancel(); }
 
  private:
-  struct EasyDeleter {
-    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-  };
-  struct MultiDeleter {
-    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-  };
-
   void Prepare(const std::string& path, curl_write_callback write, void* user);
   Status Perform();
 
   const Endpoint endpoint_;
-  std::unique_ptr<CURLM, MultiDeleter> multi_;
-  std::unique_ptr<CURL, EasyDeleter> curl_;
-  std::atomic<bool> cancelled_{false};
+  Transfer transfer_;
 };
 
 }  // namespace sonde::container

@@ -6,7 +6,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -19,12 +18,6 @@
 
 namespace sonde::exporter {
 namespace {
-
-// Counted by libcurl itself, once for the process; never undone, since other code may use it.
-bool GlobalInit() {
-  static const bool kDone = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return kDone;
-}
 
 // An answer beyond the bound is read and forgotten, so that its status still counts and the
 // connection stays usable; the timeout bounds how long that can go on.
@@ -48,55 +41,38 @@ HttpResponse::Transport TransportOf(CURLcode code) {
   }
 }
 
-bool HasLineBreak(const std::string& text) {
-  return text.find_first_of("\r\n") != std::string::npos;
-}
-
 }  // namespace
 
-HttpClient::HttpClient(HttpClientOptions options, CURL* curl, CURLM* multi)
-    : options_(std::move(options)), multi_(multi), curl_(curl) {}
+HttpClient::HttpClient(HttpClientOptions options) : options_(std::move(options)) {}
 
 Result<std::unique_ptr<HttpClient>> HttpClient::Create(HttpClientOptions options) {
   if (!options.url.starts_with("http://") && !options.url.starts_with("https://")) {
     return absl::InvalidArgumentError("'" + options.url + "' is not an http or https URL");
   }
-  CURL* curl = GlobalInit() ? curl_easy_init() : nullptr;
-  CURLM* multi = curl == nullptr ? nullptr : curl_multi_init();
-  if (multi == nullptr) {
-    curl_easy_cleanup(curl);
+  auto client = absl::WrapUnique(new HttpClient(std::move(options)));
+  if (client->transfer_.handle() == nullptr) {
     return absl::InternalError("libcurl cannot be initialised");
   }
-  auto client = absl::WrapUnique(new HttpClient(std::move(options), curl, multi));
   if (const Status status = client->Configure(); !status.ok()) return status;
   return client;
-}
-
-Status HttpClient::AddHeader(const std::string& line) {
-  if (HasLineBreak(line)) return absl::InvalidArgumentError("a header holds a line break");
-  curl_slist* longer = curl_slist_append(headers_.get(), line.c_str());
-  if (longer == nullptr) return absl::ResourceExhaustedError("out of memory");
-  static_cast<void>(headers_.release());  // is `longer` or its tail
-  headers_.reset(longer);
-  return absl::OkStatus();
 }
 
 Status HttpClient::Configure() {
   // "Expect:" keeps libcurl from waiting a second for 100-continue before larger bodies.
   for (const char* line : {"Expect:", "Accept:"}) {
-    if (const Status status = AddHeader(line); !status.ok()) return status;
+    if (const Status status = headers_.Add(line); !status.ok()) return status;
   }
-  if (const Status status = AddHeader("Content-Type: " + options_.content_type); !status.ok())
+  if (const Status status = headers_.Add("Content-Type: " + options_.content_type); !status.ok())
     return status;
   if (options_.gzip) {
-    if (const Status status = AddHeader("Content-Encoding: gzip"); !status.ok()) return status;
+    if (const Status status = headers_.Add("Content-Encoding: gzip"); !status.ok()) return status;
   }
   for (const auto& [name, value] : options_.headers) {
     // libcurl's notation for a header without value.
     const std::string line = value.empty() ? name + ";" : name + ": " + value;
-    if (const Status status = AddHeader(line); !status.ok()) return status;
+    if (const Status status = headers_.Add(line); !status.ok()) return status;
   }
-  CURL* curl = curl_.get();
+  CURL* curl = transfer_.handle();
   curl_easy_setopt(curl, CURLOPT_URL, options_.url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_POST, 1L);
@@ -114,30 +90,6 @@ Status HttpClient::Configure() {
   return absl::OkStatus();
 }
 
-void HttpClient::Cancel() {
-  cancelled_.store(true, std::memory_order_relaxed);
-  curl_multi_wakeup(multi_.get());  // the one call of libcurl that other threads may make
-}
-
-// curl_easy_perform, but Cancel() ends it at once instead of within a second.
-CURLcode HttpClient::Perform() {
-  constexpr int kPollMs = 1000;  // libcurl shortens it to its own timers
-  CURLM* multi = multi_.get();
-  if (curl_multi_add_handle(multi, curl_.get()) != CURLM_OK) return CURLE_FAILED_INIT;
-  int running = 1;
-  while (curl_multi_perform(multi, &running) == CURLM_OK && running > 0 &&
-         !cancelled_.load(std::memory_order_relaxed)) {
-    curl_multi_poll(multi, nullptr, 0, kPollMs, nullptr);
-  }
-  CURLcode code = CURLE_ABORTED_BY_CALLBACK;
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
-    if (message->msg == CURLMSG_DONE) code = message->data.result;
-  }
-  curl_multi_remove_handle(multi, curl_.get());
-  return code;
-}
-
 HttpResponse HttpClient::Post(std::string_view body, std::chrono::milliseconds timeout) {
   HttpResponse response;
   if (options_.gzip) {
@@ -148,7 +100,7 @@ HttpResponse HttpClient::Post(std::string_view body, std::chrono::milliseconds t
     }
     body = compressed_;
   }
-  CURL* curl = curl_.get();
+  CURL* curl = transfer_.handle();
   char error[CURL_ERROR_SIZE] = {};
   // 0 would mean "no timeout".
   const long timeout_ms = std::max<long>(1, static_cast<long>(timeout.count()));
@@ -157,7 +109,7 @@ HttpResponse HttpClient::Post(std::string_view body, std::chrono::milliseconds t
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response.body);
   curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());
   curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  const CURLcode code = Perform();
+  const CURLcode code = transfer_.Perform();
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
   if (code != CURLE_OK) {
     response.transport = TransportOf(code);

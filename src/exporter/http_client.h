@@ -3,10 +3,9 @@
 // redirects not followed. One thread, except Cancel().
 #pragma once
 
-#include <curl/curl.h>
-
-#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "sonde/base/result.h"
+#include "sonde/base/transfer.h"
 #include "sonde/config/config.h"
 
 namespace sonde::exporter {
@@ -49,28 +49,16 @@ class HttpClient {
   HttpResponse Post(std::string_view body, std::chrono::milliseconds timeout);
 
   // Any thread: a running Post and every later one return at once.
-  void Cancel();
+  void Cancel() { transfer_.Cancel(); }
 
  private:
-  struct CurlDeleter {
-    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-  };
-  struct MultiDeleter {  // a type of its own: libcurl's handles are all void
-    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-  };
-
-  HttpClient(HttpClientOptions options, CURL* curl, CURLM* multi);
+  explicit HttpClient(HttpClientOptions options);
   Status Configure();
-  CURLcode Perform();
-  Status AddHeader(const std::string& line);
 
   const HttpClientOptions options_;
-  std::unique_ptr<CURLM, MultiDeleter> multi_;  // keeps the connection between posts
-  std::unique_ptr<CURL, CurlDeleter> curl_;
-  std::unique_ptr<curl_slist, CurlDeleter> headers_;
+  Transfer transfer_;
+  HeaderList headers_;
   std::string compressed_;
-  std::atomic<bool> cancelled_{false};
 };
 
 }  // namespace sonde::exporter

@@ -7,19 +7,17 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "container/line_splitter.h"
 #include "container/text.h"
 #include "kubernetes/access.h"
-#include "kubernetes/line_splitter.h"
 #include "sonde/base/result.h"
 
 namespace sonde::kubernetes {
@@ -29,12 +27,6 @@ constexpr long kConnectMs = 5000;
 constexpr long kKeepAliveS = 30;  // a watch is silent for minutes; who is gone must be noticed
 constexpr size_t kMaxTokenBytes = 64U << 10;
 constexpr size_t kMaxMessageBytes = 300;
-
-// Counted by libcurl itself, once for the process; never undone, since other code may use it.
-bool GlobalInit() {
-  static const bool kDone = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-  return kDone;
-}
 
 // The message of a Status object, else the beginning of whatever text that is.
 std::string MessageOf(const std::string& body) {
@@ -73,20 +65,17 @@ struct ApiClient::Call {
   size_t max_body = kMaxAnswerBytes;
   std::string body;
   const OnLine* on_line = nullptr;  // null: the whole body
-  LineSplitter lines{kMaxLineBytes};
+  container::LineSplitter lines{kMaxLineBytes};
   bool too_large = false;
   bool ended = false;  // by on_line
 };
 
-ApiClient::ApiClient(Access access)
-    : access_(std::move(access)),
-      multi_(GlobalInit() ? curl_multi_init() : nullptr),
-      curl_(multi_ == nullptr ? nullptr : curl_easy_init()) {
-  if (curl_ != nullptr) SetCredentials();
+ApiClient::ApiClient(Access access) : access_(std::move(access)) {
+  if (transfer_.handle() != nullptr) SetCredentials();
 }
 
 void ApiClient::SetCredentials() {
-  CURL* curl = curl_.get();
+  CURL* curl = transfer_.handle();
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
@@ -125,17 +114,10 @@ Status ApiClient::SetToken() {
     }
   }
   absl::StripAsciiWhitespace(&token);
-  if (token.find_first_of("\r\n") != std::string::npos) {
-    return absl::UnauthenticatedError("the token holds a line break");
-  }
-  headers_.reset(curl_slist_append(nullptr, "Accept: application/json"));
-  if (token.empty()) return absl::OkStatus();
-  curl_slist* longer =
-      curl_slist_append(headers_.get(), ("Authorization: Bearer " + token).c_str());
-  if (longer == nullptr) return absl::InternalError("out of memory");
-  static_cast<void>(headers_.release());  // is `longer` or its tail
-  headers_.reset(longer);
-  return absl::OkStatus();
+  headers_ = {};
+  Status status = headers_.Add("Accept: application/json");
+  if (status.ok() && !token.empty()) status = headers_.Add("Authorization: Bearer " + token);
+  return status;
 }
 
 size_t ApiClient::OnBody(char* data, size_t size, size_t count, void* user) {
@@ -157,29 +139,10 @@ size_t ApiClient::OnBody(char* data, size_t size, size_t count, void* user) {
   return piece.size();
 }
 
-// As curl_easy_perform, but Cancel() ends it at once.
-CURLcode ApiClient::Perform() {
-  constexpr int kPollMs = 1000;  // libcurl shortens it to its own timers
-  CURLM* multi = multi_.get();
-  if (curl_multi_add_handle(multi, curl_.get()) != CURLM_OK) return CURLE_FAILED_INIT;
-  int running = 1;
-  while (curl_multi_perform(multi, &running) == CURLM_OK && running > 0 &&
-         !cancelled_.load(std::memory_order_relaxed)) {
-    curl_multi_poll(multi, nullptr, 0, kPollMs, nullptr);
-  }
-  CURLcode code = CURLE_ABORTED_BY_CALLBACK;
-  int left = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
-    if (message->msg == CURLMSG_DONE) code = message->data.result;
-  }
-  curl_multi_remove_handle(multi, curl_.get());
-  return code;
-}
-
 Status ApiClient::Run(const std::string& path, std::chrono::milliseconds timeout, Call& call) {
-  if (curl_ == nullptr) return absl::InternalError("libcurl cannot be used");
+  if (transfer_.handle() == nullptr) return absl::InternalError("libcurl cannot be used");
   if (Status status = SetToken(); !status.ok()) return status;
-  CURL* curl = curl_.get();
+  CURL* curl = transfer_.handle();
   call.curl = curl;
   char error[CURL_ERROR_SIZE] = {};
   curl_easy_setopt(curl, CURLOPT_URL, (access_.server + path).c_str());
@@ -188,9 +151,9 @@ Status ApiClient::Run(const std::string& path, std::chrono::milliseconds timeout
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
                    std::max<long>(1, static_cast<long>(timeout.count())));  // 0 = none
-  const CURLcode code = Perform();
+  const CURLcode code = transfer_.Perform();
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
-  if (cancelled_.load(std::memory_order_relaxed)) return absl::CancelledError("stopping");
+  if (transfer_.cancelled()) return absl::CancelledError("stopping");
   if (call.ended) return absl::OkStatus();
   if (call.too_large) {
     return absl::ResourceExhaustedError(
@@ -220,11 +183,6 @@ Status ApiClient::Follow(const std::string& path, std::chrono::milliseconds time
   Status status = Run(path, timeout, call);
   *left_out += call.lines.left_out();
   return status;
-}
-
-void ApiClient::Cancel() {
-  cancelled_.store(true, std::memory_order_relaxed);
-  if (multi_ != nullptr) curl_multi_wakeup(multi_.get());
 }
 
 const char* ResultName(const Status& status) {

@@ -10,16 +10,15 @@
 
 #include <curl/curl.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "kubernetes/access.h"
 #include "sonde/base/result.h"
+#include "sonde/base/transfer.h"
 
 namespace sonde::kubernetes {
 
@@ -41,31 +40,20 @@ class ApiClient {
                 size_t* left_out);
 
   // Any thread: what runs and every later call return at once with kCancelled.
-  void Cancel();
+  void Cancel() { transfer_.Cancel(); }
 
   const Access& access() const { return access_; }
 
  private:
   struct Call;
-  struct Deleter {
-    void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-  };
-  struct MultiDeleter {  // a type of its own: libcurl's handles are all void
-    void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-  };
-
   static size_t OnBody(char* data, size_t size, size_t count, void* user);
   void SetCredentials();
   Status SetToken();
   Status Run(const std::string& path, std::chrono::milliseconds timeout, Call& call);
-  CURLcode Perform();
 
   const Access access_;
-  std::unique_ptr<CURLM, MultiDeleter> multi_;  // keeps the connection between requests
-  std::unique_ptr<CURL, Deleter> curl_;
-  std::unique_ptr<curl_slist, Deleter> headers_;
-  std::atomic<bool> cancelled_{false};
+  Transfer transfer_;
+  HeaderList headers_;
 };
 
 // One word for a counter's label: ok, refused, unauthenticated, not_found, expired, too_large,

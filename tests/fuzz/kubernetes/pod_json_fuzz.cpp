@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "kubernetes/line_splitter.h"
+#include "container/line_splitter.h"
 #include "kubernetes/owner_names.h"
 #include "kubernetes/pod_json.h"
 #include "kubernetes/pod_table.h"
@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (const Pod& pod : page->pods) CheckPod(pod);
     table.Replace(std::move(page->pods), now);
   }
-  sonde::kubernetes::LineSplitter lines(4096);
+  sonde::container::LineSplitter lines(4096);
   lines.Add(text, [&](std::string_view line) {
     auto event = sonde::kubernetes::ParseWatchEvent(line, &cut);
     if (!event || event->pod.uid.empty()) return;

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "kubernetes/line_splitter.h"
+#include "container/line_splitter.h"
 #include "kubernetes/owner_names.h"
 #include "support/kube_api.h"
 
@@ -111,7 +111,7 @@ TEST(PodJson, BookmarkAndError) {
 TEST(LineSplitter, AnyCutPoint) {
   const std::string text = "one\n\ntwo long\nthree\n";
   for (size_t cut = 0; cut <= text.size(); ++cut) {
-    LineSplitter lines(5);
+    container::LineSplitter lines(5);
     std::vector<std::string> got;
     const auto take = [&](std::string_view line) { got.emplace_back(line); };
     lines.Add(std::string_view(text).substr(0, cut), take);

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace sonde::kubernetes {
+namespace sonde::container {
 
 class LineSplitter {
  public:
@@ -49,4 +49,4 @@ class LineSplitter {
   size_t left_out_ = 0;
 };
 
-}  // namespace sonde::kubernetes
+}  // namespace sonde::container
