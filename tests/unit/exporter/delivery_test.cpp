@@ -149,7 +149,7 @@ TEST_P(DeliveryTest, TheSumFits) {
   std::this_thread::sleep_until(stop);
   set->Shutdown(steady_clock::now() + 600ms);
   EXPECT_LT(steady_clock::now() - stop, 1500ms) << "the stop is in time";
-  EXPECT_LT(longest, 100ms) << "the drain thread does not wait";
+  EXPECT_LT(longest, 500ms) << "the drain thread does not wait";
   EXPECT_EQ(Sum("sonde_export_spans_total", "exported") + Sum("sonde_spans_dropped_total") +
                 Sum("sonde_export_queue_length"),
             sent);
