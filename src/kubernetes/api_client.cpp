@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <fstream>
+#include <ios>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>

@@ -8,7 +8,6 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 
 #include "kubernetes/access.h"
 #include "sonde/base/result.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubernetes/kubernetes_source.h"
 
-#include <absl/status/status.h>
-
 #include <chrono>
 #include <memory>
 #include <mutex>

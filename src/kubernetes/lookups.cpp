@@ -2,13 +2,11 @@
 #include "kubernetes/lookups.h"
 
 #include <absl/status/status.h>
-#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <optional>
@@ -22,6 +20,7 @@
 #include "kubernetes/pod_json.h"
 #include "kubernetes/requests.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
 #include "sonde/pipeline/workload.h"
 
 namespace sonde::kubernetes {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "kubernetes/pod_json.h"
 #include "sonde/pipeline/workload.h"

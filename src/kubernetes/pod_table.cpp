@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubernetes/pod_table.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>

@@ -125,10 +125,13 @@ Status PodWatch::ListPages(std::vector<Pod>& pods) {
     const auto text = api_.Get(path, options_.request_timeout);
     size_t cut = 0;
     auto page = text.ok() ? ParsePodList(*text, &cut) : std::nullopt;
-    Status status =
-        text.ok() && !page ? absl::InternalError("the list of pods is no list") : text.status();
-    CountRequest(metrics_, "list", "pods", status);
-    if (!status.ok()) return status;
+    if (!page) {
+      Status status =
+          text.ok() ? absl::InternalError("the list of pods is no list") : text.status();
+      CountRequest(metrics_, "list", "pods", status);
+      return status;
+    }
+    CountRequest(metrics_, "list", "pods", absl::OkStatus());
     cut_.Add(cut);
     malformed_.Add(page->malformed);
     resource_version_ = page->resource_version;

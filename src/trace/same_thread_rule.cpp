@@ -69,13 +69,15 @@ void SameThreadRule::OnExecution(const ExecutionEvent& event, std::vector<Verdic
   woken_.Put(KeyOf({.tgid = event.by.tgid, .tid = static_cast<uint32_t>(event.to)}), true);
 }
 
-void SameThreadRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
+void SameThreadRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) {
   const auto found = threads_.find(KeyOf(fact.by));
   if (found == threads_.end()) return;
   if (found->second.open.back() == fact.id) {
     found->second.answered = true;
     found->second.answered_by = fact.by.id;
   } else {
+    // It may have left its own request behind before it called.
+    ReleaseCalls(found->second, verdicts);
     found->second.takes_calls = false;
   }
 }

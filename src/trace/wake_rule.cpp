@@ -53,8 +53,16 @@ void WakeRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& v
   // Who was woken did not wait for these calls: another thread answers.
   const ExchangeId* owned = process->owns.Find(KeyOf(fact.by));
   if (owned != nullptr && *owned == fact.id) return;
-  for (const ExchangeId call : process->calls.CallsOf(fact.id)) {
-    process->calls.Refuse(call, verdicts);
+  RefuseCallsOf(*process, fact.id, verdicts);
+  // Nor did the one that answers wait for its own request: it left that behind, in a queue.
+  if (owned == nullptr) return;
+  RefuseCallsOf(*process, *owned, verdicts);
+  process->owns.Put(KeyOf(fact.by), 0);
+}
+
+void WakeRule::RefuseCallsOf(Process& process, ExchangeId request, std::vector<Verdict>& verdicts) {
+  for (const ExchangeId call : process.calls.CallsOf(request)) {
+    process.calls.Refuse(call, verdicts);
   }
 }
 

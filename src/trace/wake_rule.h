@@ -88,6 +88,7 @@ class WakeRule : public LinkRule {
   Process* Find(uint32_t tgid);
   static bool IsWorkedOn(const Process& process, ExchangeId request);
   static ExchangeId WorksOn(Process& process, ExecutionId execution);
+  static void RefuseCallsOf(Process& process, ExchangeId request, std::vector<Verdict>& verdicts);
   static bool IsCarrier(const Process& process, uint32_t tid);
   void Woken(Process& process, const ExecutionEvent& event, std::vector<Verdict>& verdicts);
   static void WokenByWorker(Process& process, const ExecutionEvent& event, ExchangeId call,

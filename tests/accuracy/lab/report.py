@@ -53,12 +53,19 @@ def by_mode(result):
         yield f"    {mode}: {n['right']} of {n['calls']} right, {n['wrong']} wrong"
 
 
-def cell(results):
-    """Precision / recall over several cases."""
-    right, linked, calls = (sum(r["figures"][key] for r in results) for key in ("right", "linked", "calls"))
-    if not calls:
-        return ""
-    return f"{share(100.0 * right / linked if linked else None)} / {share(100.0 * right / calls)}"
+def precision(results):
+    right, linked = (sum(r["figures"][key] for r in results) for key in ("right", "linked"))
+    return share(100.0 * right / linked if linked else None)
+
+
+def recall(results):
+    """By mode, over several cases: "r 100, s 99.5"."""
+    sums = {}
+    for result in results:
+        for mode, n in result["figures"]["modes"].items():
+            right, calls = sums.get(mode, (0, 0))
+            sums[mode] = (right + n["right"], calls + n["calls"])
+    return ", ".join(f"{mode} {share(100.0 * right / calls)}" for mode, (right, calls) in sums.items() if calls)
 
 
 def title(result, rows):
@@ -67,18 +74,17 @@ def title(result, rows):
 
 
 def table(results, rows):
+    """At the most requests at once that were measured."""
     done = [r for r in results if "figures" in r]
-    sizes = sorted({r["concurrency"] for r in done})
-    lines = {}  # (service, variant, mode) -> results, in the order of the rows
+    most = max(r["concurrency"] for r in done)
+    lines = {}  # (service, variant) -> results, in the order of the rows
     for row in rows:
-        for result in (r for r in done if r["row"] == row):
-            lines.setdefault((title(result, rows), result["variant"], result["mode"]), []).append(result)
-    out = ["| Service | Variant | Calls | " + " | ".join(f"at {n}" for n in sizes) + " | Rules |",
-           "|---|---|---|" + "---|" * len(sizes) + "---|"]
+        for result in (r for r in done if r["row"] == row and r["concurrency"] == most):
+            lines.setdefault((title(result, rows), result["variant"]), []).append(result)
+    out = ["| Service | Variant | Right links | Found links, by kind of call | Rules |", "|---|---|---|---|---|"]
     for key, mine in lines.items():
         used = sorted({rule for r in mine for rule in r["figures"]["rules"]})
-        cells = [cell([r for r in mine if r["concurrency"] == n]) for n in sizes]
-        out.append(f"| {' | '.join([*key, *cells, ', '.join(used)])} |")
+        out.append(f"| {' | '.join([*key, precision(mine), recall(mine), ', '.join(used)])} |")
     return out
 
 

@@ -241,6 +241,24 @@ TEST_F(JavaPoolTest, WhoDoesNotAnswerDidNotWait) {
   EXPECT_TRUE(w.IsRoot(c));
 }
 
+// An asynchronous servlet's thread is back in its pool, is woken to complete other requests, and in
+// the end, by chance, its own.
+TEST_F(JavaPoolTest, WhoAnswersAnotherLeftItsOwnBehind) {
+  const auto left = Read(JavaThread(21));
+  const auto other = Read(JavaThread(22));
+  const auto c = Work(32);
+  Unpark(32, 21);
+  w.End(c);
+  End(other, JavaThread(21));
+  const auto later = Work(32);
+  Unpark(32, 21);
+  w.End(later);
+  End(left, JavaThread(21));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+  EXPECT_TRUE(w.IsRoot(later));
+}
+
 // The handler returned and its request is answered by a future later; the thread reads the next.
 TEST_F(WakeRuleTest, JavaThreadWorksOnWhatItReadLast) {
   const auto later = Read(JavaThread(21));
