@@ -3,8 +3,10 @@
 #include "config/kubernetes_keys.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/draft.h"
 #include "config/key.h"

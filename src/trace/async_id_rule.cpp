@@ -112,6 +112,11 @@ bool AsyncIdRule::OnCallSent(const RequestFact& fact) {
   Process* process = Find(fact.first_by.tgid);
   if (process == nullptr) return false;
   const Connection* known = process->connections.Find(fact.connection);
+  if (known != nullptr && known->call == 0) {
+    // The connection was made: a turn of its own, whose beginning shows nowhere, for whoever asked.
+    process->turn = known->connected_for;
+    process->turn_is_response = false;
+  }
   const ExchangeId turn = IfUnanswered(*process, process->turn);
   const std::optional<ExchangeId> triggered = Context(*process, process->trigger);
   ExchangeId request = triggered.value_or(0);
@@ -119,9 +124,6 @@ bool AsyncIdRule::OnCallSent(const RequestFact& fact) {
   // then who triggered it counts alone, though it may be nobody.
   if (request == 0 && !(process->turn_is_response && triggered)) {
     request = Resolve(*process, process->execution);
-  }
-  if (request == 0 && known != nullptr && known->call == 0) {
-    request = IfUnanswered(*process, known->connected_for);
   }
   if (request == 0 && !process->turn_is_response) request = turn;
   if (process->turn != 0) {

@@ -104,6 +104,8 @@ ROWS = {
     "gevent": Row("gevent server, requests", programs.gevent, "r s p c h", "pool4 timer timer4"),
     "node": Row("Node, node:http and its Agent", programs.node("agent"), "r s p h t", "pool4 timer timer4 tls",
                 runtime("r", "s", "p", "h")),
+    "node-close": Row("Node, node:http without keep-alive", programs.node("close"), "r s p h t", "pool4 timer",
+                      runtime("r", "s", "p", "t")),
     "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls",
                       runtime("r", "s", "p", "h")),
     "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4 tls"),

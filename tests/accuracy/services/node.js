@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// node:http as server; LAB_CLIENT: agent (node:http), fetch (built in) or undici. /h: four workers fed by a queue, /t: a
-// timer before the call.
+// node:http as server; LAB_CLIENT: agent (node:http), close (the same, a connection for each call), fetch (built in) or undici.
+// /h: four workers fed by a queue, /t: a timer before the call.
 'use strict';
 const fs = require('node:fs');
 const http = require('node:http');
@@ -11,9 +11,12 @@ const backend = process.env.LAB_URL;
 const limit = Number(process.env.LAB_POOL || 0);
 
 const clients = {
-  agent() {
+  close() {
+    return clients.agent(false);
+  },
+  agent(keepAlive = true) {
     const library = backend.startsWith('https') ? https : http;
-    const agent = new library.Agent({keepAlive: true, maxSockets: limit || Infinity, maxFreeSockets: 256});
+    const agent = new library.Agent({keepAlive, maxSockets: limit || Infinity, maxFreeSockets: 256});
     return (path) => new Promise((resolve, reject) => {
       library.get(backend + path, {agent}, (answer) => {
         let text = '';

@@ -98,6 +98,20 @@ TEST_F(AsyncIdTest, TimerOfARequest) {
   EXPECT_TRUE(w.IsChild(c2, r1));
 }
 
+// A timer asks for a connection, and when that is made, another request has been read last.
+TEST_F(AsyncIdTest, FirstCallOfAConnectionIsNotTheLastTurns) {
+  const auto r1 = Read(s1, 100);
+  OtherTurn(104);
+  w.Says(ExecutionChange::kConnects, kMain, 0, 0, a.client.id, 106);
+  const auto r2 = Read(s2, 107);
+  const auto c = Send(a, 105, 105, 110);
+  Response(a, c, 111);
+  Answer(s1, r1, 112);
+  Answer(s2, r2, 113);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c, r1));
+}
+
 // undici: the ids name whose response freed the connection. The answers tell otherwise, and from
 // then on they alone count.
 TEST_F(AsyncIdTest, IdsThatLieAreFoundOut) {
