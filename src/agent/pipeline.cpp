@@ -16,6 +16,7 @@
 #include "exporter/exporter_set.h"
 #include "metrics/red_stage.h"
 #include "protocol/registry.h"
+#include "resource/peers.h"
 #include "resource/resource_stage.h"
 #include "resource/span_hold.h"
 #include "sampler/sampler.h"
@@ -55,6 +56,7 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
                                                    VerdictSink& verdicts, MetricRegistry& metrics) {
   std::unique_ptr<Pipeline> p(new Pipeline());
   p->metrics_ = &metrics;
+  p->name_peers_ = config.resource.peers;
   p->memory_ = std::make_unique<MemoryGuard>(config.limits.memory_bytes, metrics);
   Status status = p->CreateSinks(config);
   if (status.ok()) {
@@ -90,6 +92,7 @@ Status Pipeline::CreateSinks(const Config& config) {
   status = Take(sampler::TailSampler::Create(config.tail_sampling, *next, *metrics_), tail_);
   if (!status.ok()) return status;
   status = Take(sampler::Sampler::Create(config.sampler, *tail_, *metrics_), sampler_);
+  if (status.ok()) status = sampler_->Configure(config.sampler, config.discovery.rules);
   if (!status.ok() || !metrics_are_read) return status;
   red_ = std::make_unique<metrics::RedStage>(config.metrics, *sampler_, *metrics_);
   kept_->SetRed(red_.get());
@@ -112,7 +115,7 @@ Status Pipeline::BuildSpansBy(const Config& config) {
 Status Pipeline::Reload(const Config& config) {
   if (Status status = BuildSpansBy(config); !status.ok()) return status;
   if (Status status = tail_->Configure(config.tail_sampling); !status.ok()) return status;
-  return sampler_->Configure(config.sampler);
+  return sampler_->Configure(config.sampler, config.discovery.rules);
 }
 
 void Pipeline::SetClock(const WallClock& clock) {
@@ -120,7 +123,21 @@ void Pipeline::SetClock(const WallClock& clock) {
   clock_is_live_ = false;
 }
 
-void Pipeline::OnOpen(const OpenEvent& event) { connections_->OnOpen(event); }
+void Pipeline::SetDiscovery(discovery::Discovery* discovery) {
+  discovery_ = discovery;
+  resources_->SetRules([discovery](uint32_t tgid) { return discovery->SettingsOf(tgid); });
+}
+
+void Pipeline::SetWorkloads(WorkloadSource* workloads) {
+  workloads_ = workloads;
+  if (name_peers_) peers_ = std::make_unique<resource::Peers>(*resources_, workloads, *metrics_);
+}
+
+void Pipeline::OnOpen(const OpenEvent& event) {
+  const bool wanted = discovery_ == nullptr || event.wire ||
+                      discovery_->Wants(event.who.tgid, event.local.port, event.remote.port);
+  wanted ? connections_->OnOpen(event) : connections_->Refuse(event);
+}
 
 void Pipeline::OnData(const DataEvent& event) {
   if (event.direction == Direction::kReceive) traces_->OnReceived(event);
@@ -163,7 +180,10 @@ void Pipeline::OnTick(uint64_t mono_ns) {
   connections_->OnTick(mono_ns);
   traces_->OnTick(mono_ns);
   if (workloads_ != nullptr) TakeWorkloads();
-  if (discovery_ != nullptr) discovery_->OnTick(mono_ns);
+  if (discovery_ != nullptr) {
+    discovery_->OnTick(mono_ns);
+    if (discovery_->TakeSettingsChanged()) resources_->OnRules();
+  }
   resources_->OnTick(mono_ns);
   hold_->OnTick();
   if (red_ != nullptr) red_->OnTick(mono_ns);
@@ -189,6 +209,9 @@ Span Pipeline::Build(const Exchange& exchange) {
     known = resource.get();
   }
   span.resource = std::move(resource);
+  if (peers_ == nullptr) return span;
+  if (span.kind == SpanKind::kServer) peers_->Learn(*exchange.connection, exchange.tgid());
+  if (span.kind == SpanKind::kClient) peers_->Describe(*exchange.connection, span);
   return span;
 }
 

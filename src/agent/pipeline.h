@@ -19,6 +19,7 @@
 #include "exporter/exporter_set.h"
 #include "exporter/recent/recent_traces.h"
 #include "metrics/red_stage.h"
+#include "resource/peers.h"
 #include "resource/resource_stage.h"
 #include "resource/span_hold.h"
 #include "sampler/sampler.h"
@@ -50,11 +51,11 @@ class Pipeline final : public EventHandler, public SpanFactory {
                                                   VerdictSink& verdicts, MetricRegistry& metrics);
 
   // Live only: decides about processes before the other stages hear of them.
-  void SetDiscovery(discovery::Discovery* discovery) { discovery_ = discovery; }
+  void SetDiscovery(discovery::Discovery* discovery);
   // Live only: hears of processes after discovery decided about them.
   void SetTlsWatcher(tls::Watcher* watcher) { watcher_ = watcher; }
   // Live only: what is learnt of containers reaches discovery and resources with each tick.
-  void SetWorkloads(WorkloadSource* workloads) { workloads_ = workloads; }
+  void SetWorkloads(WorkloadSource* workloads);
   void TakeWorkloads();
   // Replay only: the wall clock of the recording, which does not move.
   void SetClock(const WallClock& clock);
@@ -102,6 +103,7 @@ class Pipeline final : public EventHandler, public SpanFactory {
   discovery::Discovery* discovery_ = nullptr;
   tls::Watcher* watcher_ = nullptr;
   WorkloadSource* workloads_ = nullptr;
+  bool name_peers_ = true;
   ResourceObserver observer_;
   absl::flat_hash_map<uint32_t, const Resource*> observed_;
   std::unique_ptr<exporter::ExporterSet> exporters_;
@@ -111,6 +113,7 @@ class Pipeline final : public EventHandler, public SpanFactory {
   std::unique_ptr<metrics::RedStage> red_;  // null: nobody reads its metrics
   std::unique_ptr<resource::ResourceStage> resources_;
   std::unique_ptr<resource::SpanHold> hold_;
+  std::unique_ptr<resource::Peers> peers_;  // null: not wanted, or a replay
   std::unique_ptr<span::SpanBuilder> spans_;
   std::unique_ptr<trace::TraceStage> traces_;
   std::unique_ptr<connection::ConnectionTable> connections_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/workloads.h"
+#include "container/containerd.h"
 #include "container/endpoints.h"
 #include "container/engine.h"
 #include "container/engine_client.h"
@@ -18,6 +19,7 @@
 #include "container/runtime_source.h"
 #include "container/state_files.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/result.h"
 #include "sonde/config/config.h"
 
 namespace sonde::agent {
@@ -25,7 +27,8 @@ namespace {
 
 constexpr const char* kRemedy =
     "to select by container name, image or label, let sonde's user read the engine's socket "
-    "(DOCKER_HOST, CONTAINER_HOST, /var/run/docker.sock, /run/podman/podman.sock); in a container, "
+    "(DOCKER_HOST, CONTAINER_HOST, CONTAINERD_ADDRESS, /var/run/docker.sock, "
+    "/run/podman/podman.sock, /run/containerd/containerd.sock); in a container, "
     "mount it, or the host's / and give sonde.resource.host_root";
 
 }  // namespace
@@ -35,10 +38,12 @@ std::unique_ptr<container::RuntimeSource> OpenRuntimes(const ResourceOptions& op
   const auto endpoints = container::FindEndpoints(Variable, options.host_root);
   for (const std::string& problem : endpoints.problems) spdlog::warn("{}", problem);
   std::vector<std::unique_ptr<container::Provider>> providers;
-  providers.reserve(endpoints.found.size() + 1);
+  providers.reserve(endpoints.found.size() + 2);
   for (const container::Endpoint& endpoint : endpoints.found) {
     providers.push_back(std::make_unique<container::Engine>(endpoint));
   }
+  providers.push_back(std::make_unique<container::Containerd>(
+      container::FindContainerd(Variable, options.host_root)));
   providers.push_back(std::make_unique<container::StateFiles>(options.host_root));
   return std::make_unique<container::RuntimeSource>(std::move(providers), metrics);
 }
@@ -55,6 +60,14 @@ RuntimeReport DescribeRuntimes(const ResourceOptions& options) {
          .address = endpoint.address(),
          .usable = answer.ok(),
          .why = answer.ok() ? "answers" : std::string(answer.status().message())});
+  }
+  const std::string containerd = container::FindContainerd(Variable, options.host_root);
+  if (access(containerd.c_str(), F_OK) == 0 || !Variable("CONTAINERD_ADDRESS").empty()) {
+    const Status answer = container::Containerd(containerd).Ping();
+    report.states.push_back({.name = "containerd",
+                             .address = containerd,
+                             .usable = answer.ok(),
+                             .why = answer.ok() ? "answers" : std::string(answer.message())});
   }
   for (const auto& place : container::StateFiles(options.host_root).Places()) {
     report.states.push_back({.name = place.runtime + " files",

@@ -32,6 +32,13 @@ struct ExporterDraft {
   std::optional<bool> insecure;
 };
 
+// An entry of sonde.discovery.include[] or exclude[].
+struct RuleDraft {
+  std::vector<Selector> selectors;
+  RuleSettings settings;
+  Origins origins;  // of its keys, by their name below the rule
+};
+
 struct Draft {
   Config config;
   Origins origins;
@@ -40,6 +47,9 @@ struct Draft {
   std::vector<ExporterDraft> exporters;
   bool exporters_chosen = false;  // by file, environment or flag
   ExporterDraft exporter;         // the one that is being read, overlaid or printed
+  std::vector<RuleDraft> include_rules;
+  std::vector<RuleDraft> exclude_rules;
+  RuleDraft rule;  // the one that is being read or printed
 };
 
 // Values by flag, in the order given.

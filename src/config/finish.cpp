@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last steps from draft to Config: what needs more than one key.
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/draft.h"
@@ -11,6 +15,7 @@
 #include "config/origin.h"
 #include "config/section.h"
 #include "config/selectors.h"
+#include "config/suggest.h"
 #include "sonde/config/config.h"
 
 namespace sonde::config {
@@ -114,22 +119,78 @@ void SplitServiceName(ResourceOptions& resource) {
   std::erase_if(resource.attributes, [](const auto& pair) { return pair.first == "service.name"; });
 }
 
-void FinishPorts(Draft& draft) {
-  draft.config.capture.ports.clear();
-  for (const Selector& selector : draft.config.discovery.include) {
+std::vector<PortRange> PortsOf(const std::vector<Selector>& selectors) {
+  std::vector<PortRange> ports;
+  for (const Selector& selector : selectors) {
     if (selector.kind != SelectorKind::kPort) continue;
     const auto range = ParsePortRange(selector.pattern);
-    if (range) draft.config.capture.ports.push_back(*range);
+    if (range) ports.push_back(*range);
+  }
+  return ports;
+}
+
+// The kernel knows ports, but no rules: it gets them if every rule has some.
+void FinishPorts(Draft& draft) {
+  std::vector<PortRange>& ports = draft.config.capture.ports;
+  ports = PortsOf(draft.config.discovery.include);
+  for (RuleDraft& rule : draft.include_rules) {
+    rule.settings.ports = PortsOf(rule.selectors);
+    ports.insert(ports.end(), rule.settings.ports.begin(), rule.settings.ports.end());
+  }
+  const bool all = std::ranges::any_of(
+      draft.include_rules, [](const RuleDraft& rule) { return rule.settings.ports.empty(); });
+  if (all) ports.clear();
+}
+
+// As the exporters are called in the metrics: "otlp", the second of a kind "otlp/2".
+std::vector<std::string> ExporterLabels(const Draft& draft) {
+  constexpr std::array<std::string_view, 4> kNames = {"console", "otlp", "file", "zipkin"};
+  static_assert(static_cast<size_t>(ExporterKind::kZipkin) + 1 == kNames.size());
+  std::array<size_t, kNames.size()> counts{};
+  std::vector<std::string> labels;
+  for (const ExporterDraft& exporter : draft.exporters) {
+    const auto kind = static_cast<size_t>(exporter.options.kind);
+    if (kind >= kNames.size()) continue;
+    const size_t number = ++counts.at(kind);
+    const std::string name(kNames.at(kind));
+    labels.push_back(number == 1 ? name : name + "/" + std::to_string(number));
+  }
+  return labels;
+}
+
+void FinishRules(Draft& draft, Findings& findings) {
+  const std::vector<std::string> labels = ExporterLabels(draft);
+  DiscoveryOptions& discovery = draft.config.discovery;
+  discovery.rules.clear();
+  discovery.exclude_rules.clear();
+  for (const RuleDraft& rule : draft.include_rules) {
+    for (const std::string& label : rule.settings.exporters.value_or(std::vector<std::string>())) {
+      if (std::ranges::find(labels, label) != labels.end()) continue;
+      findings.Add(
+          rule.origins.at("exporters"), "exporters",
+          "expected " +
+              (labels.empty() ? std::string("none, as there is none") : "some of " + Join(labels)) +
+              ", got \"" + label + "\"");
+    }
+    discovery.rules.push_back({.selectors = rule.selectors,
+                               .settings = std::make_shared<const RuleSettings>(rule.settings)});
+  }
+  for (const RuleDraft& rule : draft.exclude_rules) {
+    discovery.exclude_rules.push_back(rule.selectors);
   }
 }
 
 // What processes are chosen by is worth seeing in what they give.
 void AddSelectedLabels(Config& config) {
-  for (const Selector& selector : config.discovery.include) {
-    if (selector.kind != SelectorKind::kContainerLabel) continue;
-    config.resource.container_labels.push_back(
-        selector.pattern.substr(0, selector.pattern.find('=')));
-  }
+  const auto add = [&config](const std::vector<Selector>& selectors) {
+    for (const Selector& selector : selectors) {
+      if (selector.kind != SelectorKind::kContainerLabel) continue;
+      config.resource.container_labels.push_back(
+          selector.pattern.substr(0, selector.pattern.find('=')));
+    }
+  };
+  add(config.discovery.include);
+  for (const DiscoveryRule& rule : config.discovery.rules) add(rule.selectors);
 }
 
 void CheckTogether(const Draft& draft, Findings& findings) {
@@ -166,6 +227,7 @@ Config Finish(const FlagValues& flags, const Environment& environment, Draft& dr
               Findings& findings) {
   FinishExporters(flags, environment, draft, findings);
   FinishPorts(draft);
+  FinishRules(draft, findings);
   draft.config.admin.chosen = IsGiven(draft, "sonde.admin.listen");
   draft.config.admin.traces_chosen = IsGiven(draft, "sonde.admin.traces");
   CheckTogether(draft, findings);

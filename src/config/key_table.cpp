@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "config/key_types.h"
 #include "config/kubernetes_keys.h"
 #include "config/pairs.h"
+#include "config/rule_keys.h"
 #include "config/selectors.h"
 #include "config/telemetry_types.h"
 #include "config/text_rules.h"
@@ -102,7 +104,7 @@ void AddOtelKeys(KeyTable& t) {
                "",
                {"OTEL_TRACES_SAMPLER"},
                "Which traces are kept.",
-               SamplerValue()});
+               SamplerValue([](Draft& d) -> auto& { return d.config.sampler; })});
   t.push_back(
       {"",
        "",
@@ -137,6 +139,7 @@ void AddSelectorKeys(KeyTable& t) {
                  "Such processes are never traced.",
                  SelectorList(kind, true)});
   }
+  AddRuleListKeys(t);
 }
 
 void AddCaptureKeys(KeyTable& t) {
@@ -423,6 +426,34 @@ void AddResourceKeys(KeyTable& t) {
        "Directory where the host's files are mounted, if sonde runs in a container: sockets "
        "and state files of container runtimes are looked for beneath.",
        Text([](Draft& d) -> auto& { return d.config.resource.host_root; }, FilePath())});
+  t.push_back({"sonde.resource.command_line",
+               "",
+               "",
+               {},
+               "process.command_args of the traced processes; what looks like a credential is "
+               "replaced.",
+               Flag([](Draft& d) -> auto& { return d.config.resource.command_line; })});
+  t.push_back(
+      {"sonde.resource.cloud",
+       "",
+       "",
+       {},
+       "Clouds whose metadata service is asked about this host, at 169.254.169.254: aws, gcp, "
+       "azure. Default: none.",
+       TextList([](Draft& d) -> auto& { return d.config.resource.cloud; },
+                {.each = {"aws, gcp or azure",
+                          [](std::string_view text) {
+                            return text == "aws" || text == "gcp" || text == "azure";
+                          },
+                          "^(aws|gcp|azure)$"}})});
+  t.push_back(
+      {"sonde.resource.peers",
+       "",
+       "",
+       {},
+       "Spans of calls say which service was called (service.peer.name), where that is known "
+       "on this host.",
+       Flag([](Draft& d) -> auto& { return d.config.resource.peers; })});
   t.push_back({"sonde.resource.hold",
                "",
                "",

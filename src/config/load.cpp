@@ -53,6 +53,7 @@ bool HasSelectorFlag(const FlagValues& flags) {
 // kinds all must match and a mixture would match what nobody asked for.
 void ForgetIncludes(Draft& draft) {
   draft.config.discovery.include.clear();
+  draft.include_rules.clear();
   std::erase_if(draft.origins, [](const auto& entry) { return entry.first.starts_with(kInclude); });
 }
 
@@ -113,7 +114,7 @@ void ApplyCommand(const Sources& sources, const Invocation& invocation, Draft& d
 
 void CheckSelected(const Invocation& invocation, const Draft& draft, Findings& findings) {
   const bool nothing = invocation.child.empty() && draft.config.discovery.include.empty() &&
-                       draft.config.discovery.opt_annotation.empty();
+                       draft.include_rules.empty() && draft.config.discovery.opt_annotation.empty();
   if (invocation.command != Command::kRun || !nothing) return;
   findings.AddError(
       "nothing is selected. Give one of:\n"

@@ -9,6 +9,7 @@
 #include "config/invocation.h"
 #include "config/key.h"
 #include "config/key_table.h"
+#include "config/rule_keys.h"
 #include "config/yaml_node.h"
 
 namespace sonde::config {
@@ -66,6 +67,8 @@ std::string CommandLineReference() {
 
 std::string ConfigurationReference() {
   std::string out = "### Top level and `sonde:`\n\n" + Table(MainKeys(), true);
+  out += "\n### Below `sonde.discovery.include[]`; selectors only below `exclude[]`\n\n" +
+         Table(RuleKeys(), false);
   out += "\n### Below `tracer_provider.processors[].batch`\n\n" + Table(BatchKeys(), true);
   out += "\n### Below `exporter.otlp_http`\n\n" + Table(OtlpHttpKeys(), false);
   out += "\n### Below `exporter.otlp_grpc`\n\n" + Table(OtlpGrpcKeys(), false);

@@ -70,6 +70,7 @@ bool InRange(double value, const Setting& setting) {
 
 class SamplerType final : public ValueType {
  public:
+  explicit SamplerType(Member<SamplerOptions> member) : member_(member) {}
   std::string Describe() const override {
     return "one of always_on, always_off, trace_id_ratio_based, rate_limiting, parent_based";
   }
@@ -77,12 +78,12 @@ class SamplerType final : public ValueType {
   void Read(const YamlNode& node, const Reading& in) const override {
     SamplerOptions sampler;
     if (!ReadSampler(node, in, sampler)) return;
-    in.draft.config.sampler = sampler;
+    member_(in.draft) = sampler;
     in.Accept();
   }
 
   YamlNode Write(Draft& draft, const Origins& origins, const std::string& key) const override {
-    const SamplerOptions& sampler = draft.config.sampler;
+    const SamplerOptions& sampler = member_(draft);
     const std::string origin = OriginOf(origins, key);
     if (!sampler.parent_based) return WriteChoice(sampler.root, origin);
     YamlNode branches = YamlNode::Map();
@@ -212,6 +213,8 @@ class SamplerType final : public ValueType {
     out.*setting.value = *parsed;
     return true;
   }
+
+  Member<SamplerOptions> member_;
 };
 
 class SamplerArgumentType final : public ScalarType {
@@ -240,7 +243,9 @@ class SamplerArgumentType final : public ScalarType {
 
 }  // namespace
 
-TypePtr SamplerValue() { return std::make_shared<SamplerType>(); }
+TypePtr SamplerValue(Member<SamplerOptions> member) {
+  return std::make_shared<SamplerType>(member);
+}
 TypePtr SamplerArgument() { return std::make_shared<SamplerArgumentType>(); }
 
 }  // namespace sonde::config

@@ -34,6 +34,7 @@ class SectionReader {
     const Origin origin{Layer::kFile, file_, entry.line};
     for (const Key& key : table_) {
       if (key.path.empty() || key.path != path) continue;
+      if (entry.value.is_map() && IsSection(path)) break;  // may be a list or a section
       // A key without a value has its default, as in OpenTelemetry's declarative configuration.
       if (entry.value.is_null() && !key.type->AcceptsNull()) return;
       const Reading in{target_.draft, target_.findings, target_.origins,
@@ -84,12 +85,17 @@ class SectionReader {
 void Place(YamlNode& root, std::string_view path, YamlNode value) {
   const size_t dot = path.find('.');
   const std::string name(path.substr(0, dot));
+  for (YamlNode::Entry& entry : root.entries) {
+    if (entry.key != name) continue;
+    if (dot != std::string_view::npos) {
+      return Place(entry.value, path.substr(dot + 1), std::move(value));
+    }
+    entry.value = std::move(value);  // the list that was given in the place of a section
+    return;
+  }
   if (dot == std::string_view::npos) {
     root.Add(name, std::move(value));
     return;
-  }
-  for (YamlNode::Entry& entry : root.entries) {
-    if (entry.key == name) return Place(entry.value, path.substr(dot + 1), std::move(value));
   }
   Place(root.Add(name, YamlNode::Map()), path.substr(dot + 1), std::move(value));
 }
@@ -98,7 +104,7 @@ void PlaceSchema(Json& object, std::string_view path, Json schema) {
   const size_t dot = path.find('.');
   Json& slot = object["properties"][std::string(path.substr(0, dot))];
   if (dot == std::string_view::npos) {
-    slot = std::move(schema);
+    slot = slot.is_null() ? std::move(schema) : Json{{"anyOf", Json::array({slot, schema})}};
     return;
   }
   if (slot.is_null()) {

@@ -78,8 +78,8 @@ TextRule RuleFor(SelectorKind kind) {
 
 class SelectorListType final : public ValueType {
  public:
-  SelectorListType(SelectorKind kind, bool exclude)
-      : kind_(kind), exclude_(exclude), rule_(RuleFor(kind)) {}
+  SelectorListType(SelectorKind kind, Member<std::vector<Selector>> list, bool adds)
+      : kind_(kind), list_(list), adds_(adds), rule_(RuleFor(kind)) {}
   bool repeats() const override { return true; }
   std::string Describe() const override { return rule_.what + ", or a list of such"; }
 
@@ -90,15 +90,15 @@ class SelectorListType final : public ValueType {
       if (!item.is_scalar() || !rule_.valid(item.text)) return in.Expected(rule_.what, item);
       read.push_back({kind_, item.text});
     }
-    auto& list = List(in.draft);
-    if (!exclude_) std::erase_if(list, [this](const Selector& s) { return s.kind == kind_; });
+    auto& list = list_(in.draft);
+    if (!adds_) std::erase_if(list, [this](const Selector& s) { return s.kind == kind_; });
     list.insert(list.end(), read.begin(), read.end());
     in.Accept();
   }
 
   YamlNode Write(Draft& draft, const Origins& origins, const std::string& key) const override {
     YamlNode list = YamlNode::Sequence();
-    for (const Selector& selector : List(draft)) {
+    for (const Selector& selector : list_(draft)) {
       const bool number = kind_ == SelectorKind::kPid || kind_ == SelectorKind::kPort;
       if (selector.kind == kind_) list.items.push_back(YamlNode::Scalar(selector.pattern, !number));
     }
@@ -124,36 +124,36 @@ class SelectorListType final : public ValueType {
   }
 
  private:
-  std::vector<Selector>& List(Draft& draft) const {
-    return exclude_ ? draft.config.discovery.exclude : draft.config.discovery.include;
-  }
-
   SelectorKind kind_;
-  bool exclude_;
+  Member<std::vector<Selector>> list_;
+  bool adds_;  // layers add up
   TextRule rule_;
 };
 
 // `include.all`: on or off.
 class SelectAllType final : public ScalarType {
  public:
+  explicit SelectAllType(Member<std::vector<Selector>> list) : list_(list) {}
   std::string Describe() const override { return "true or false"; }
   Json Schema() const override { return {{"type", "boolean"}}; }
 
  protected:
   bool Set(const YamlNode& scalar, Draft& draft) const override {
     if (scalar.quoted || (scalar.text != "true" && scalar.text != "false")) return false;
-    auto& list = draft.config.discovery.include;
+    auto& list = list_(draft);
     std::erase_if(list, IsAll);
     if (scalar.text == "true") list.push_back({SelectorKind::kAll, ""});
     return true;
   }
   YamlNode Get(Draft& draft) const override {
-    const auto& list = draft.config.discovery.include;
+    const auto& list = list_(draft);
     return YamlNode::Scalar(std::ranges::any_of(list, IsAll) ? "true" : "false");
   }
 
  private:
   static bool IsAll(const Selector& selector) { return selector.kind == SelectorKind::kAll; }
+
+  Member<std::vector<Selector>> list_;
 };
 
 }  // namespace
@@ -193,8 +193,17 @@ std::optional<PortRange> ParsePortRange(std::string_view text) {
 }
 
 TypePtr SelectorList(SelectorKind kind, bool exclude) {
-  if (kind == SelectorKind::kAll) return std::make_shared<SelectAllType>();
-  return std::make_shared<SelectorListType>(kind, exclude);
+  const auto include = [](Draft& d) -> auto& { return d.config.discovery.include; };
+  if (kind == SelectorKind::kAll) return std::make_shared<SelectAllType>(include);
+  if (!exclude) return std::make_shared<SelectorListType>(kind, include, false);
+  return std::make_shared<SelectorListType>(
+      kind, [](Draft& d) -> auto& { return d.config.discovery.exclude; }, true);
+}
+
+TypePtr RuleSelectorList(SelectorKind kind) {
+  const auto selectors = [](Draft& d) -> auto& { return d.rule.selectors; };
+  if (kind == SelectorKind::kAll) return std::make_shared<SelectAllType>(selectors);
+  return std::make_shared<SelectorListType>(kind, selectors, false);
 }
 
 }  // namespace sonde::config

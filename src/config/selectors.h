@@ -27,5 +27,7 @@ std::optional<PortRange> ParsePortRange(std::string_view text);
 // The patterns of one kind in include or exclude. Include: a later layer replaces. Exclude: layers
 // add up, so that what the file keeps out stays out.
 TypePtr SelectorList(SelectorKind kind, bool exclude);
+// The same within a rule.
+TypePtr RuleSelectorList(SelectorKind kind);
 
 }  // namespace sonde::config

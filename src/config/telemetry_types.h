@@ -7,11 +7,12 @@
 
 #include "config/key.h"
 #include "config/key_types.h"
+#include "sonde/config/config.h"
 
 namespace sonde::config {
 
 // `sampler`: always_on, always_off, trace_id_ratio_based, parent_based; OTEL_TRACES_SAMPLER.
-TypePtr SamplerValue();
+TypePtr SamplerValue(Member<SamplerOptions> member);
 // OTEL_TRACES_SAMPLER_ARG, which has no key of its own.
 TypePtr SamplerArgument();
 // `composite` and OTEL_PROPAGATORS; `composite_list` adds what is missing.

@@ -164,7 +164,7 @@ void Connection::Restart(Direction direction, uint64_t offset) {
   // Both directions start over: what is known of the messages of one says nothing about the other
   // any more.
   environment_.restarts.Add();
-  if (active_->parser) active_->parser->Close(Unfinished::kConnectionClosed);
+  if (active_ != nullptr && active_->parser) active_->parser->Close(Unfinished::kConnectionClosed);
   const uint64_t rest =
       active_->parser && active_->parser->idle() ? active_->parser->rest() : rest_;
   const auto other = static_cast<size_t>(Opposite(direction));

@@ -35,6 +35,8 @@ class Connection final : public ParserHost {
   void OnData(const DataEvent& event);
   // True: nothing can come any more, forget the connection (after Close).
   bool OnShutdown(const ShutdownEvent& event);
+  // No protocol, or not wanted: nothing is kept of it, and the kernel side is told.
+  void Ignore();
   // Gives up what waited too long. Same answer as OnShutdown.
   bool OnTick(uint64_t mono_ns);
   // Everything that is held is parsed, then what is open is given out with `why`. `at_end`: the
@@ -92,7 +94,6 @@ class Connection final : public ParserHost {
   bool OtherIsDue(Direction direction);
   bool Recognise(Direction direction);
   void NotRecognised(Direction direction);
-  void Ignore();
   void SetState(State state, uint8_t protocol);
   Gauge& StateGauge() const;
   bool Over() const { return ended_[0] && ended_[1]; }

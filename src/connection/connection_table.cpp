@@ -77,6 +77,14 @@ void ConnectionTable::OnOpen(const OpenEvent& event) {
   Place(Add(event));
 }
 
+void ConnectionTable::Refuse(const OpenEvent& event) {
+  OnOpen(event);
+  Connection* connection = Find(event.connection);
+  if (connection->state() != State::kUnknown || connection->warm()) return;  // wanted before
+  connection->Ignore();
+  Place(*connection);
+}
+
 void ConnectionTable::OnData(const DataEvent& event) {
   Connection* connection = Find(event.connection);
   if (connection == nullptr) {

@@ -33,6 +33,8 @@ class ConnectionTable final : public EventHandler {
   ~ConnectionTable() override;
 
   void OnOpen(const OpenEvent& event) override;
+  // The same for a connection that nobody wants to have traced: what comes of it is left alone.
+  void Refuse(const OpenEvent& event);
   // A DataEvent of length 0 says at which position its direction begins.
   void OnData(const DataEvent& event) override;
   void OnShutdown(const ShutdownEvent& event) override;

@@ -17,6 +17,17 @@ namespace {
 
 constexpr size_t kMaxListed = 8192;
 
+// One of each network; a container that uses the host's has none.
+void AddAddresses(const Json& settings, std::vector<std::string>& addresses) {
+  const Json& networks = Member(settings, "Networks");
+  if (!networks.is_object()) return;
+  for (const Json& network : networks) {
+    for (const char* key : {"IPAddress", "GlobalIPv6Address"}) {
+      AddUnique(CleanText(Text(Member(network, key)), kMaxNameBytes), addresses);
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<ContainerFacts> ParseDockerContainer(std::string_view json, size_t* cut) {
@@ -33,6 +44,7 @@ std::optional<ContainerFacts> ParseDockerContainer(std::string_view json, size_t
   const Json& config = Member(root, "Config");
   AddImageName(Text(Member(config, "Image")), facts);
   facts.labels = LabelsOf(Member(config, "Labels"), cut);
+  AddAddresses(Member(root, "NetworkSettings"), facts.addresses);
   return facts;
 }
 

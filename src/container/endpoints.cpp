@@ -62,4 +62,11 @@ Endpoints FindEndpoints(const GetEnv& env, const std::string& root) {
   return endpoints;
 }
 
+std::string FindContainerd(const GetEnv& env, const std::string& root) {
+  constexpr std::string_view kUnix = "unix://";
+  std::string address = env("CONTAINERD_ADDRESS");
+  if (address.starts_with(kUnix)) address.erase(0, kUnix.size());
+  return address.empty() ? root + "/run/containerd/containerd.sock" : address;
+}
+
 }  // namespace sonde::container

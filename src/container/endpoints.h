@@ -30,5 +30,7 @@ struct Endpoints {
 // CONTAINER_HOST, else /run/podman/podman.sock and $XDG_RUNTIME_DIR/podman/podman.sock.
 // The default paths are taken beneath `root`.
 Endpoints FindEndpoints(const GetEnv& env, const std::string& root = "");
+// CONTAINERD_ADDRESS, else /run/containerd/containerd.sock beneath `root`.
+std::string FindContainerd(const GetEnv& env, const std::string& root = "");
 
 }  // namespace sonde::container

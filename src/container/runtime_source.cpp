@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -88,6 +89,25 @@ std::shared_ptr<const ContainerFacts> RuntimeSource::Container(const Membership&
   return {};
 }
 
+std::shared_ptr<const ContainerFacts> RuntimeSource::AtAddress(std::string_view address) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = at_.find(std::string(address));
+  return found == at_.end() ? nullptr : found->second;
+}
+
+// An address belongs to the container that was described with it last.
+void RuntimeSource::SetFacts(std::shared_ptr<const ContainerFacts> facts, Entry& entry) {
+  if (entry.facts != nullptr) {
+    for (const std::string& address : entry.facts->addresses) {
+      const auto known = at_.find(address);
+      if (known != at_.end() && known->second == entry.facts) at_.erase(known);
+    }
+  }
+  entry.facts = std::move(facts);
+  if (entry.facts == nullptr) return;
+  for (const std::string& address : entry.facts->addresses) at_[address] = entry.facts;
+}
+
 bool RuntimeSource::Pending(const Membership& of) const {
   const std::scoped_lock lock(mutex_);
   const auto found = entries_.find(of.container_id);
@@ -125,8 +145,10 @@ void RuntimeSource::Want(std::string id, Clock::time_point due) {
 
 void RuntimeSource::MakeRoom() {
   if (entries_.size() < options_.max_containers) return;
-  entries_.erase(std::ranges::min_element(
-      entries_, [](const auto& a, const auto& b) { return a.second.used < b.second.used; }));
+  const auto oldest = std::ranges::min_element(
+      entries_, [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
+  SetFacts(nullptr, oldest->second);
+  entries_.erase(oldest);
   evicted_.Add();
 }
 
@@ -204,7 +226,7 @@ void RuntimeSource::Do(const std::string& id) {
     if (answer.facts != nullptr) {
       const bool same = entry.facts != nullptr && *entry.facts == *answer.facts;
       if (!same) {
-        entry.facts = std::move(answer.facts);
+        SetFacts(std::move(answer.facts), entry);
         NoteChanged(id);
       }
       entry.by = answer.by;

@@ -51,6 +51,7 @@ class RuntimeSource final : public WorkloadSource {
   RuntimeSource& operator=(const RuntimeSource&) = delete;
 
   std::shared_ptr<const ContainerFacts> Container(const Membership& of) override;
+  std::shared_ptr<const ContainerFacts> AtAddress(std::string_view address) override;
   bool Pending(const Membership& of) const override;
   std::vector<std::string> TakeChanged() override;
 
@@ -81,6 +82,7 @@ class RuntimeSource final : public WorkloadSource {
   void Want(std::string id, Clock::time_point due);
   void MakeRoom();
   void NoteChanged(const std::string& id);
+  void SetFacts(std::shared_ptr<const ContainerFacts> facts, Entry& entry);
   void Run();
   void Do(const std::string& id);
   void ListRunning();
@@ -98,6 +100,8 @@ class RuntimeSource final : public WorkloadSource {
   std::condition_variable wake_;
   std::condition_variable settled_;
   absl::flat_hash_map<std::string, Entry> entries_;
+  absl::flat_hash_map<std::string, std::shared_ptr<const ContainerFacts>>
+      at_;  // address -> entry's
   std::deque<Task> tasks_;
   std::vector<std::string> changed_;
   uint64_t uses_ = 0;

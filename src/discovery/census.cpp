@@ -23,14 +23,17 @@ void Inherit(std::vector<CensusEntry>& entries) {
     if (entries[i].verdict.selected) pending.push_back(i);
   }
   while (!pending.empty()) {
-    const uint32_t parent = entries[pending.back()].facts.pid;
+    const size_t at = pending.back();
+    const uint32_t parent = entries[at].facts.pid;
     pending.pop_back();
     const auto found = children.find(parent);
     if (found == children.end()) continue;
     for (const size_t i : found->second) {
       CensusEntry& child = entries[i];
       if (child.verdict.selected || child.verdict.excluded || child.verdict.waits) continue;
-      child.verdict = {.selected = true, .rule = "inherited from " + std::to_string(parent)};
+      child.verdict = {.selected = true,
+                       .rule = "inherited from " + std::to_string(parent),
+                       .settings = entries[at].verdict.settings};
       child.inherited = true;
       child.parent = parent;
       pending.push_back(i);

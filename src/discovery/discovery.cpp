@@ -90,10 +90,27 @@ ScanSummary Discovery::Scan() {
 bool Discovery::AdoptSelected(const std::vector<CensusEntry>& census) {
   bool found = false;
   for (const CensusEntry& entry : census) {
-    if (!entry.verdict.selected || IsKnown(entry.facts.pid, entry.facts.start_ticks)) continue;
-    found = Adopt(entry) || found;
+    if (!entry.verdict.selected) continue;
+    if (IsKnown(entry.facts.pid, entry.facts.start_ticks)) {
+      Settle(entry);
+    } else {
+      found = Adopt(entry) || found;
+    }
   }
   return found;
+}
+
+// It stays traced; perhaps another rule chooses it now.
+void Discovery::Settle(const CensusEntry& entry) {
+  Traced& traced = traced_.at(entry.facts.pid);
+  if (traced.origin == Origin::kLaunched) return;
+  if (traced.origin == Origin::kRule && !entry.inherited) traced.rule = entry.verdict.rule;
+  Apply(entry.verdict.settings, traced);
+}
+
+void Discovery::Apply(const std::shared_ptr<const RuleSettings>& settings, Traced& traced) {
+  settings_changed_ = settings_changed_ || traced.settings != settings;
+  traced.settings = settings;
 }
 
 void Discovery::OnWorkloads(std::vector<std::string> changed) {
@@ -152,6 +169,7 @@ Status Discovery::Reload(const DiscoveryOptions& options) {
   auto selection = Selection::Create(options);
   if (!selection.ok()) return selection.status();
   selection_ = *std::move(selection);
+  settings_changed_ = true;
   ReleaseUnselected();
   Scan();
   return absl::OkStatus();
@@ -192,7 +210,7 @@ Status Discovery::Launch(uint32_t tgid) {
 
 bool Discovery::needs_exec_events() const {
   // A set of --pid alone can never match a process that is not there yet.
-  return !selection_.empty() && !selection_.Uses(SelectorKind::kPid);
+  return selection_.selects_new();
 }
 
 bool Discovery::needs_listen_events() const { return selection_.Uses(SelectorKind::kPort); }
@@ -218,7 +236,8 @@ bool Discovery::OnFork(const ProcessEvent& event) {
   Remember(event.tgid, {.start_ticks = event.start_ns / kTickNs,
                         .parent = event.parent_tgid,
                         .origin = Origin::kInherited,
-                        .rule = {}});
+                        .rule = {},
+                        .settings = SettingsOf(event.parent_tgid)});
   return true;
 }
 
@@ -244,11 +263,18 @@ bool Discovery::OnExec(const ProcessEvent& event) {
     return false;
   }
   if (!traced && !verdict.selected) return false;
-  if (traced && origin != Origin::kRule) return true;
+  if (traced && origin != Origin::kRule) {
+    const auto kept = traced_.find(event.tgid);
+    if (verdict.selected && kept != traced_.end() && origin != Origin::kLaunched) {
+      kept->second.settings = std::move(verdict.settings);
+    }
+    return true;
+  }
   return Begin(event.tgid, {.start_ticks = facts->start_ticks,
                             .parent = 0,
                             .origin = Origin::kRule,
-                            .rule = std::move(verdict.rule)});
+                            .rule = std::move(verdict.rule),
+                            .settings = std::move(verdict.settings)});
 }
 
 bool Discovery::OnExit(const ProcessEvent& event) {
@@ -272,7 +298,8 @@ bool Discovery::OnListen(const ProcessEvent& event) {
   const bool traced = Begin(event.tgid, {.start_ticks = facts->start_ticks,
                                          .parent = 0,
                                          .origin = Origin::kRule,
-                                         .rule = std::move(verdict.rule)});
+                                         .rule = std::move(verdict.rule),
+                                         .settings = std::move(verdict.settings)});
   // Its children may serve the same socket.
   AdoptSelected(TakeCensus(reader_, selection_, self_));
   return traced;
@@ -280,11 +307,12 @@ bool Discovery::OnListen(const ProcessEvent& event) {
 
 bool Discovery::Adopt(const CensusEntry& entry) {
   Origin origin = entry.inherited ? Origin::kInherited : Origin::kRule;
-  if (!entry.inherited && selection_.Uses(SelectorKind::kPid)) origin = Origin::kPid;
+  if (!entry.inherited && entry.verdict.by_pid) origin = Origin::kPid;
   return Begin(entry.facts.pid, {.start_ticks = entry.facts.start_ticks,
                                  .parent = entry.parent,
                                  .origin = origin,
-                                 .rule = entry.inherited ? std::string() : entry.verdict.rule});
+                                 .rule = entry.inherited ? std::string() : entry.verdict.rule,
+                                 .settings = entry.verdict.settings});
 }
 
 bool Discovery::Begin(uint32_t tgid, Traced traced) {
@@ -303,6 +331,7 @@ void Discovery::Remember(uint32_t tgid, Traced traced) {
     return;
   }
   GaugeOf(traced.origin).Add(1);
+  settings_changed_ = settings_changed_ || traced.settings != nullptr;
   traced_[tgid] = std::move(traced);
 }
 
@@ -354,6 +383,21 @@ std::string Discovery::RuleOf(uint32_t tgid) const {
       break;
   }
   return known->second.rule;
+}
+
+std::shared_ptr<const RuleSettings> Discovery::SettingsOf(uint32_t tgid) const {
+  if (!selection_.has_settings()) return {};
+  const auto known = traced_.find(tgid);
+  return known == traced_.end() ? nullptr : known->second.settings;
+}
+
+bool Discovery::Wants(uint32_t tgid, uint16_t local_port, uint16_t remote_port) const {
+  const auto settings = SettingsOf(tgid);
+  if (settings == nullptr || settings->ports.empty()) return true;
+  return std::ranges::any_of(settings->ports, [&](const PortRange& range) {
+    return (local_port >= range.first && local_port <= range.last) ||
+           (remote_port >= range.first && remote_port <= range.last);
+  });
 }
 
 }  // namespace sonde::discovery

@@ -23,6 +23,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "discovery/census.h"
@@ -73,6 +74,12 @@ class Discovery {
   size_t traced() const { return traced_.size(); }
   // "--exe */nginx", "inherited from 17", or "" for a process that is not traced.
   std::string RuleOf(uint32_t tgid) const;
+  // What the rule that chose it says; null: nothing of its own.
+  std::shared_ptr<const RuleSettings> SettingsOf(uint32_t tgid) const;
+  // Does its rule leave connections between these ports to be traced?
+  bool Wants(uint32_t tgid, uint16_t local_port, uint16_t remote_port) const;
+  // SettingsOf() of a process that had been decided about says something else since the last call.
+  bool TakeSettingsChanged() { return std::exchange(settings_changed_, false); }
 
  private:
   enum class Origin : uint8_t { kRule, kPid, kLaunched, kInherited };
@@ -81,6 +88,8 @@ class Discovery {
     uint32_t parent = 0;       // kInherited
     Origin origin = Origin::kRule;
     std::string rule;  // kRule, kPid
+    // Of the rule, or of the one that chose the ancestor; null: none.
+    std::shared_ptr<const RuleSettings> settings = {};
   };
 
   Discovery(Selection selection, TraceControl& control, ProcessReader reader,
@@ -96,6 +105,8 @@ class Discovery {
   void ReleaseUnselected();
   void DecideChanged();
   bool AdoptSelected(const std::vector<CensusEntry>& census);
+  void Settle(const CensusEntry& entry);
+  void Apply(const std::shared_ptr<const RuleSettings>& settings, Traced& traced);
   void ReleaseOrphans(const std::vector<CensusEntry>& census);
   bool StaysInherited(const ProcessFacts& facts) const;
   void Release(uint32_t tgid);
@@ -112,6 +123,7 @@ class Discovery {
   absl::flat_hash_map<uint32_t, Traced> traced_;
   absl::flat_hash_set<std::string> changed_;  // containers and pods to be decided anew
   uint64_t changes_due_ns_ = 0;               // not before this time
+  bool settings_changed_ = false;
   Gauge& by_rule_;
   Gauge& launched_;
   Gauge& inherited_;

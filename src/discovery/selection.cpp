@@ -4,10 +4,12 @@
 #include <absl/status/status.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,10 +22,11 @@
 namespace sonde::discovery {
 namespace {
 
-std::string RuleText(const Selector& selector, bool exclude) {
-  std::string text = exclude ? "excluded by --exclude " : "--";
+// "--exe */nginx", "exe */nginx".
+std::string ConditionText(const Selector& selector, std::string_view before) {
+  std::string text(before);
   text.append(KindName(selector.kind));
-  if (!selector.pattern.empty()) text.append(exclude ? "=" : " ").append(selector.pattern);
+  if (!selector.pattern.empty()) text.append(" ").append(selector.pattern);
   return text;
 }
 
@@ -31,46 +34,92 @@ std::string RuleText(const Selector& selector, bool exclude) {
 
 Result<Selection> Selection::Create(const DiscoveryOptions& options) {
   Selection selection;
-  for (const Selector& selector : options.include) {
-    if (Status status = selection.Add(selector, false); !status.ok()) return status;
+  auto status = selection.Add(options.include, "--", {}, selection.rules_);
+  for (size_t i = 0; status.ok() && i < options.rules.size(); ++i) {
+    const DiscoveryRule& rule = options.rules[i];
+    status = selection.Add(
+        rule.selectors, "",
+        {.title = "include[" + std::to_string(i) + "]: ", .groups = {}, .settings = rule.settings},
+        selection.rules_);
+    selection.has_settings_ = true;
   }
-  for (const Selector& selector : options.exclude) {
-    if (Status status = selection.Add(selector, true); !status.ok()) return status;
+  for (size_t i = 0; status.ok() && i < options.exclude.size(); ++i) {
+    const Selector& selector = options.exclude[i];
+    const std::string title = "excluded by --exclude " + std::string(KindName(selector.kind)) +
+                              (selector.pattern.empty() ? "" : "=" + selector.pattern);
+    status = selection.Add({selector}, "", {.title = title, .groups = {}}, selection.exclusions_);
   }
+  for (size_t i = 0; status.ok() && i < options.exclude_rules.size(); ++i) {
+    const std::string title = "excluded by exclude[" + std::to_string(i) + "]";
+    status = selection.Add(options.exclude_rules[i], "", {.title = title, .groups = {}},
+                           selection.exclusions_);
+  }
+  if (!status.ok()) return status;
   selection.opt_key_ = options.opt_annotation;
   if (!selection.opt_key_.empty()) selection.fields_ |= kFieldWorkload;
   return selection;
 }
 
-Status Selection::Add(const Selector& selector, bool exclude) {
-  auto matcher = MakeMatcher(selector);
-  if (!matcher.ok()) return matcher.status();
-  fields_ |= (*matcher)->fields();
-  if (!(*matcher)->env_name().empty()) wanted_env_.emplace_back((*matcher)->env_name());
-  Rule rule{.matcher = std::move(*matcher), .text = RuleText(selector, exclude)};
-  if (exclude) {
-    exclusions_.push_back(std::move(rule));
-    return absl::OkStatus();
+// A rule without selectors matches nothing and is not kept.
+Status Selection::Add(const std::vector<Selector>& selectors, std::string_view before, Rule rule,
+                      std::vector<Rule>& rules) {
+  for (const Selector& selector : selectors) {
+    auto matcher = MakeMatcher(selector);
+    if (!matcher.ok()) return matcher.status();
+    fields_ |= (*matcher)->fields();
+    if (!(*matcher)->env_name().empty()) wanted_env_.emplace_back((*matcher)->env_name());
+    if (selector.kind == SelectorKind::kPid && &rules == &rules_) {
+      pids_.push_back(static_cast<uint32_t>(std::stoul(selector.pattern)));  // the matcher checked
+    }
+    auto group = std::ranges::find(rule.groups, selector.kind, &Group::kind);
+    if (group == rule.groups.end()) {
+      group = rule.groups.insert(rule.groups.end(), Group{.kind = selector.kind, .conditions = {}});
+    }
+    group->conditions.push_back(
+        {.matcher = *std::move(matcher), .text = ConditionText(selector, before)});
   }
-  if (selector.kind == SelectorKind::kPid) {
-    pids_.push_back(static_cast<uint32_t>(std::stoul(selector.pattern)));  // checked by its matcher
-  }
-  auto group = std::ranges::find_if(
-      groups_, [&](const Group& known) { return known.kind == selector.kind; });
-  if (group == groups_.end()) {
-    group = groups_.insert(groups_.end(), Group{.kind = selector.kind, .rules = {}});
-  }
-  group->rules.push_back(std::move(rule));
+  if (!rule.groups.empty()) rules.push_back(std::move(rule));
   return absl::OkStatus();
 }
 
+bool Selection::Rule::Uses(SelectorKind kind) const {
+  return std::ranges::find(groups, kind, &Group::kind) != groups.end();
+}
+
+bool Selection::Rule::Matches(const ProcessFacts& facts) const {
+  return std::ranges::all_of(groups, [&](const Group& group) {
+    return std::ranges::any_of(group.conditions, [&](const Condition& condition) {
+      return condition.matcher->Matches(facts);
+    });
+  });
+}
+
+std::string Selection::Rule::Text(const ProcessFacts& facts) const {
+  std::string text = title;
+  for (const Group& group : groups) {
+    const auto matching = std::ranges::find_if(group.conditions, [&](const Condition& condition) {
+      return condition.matcher->Matches(facts);
+    });
+    if (matching == group.conditions.end()) continue;
+    if (&group != &groups.front()) text += ' ';
+    text += matching->text;
+  }
+  return text;
+}
+
 bool Selection::Uses(SelectorKind kind) const {
-  return std::ranges::any_of(groups_, [kind](const Group& group) { return group.kind == kind; });
+  return std::ranges::any_of(rules_, [kind](const Rule& rule) { return rule.Uses(kind); });
+}
+
+bool Selection::selects_new() const {
+  return !opt_key_.empty() || std::ranges::any_of(rules_, [](const Rule& rule) {
+    return !rule.Uses(SelectorKind::kPid);
+  });
 }
 
 const Selection::Rule* Selection::Excluding(const ProcessFacts& facts) const {
-  const auto rule = std::ranges::find_if(
-      exclusions_, [&](const Rule& known) { return known.matcher->Matches(facts); });
+  const auto rule =
+      std::ranges::find_if(exclusions_, [&](const Rule& known) { return known.Matches(facts); });
   return rule == exclusions_.end() ? nullptr : &*rule;
 }
 
@@ -89,13 +138,18 @@ std::optional<bool> Selection::Opted(const ProcessFacts& facts) const {
 bool Selection::MayExclude(const ProcessFacts& facts) const {
   const Surroundings& around = facts.around;
   if (!opt_key_.empty() && around.pending && !around.membership.pod_uid.empty()) return true;
-  return std::ranges::any_of(exclusions_,
-                             [&](const Rule& rule) { return rule.matcher->Undecided(facts); });
+  const auto may_match = [&](const Group& group) {
+    return std::ranges::any_of(group.conditions, [&](const Condition& condition) {
+      return condition.matcher->Undecided(facts) || condition.matcher->Matches(facts);
+    });
+  };
+  return std::ranges::any_of(
+      exclusions_, [&](const Rule& rule) { return std::ranges::all_of(rule.groups, may_match); });
 }
 
 Verdict Selection::Decide(const ProcessFacts& facts) const {
   if (const Rule* rule = Excluding(facts)) {
-    return {.selected = false, .excluded = true, .waits = false, .rule = rule->text};
+    return {.selected = false, .excluded = true, .waits = false, .rule = rule->title};
   }
   const auto opted = Opted(facts);
   if (opted == false) {
@@ -116,27 +170,26 @@ Verdict Selection::Decide(const ProcessFacts& facts) const {
             .waits = false,
             .rule = "annotation " + opt_key_ + "=true"};
   }
-  Verdict verdict;
-  for (const Group& group : groups_) {
-    const auto rule = std::ranges::find_if(
-        group.rules, [&](const Rule& known) { return known.matcher->Matches(facts); });
-    if (rule == group.rules.end()) return {.rule = "no rule matches"};
-    verdict.rule.append(verdict.rule.empty() ? "" : " ").append(rule->text);
-  }
-  verdict.selected = !groups_.empty();
-  if (!verdict.selected) verdict.rule = "no rule matches";
-  return verdict;
+  const auto rule =
+      std::ranges::find_if(rules_, [&](const Rule& known) { return known.Matches(facts); });
+  if (rule == rules_.end()) return {.rule = "no rule matches"};
+  return {.selected = true,
+          .rule = rule->Text(facts),
+          .by_pid = rule->Uses(SelectorKind::kPid),
+          .settings = rule->settings};
 }
 
 bool Selection::PossibleWithoutPorts(const ProcessFacts& facts) const {
   if (Excluding(facts) != nullptr) return false;
   if (Opted(facts) == true) return true;
-  if (groups_.empty()) return false;
-  return std::ranges::all_of(groups_, [&](const Group& group) {
+  const auto possible = [&](const Group& group) {
     return group.kind == SelectorKind::kPort ||
-           std::ranges::any_of(group.rules,
-                               [&](const Rule& rule) { return rule.matcher->Matches(facts); });
-  });
+           std::ranges::any_of(group.conditions, [&](const Condition& condition) {
+             return condition.matcher->Matches(facts);
+           });
+  };
+  return std::ranges::any_of(
+      rules_, [&](const Rule& rule) { return std::ranges::all_of(rule.groups, possible); });
 }
 
 }  // namespace sonde::discovery

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -46,15 +47,13 @@ ExporterSet::ExporterSet(std::vector<Destination> destinations, const BatchOptio
           std::chrono::nanoseconds(std::max(options.schedule_delay, Milliseconds(0))).count())),
       memory_limit_(metrics.AddCounter("sonde_spans_dropped_total",
                                        "Spans that were begun and not exported, by reason.",
-                                       {{"reason", "memory_limit"}})) {
+                                       {{"reason", "memory_limit"}})),
+      no_exporter_(metrics.AddCounter("sonde_spans_dropped_total",
+                                      "Spans that were begun and not exported, by reason.",
+                                      {{"reason", "no_exporter"}})) {
   for (Destination& destination : destinations) {
     processors_.push_back(
         std::make_unique<BatchProcessor>(std::move(destination), options, retry, metrics));
-  }
-  if (processors_.empty()) {
-    no_exporter_ = &metrics.AddCounter("sonde_spans_dropped_total",
-                                       "Spans that were begun and not exported, by reason.",
-                                       {{"reason", "no_exporter"}});
   }
 }
 
@@ -67,10 +66,16 @@ void ExporterSet::SetMemoryLevel(MemoryLevel level) {
 
 void ExporterSet::OnSpan(Span span) {
   if (memory_ == MemoryLevel::kHard) return memory_limit_.Add();
-  if (no_exporter_ != nullptr) {
-    no_exporter_->Add();
+  const bool choosy = span.resource != nullptr && span.resource->rule != nullptr &&
+                      span.resource->rule->exporters.has_value();
+  const bool none = std::ranges::none_of(processors_, [&](const auto& processor) {
+    return !choosy || Wants(span, processor->label());
+  });
+  if (none) {
+    no_exporter_.Add();
     if (recent_ == nullptr) return;
   }
+  choosy_ = choosy_ || choosy;
   if (open_ == nullptr) {
     open_ = std::make_shared<std::vector<Span>>();
     open_->reserve(batch_size_);
@@ -91,7 +96,23 @@ void ExporterSet::HandOver() {
   open_ = nullptr;
   open_since_ns_ = 0;
   if (recent_ != nullptr) recent_->Add(batch);
-  for (const auto& processor : processors_) processor->Enqueue(batch);
+  const bool choosy = std::exchange(choosy_, false);
+  for (const auto& processor : processors_) {
+    if (!choosy) {
+      processor->Enqueue(batch);
+      continue;
+    }
+    auto wanted = std::make_shared<std::vector<Span>>();
+    std::ranges::copy_if(*batch, std::back_inserter(*wanted),
+                         [&](const Span& span) { return Wants(span, processor->label()); });
+    processor->Enqueue(std::move(wanted));
+  }
+}
+
+bool ExporterSet::Wants(const Span& span, const std::string& label) {
+  if (span.resource == nullptr || span.resource->rule == nullptr) return true;
+  const auto& exporters = span.resource->rule->exporters;
+  return !exporters || std::ranges::find(*exporters, label) != exporters->end();
 }
 
 bool ExporterSet::ForceFlush(TimePoint deadline) {

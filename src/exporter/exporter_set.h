@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "exporter/back_off.h"
@@ -42,7 +43,7 @@ class ExporterSet final : public SpanSink {
   // oldest ones that wait, at the limit every new one.
   void SetMemoryLevel(MemoryLevel level);
 
-  // Drain thread.
+  // Drain thread. A span of a process whose rule names exporters goes to those only.
   void OnSpan(Span span) override;
   // Drain thread, several times in schedule_delay.
   void OnTick(uint64_t mono_ns);
@@ -56,6 +57,7 @@ class ExporterSet final : public SpanSink {
 
  private:
   void HandOver();
+  static bool Wants(const Span& span, const std::string& label);
 
   const std::unique_ptr<QueueDirectory> queues_;
   const size_t batch_size_;
@@ -63,10 +65,11 @@ class ExporterSet final : public SpanSink {
   std::vector<std::unique_ptr<BatchProcessor>> processors_;
   std::shared_ptr<std::vector<Span>> open_;  // becomes a Batch
   uint64_t open_since_ns_ = 0;               // 0: not seen by OnTick yet
+  bool choosy_ = false;                      // some span of it is not for every exporter
   RecentTraces* recent_ = nullptr;
   MemoryLevel memory_ = MemoryLevel::kFine;
   Counter& memory_limit_;
-  Counter* no_exporter_ = nullptr;
+  Counter& no_exporter_;
 };
 
 // Each exporter with its label: "otlp", and the second of a kind "otlp/2", as the Collector names

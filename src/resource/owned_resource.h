@@ -3,6 +3,7 @@
 // exactly as long as the resources that use them, instead of being interned for good.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
@@ -13,13 +14,17 @@
 
 namespace sonde::resource {
 
+// Who gave service.name. Whatever surrounds a process names it only if nobody did.
+enum class NameFrom : uint8_t { kFound, kConfigured, kProcess };
+
 struct OwnedResource : Resource {
   // Shared by a process and the children that were forked from it; null = literals only. Immutable
   // once shared.
   std::shared_ptr<const std::deque<std::string>> keys;
   // Whose keys it has too.
   std::shared_ptr<const OwnedResource> beneath;
-  bool name_given = false;  // service.name: by the process's environment or the operator
+  NameFrom name_from = NameFrom::kFound;
+  bool host_id_given = false;  // as instance_id_given
   bool instance_id_given =
       false;  // by the process's environment or the operator: stays across forks
 };

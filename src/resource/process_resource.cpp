@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "resource/arguments.h"
 #include "resource/environment.h"
 #include "resource/host.h"
 #include "resource/identity.h"
@@ -55,11 +56,28 @@ void Replace(OwnedResource& resource, std::string_view key, AttributeValue value
   }
 }
 
+// Stronger than all that is there.
+void AddPublished(const ProcessContext& context, ResourceBuilder& builder) {
+  OwnedResource& resource = builder.resource();
+  for (const auto& [key, value] : context) {
+    const bool is_name = key == "service.name";
+    const auto* text = std::get_if<std::string>(&value);
+    if (IsFound(key) || (is_name && (text == nullptr || text->empty()))) continue;
+    if (is_name) resource.name_from = NameFrom::kProcess;
+    if (key == "service.instance.id") resource.instance_id_given = true;
+    if (builder.Has(key)) {
+      Replace(resource, key, value);
+    } else {
+      builder.AddOwned(key, value);
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const std::string> ResourceEnv() {
-  static const std::array<std::string, 3> kNames = {"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES",
-                                                    "FLASK_APP"};
+  static const std::array<std::string, 4> kNames = {"OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES",
+                                                    "FLASK_APP", "INVOCATION_ID"};
   return kNames;
 }
 
@@ -85,6 +103,9 @@ void ProcessResource::AddProcess(ResourceBuilder& builder, const ProcessFacts& f
   if (!facts.args.empty()) {
     builder.AddText("process.command", ToUtf8(facts.args[0], kMaxNameBytes));
   }
+  if (options_.command_line && facts.args.size() > 1) {
+    builder.Add("process.command_args", ShownArguments(facts.args));
+  }
   if (facts.has_uid) {
     const auto user = host_.users.find(facts.uid);
     builder.AddText("process.owner",
@@ -97,6 +118,12 @@ void ProcessResource::AddProcess(ResourceBuilder& builder, const ProcessFacts& f
   builder.AddText("process.runtime.version", ToUtf8(runtime.version));
   if (!facts.cgroups.empty()) {
     builder.AddText("process.linux.cgroup", ToUtf8(facts.cgroups.front()));
+  }
+  // Sessions and containers inherit the variable from the unit that began them.
+  const std::string* invocation = facts.Env("INVOCATION_ID");
+  const Membership& of = facts.around.membership;
+  if (invocation != nullptr && of.container_id.empty() && of.unit.ends_with(".service")) {
+    builder.AddText("sonde.systemd.invocation_id", ToUtf8(*invocation, kMaxNameBytes));
   }
 }
 
@@ -112,8 +139,12 @@ std::shared_ptr<const OwnedResource> ProcessResource::Make(const ProcessFacts& f
     *malformed = !pairs;
     if (pairs) AddGiven(builder, *pairs);
   }
+  const bool said = builder.Has("service.name");
   AddConfigured(builder);
-  builder.resource().name_given = builder.Has("service.name");
+  if (builder.Has("service.name")) {
+    builder.resource().name_from = said ? NameFrom::kProcess : NameFrom::kConfigured;
+  }
+  builder.resource().host_id_given = builder.Has("host.id");
   builder.AddText("service.name",
                   ToUtf8(RuntimeServiceName(facts, runtime.language), kMaxNameBytes));
   builder.AddText("service.name", std::string(kUnknownService));
@@ -126,12 +157,26 @@ std::shared_ptr<const OwnedResource> ProcessResource::Make(const ProcessFacts& f
 }
 
 std::shared_ptr<const OwnedResource> ProcessResource::Surround(
-    std::shared_ptr<const OwnedResource> base, const Surroundings& around) const {
+    std::shared_ptr<const OwnedResource> base, const Surroundings& around,
+    std::shared_ptr<const RuleSettings> rule, const ProcessContext& context) const {
   ResourceBuilder builder(std::move(base));
   OwnedResource& resource = builder.resource();
+  for (const Attribute& attribute : cloud_) {
+    // The conventions want the cloud's own id, unless somebody chose one.
+    const bool found = attribute.key == "host.id" && !resource.host_id_given;
+    if (found && builder.Has(attribute.key)) Replace(resource, attribute.key, attribute.value);
+    builder.Add(attribute.key, attribute.value);
+  }
+  AddPublished(context, builder);
+  if (rule != nullptr && !rule->service_name.empty() && resource.name_from != NameFrom::kProcess) {
+    Replace(resource, "service.name", ToUtf8(rule->service_name, kMaxNameBytes));
+    resource.name_from = NameFrom::kConfigured;
+  }
+  resource.rule = std::move(rule);
   std::string name = around.pod == nullptr ? SurroundingsServiceName(around)
                                            : PodServiceName(*around.pod, options_.kubernetes);
-  if (!resource.name_given && !name.empty()) Replace(resource, "service.name", std::move(name));
+  if (resource.name_from == NameFrom::kFound && !name.empty())
+    Replace(resource, "service.name", std::move(name));
   if (around.pod != nullptr) {
     std::string id = PodInstanceId(*around.pod);
     if (!resource.instance_id_given && !id.empty()) {

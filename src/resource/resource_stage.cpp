@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "resource/cloud.h"
 #include "resource/host.h"
 #include "resource/owned_resource.h"
 #include "resource/process_resource.h"
@@ -45,8 +47,13 @@ Result<std::unique_ptr<ResourceStage>> ResourceStage::Create(const ResourceOptio
                                                              ProcessReader reader,
                                                              MetricRegistry& metrics,
                                                              const std::string& host_root) {
-  return std::unique_ptr<ResourceStage>(
+  std::unique_ptr<ResourceStage> stage(
       new ResourceStage(options, std::move(reader), metrics, host_root));
+  if (!options.cloud.empty() && stage->reader_.sees_anything()) {
+    stage->cloud_ = std::make_unique<CloudMetadata>(
+        CloudMetadata::Options{.providers = options.cloud}, metrics);
+  }
+  return stage;
 }
 
 ResourceStage::ResourceStage(const ResourceOptions& options, ProcessReader reader,
@@ -59,6 +66,7 @@ ResourceStage::ResourceStage(const ResourceOptions& options, ProcessReader reade
       gone_(Dropped(metrics, "process_gone")),
       evicted_(Dropped(metrics, "table_full")),
       malformed_(Dropped(metrics, "malformed_attributes")),
+      malformed_context_(Dropped(metrics, "malformed_context")),
       truncated_(Dropped(metrics, "truncated")) {}
 
 std::shared_ptr<const Resource> ResourceStage::ForProcess(uint32_t tgid) {
@@ -84,8 +92,16 @@ std::shared_ptr<const Resource> ResourceStage::ResourceOf(uint32_t tgid, Entry& 
     entry.forked = false;
     entry.resource.reset();
   }
-  if (entry.resource == nullptr) entry.resource = maker_.Surround(entry.base, entry.around);
+  if (now_mono_ns_ >= entry.context_due_ns && entry.exit_mono_ns == 0) LookForContext(tgid, entry);
+  if (entry.resource == nullptr)
+    entry.resource = maker_.Surround(entry.base, entry.around, Rule(tgid), entry.context);
   return entry.resource;
+}
+
+std::shared_ptr<const Resource> ResourceStage::Alive(uint32_t tgid) const {
+  const auto found = entries_.find(tgid);
+  if (found == entries_.end() || found->second.exit_mono_ns != 0) return {};
+  return found->second.resource;
 }
 
 bool ResourceStage::Waits(uint32_t tgid) const {
@@ -108,9 +124,40 @@ void ResourceStage::OnWorkloads(const std::vector<std::string>& changed) {
     const Membership& of = entry.around.membership;
     if (!ids.contains(of.container_id) && !ids.contains(of.pod_uid)) continue;
     entry.around = reader_.Ask(of);
-    entry.before = std::exchange(entry.resource, nullptr);
-    if (entry.before != nullptr) entry.resource = maker_.Surround(entry.base, entry.around);
+    Renew(tgid, entry);
   }
+}
+
+void ResourceStage::SetCloud(Attributes cloud) {
+  maker_.SetCloud(std::move(cloud));
+  for (auto& [tgid, entry] : entries_) Renew(tgid, entry);
+}
+
+void ResourceStage::OnRules() {
+  for (auto& [tgid, entry] : entries_) {
+    if (entry.exit_mono_ns == 0) Renew(tgid, entry);  // nobody knows any more who chose the others
+  }
+}
+
+// With the first span, when the application has set itself up, and then ever more seldom.
+void ResourceStage::LookForContext(uint32_t tgid, Entry& entry) {
+  constexpr std::array<uint64_t, 4> kPausesNs = {2'000'000'000, 10'000'000'000, 60'000'000'000,
+                                                 300'000'000'000};
+  if (!reader_.sees_anything()) return;
+  entry.context_due_ns =
+      now_mono_ns_ + kPausesNs.at(std::min(entry.context_looks++, kPausesNs.size() - 1));
+  bool malformed = false;
+  ProcessContext context = ReadProcessContext(reader_.root(), tgid, &malformed);
+  if (malformed) malformed_context_.Add();
+  if (context.empty() || context == entry.context) return;
+  entry.context = std::move(context);
+  Renew(tgid, entry);
+}
+
+void ResourceStage::Renew(uint32_t tgid, Entry& entry) {
+  entry.before = std::exchange(entry.resource, nullptr);
+  if (entry.before == nullptr) return;
+  entry.resource = maker_.Surround(entry.base, entry.around, Rule(tgid), entry.context);
 }
 
 void ResourceStage::OnProcess(const ProcessEvent& event) {
@@ -189,6 +236,9 @@ void ResourceStage::OnTick(uint64_t mono_ns) {
   now_mono_ns_ = std::max(now_mono_ns_, mono_ns);
   while (!exited_.empty() && exited_.front().second + kKeepAfterExitNs < now_mono_ns_) {
     DropOldestExited();
+  }
+  if (cloud_ != nullptr) {
+    if (auto found = cloud_->Take()) SetCloud(*std::move(found));
   }
   held_.Set(static_cast<int64_t>(entries_.size()));
 }

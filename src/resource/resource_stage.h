@@ -8,13 +8,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "resource/cloud.h"
 #include "resource/owned_resource.h"
+#include "resource/process_context.h"
 #include "resource/process_resource.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
@@ -41,12 +44,27 @@ class ResourceStage {
   // For packet captures: no host, no process.
   std::shared_ptr<const Resource> ForWire() const { return wire_; }
 
+  // What is known of a process that runs; null: nothing, or it has ended. Reads nothing.
+  std::shared_ptr<const Resource> Alive(uint32_t tgid) const;
+
   // The process's container is still being looked up, and its spans may wait: no longer than
   // ResourceOptions::hold after it was first asked for.
   bool Waits(uint32_t tgid) const;
   // What is known now, for a span that was made when `known` was all.
   std::shared_ptr<const Resource> Latest(uint32_t tgid,
                                          const std::shared_ptr<const Resource>& known) const;
+  // What the rule says that chose a process; null: nothing of its own. Before the first process.
+  using RuleOf = std::function<std::shared_ptr<const RuleSettings>(uint32_t tgid)>;
+  void SetRules(RuleOf rule_of) { rule_of_ = std::move(rule_of); }
+  // It says something else now, of some process.
+  void OnRules();
+  std::shared_ptr<const RuleSettings> Rule(uint32_t tgid) const {
+    return rule_of_ == nullptr ? nullptr : rule_of_(tgid);
+  }
+
+  // What a cloud says of this host, for all resources.
+  void SetCloud(Attributes cloud);
+
   // Containers of which something else is known now.
   void OnWorkloads(const std::vector<std::string>& changed);
 
@@ -72,6 +90,9 @@ class ResourceStage {
     // What spans get; null until the first. `before`: what they got when less was known.
     std::shared_ptr<const OwnedResource> resource = {};
     std::shared_ptr<const OwnedResource> before = {};
+    ProcessContext context = {};  // what it publishes of itself
+    uint64_t context_due_ns = 0;  // not looked for before this time
+    size_t context_looks = 0;
   };
 
   ResourceStage(const ResourceOptions& options, ProcessReader reader, MetricRegistry& metrics,
@@ -84,12 +105,16 @@ class ResourceStage {
   std::optional<Entry> ReadNow(uint32_t tgid);
   std::shared_ptr<const OwnedResource> Make(const ProcessFacts& facts);
   std::shared_ptr<const Resource> ResourceOf(uint32_t tgid, Entry& entry);
+  void Renew(uint32_t tgid, Entry& entry);
+  void LookForContext(uint32_t tgid, Entry& entry);
   Entry& Store(uint32_t tgid, Entry entry);
   void NoteExit(uint32_t tgid, uint64_t mono_ns);
   void DropOldestExited();
   void MakeRoom();
 
   ProcessReader reader_;
+  std::unique_ptr<CloudMetadata> cloud_;  // null: not wanted
+  RuleOf rule_of_;
   const uint64_t hold_ns_;
   ProcessResource maker_;
   std::shared_ptr<const OwnedResource> wire_;
@@ -100,6 +125,7 @@ class ResourceStage {
   Counter& gone_;
   Counter& evicted_;
   Counter& malformed_;
+  Counter& malformed_context_;
   Counter& truncated_;
 };
 

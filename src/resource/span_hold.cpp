@@ -59,6 +59,7 @@ void SpanHold::Shutdown() {
 
 void SpanHold::Send(Span span) {
   span.resource = resources_.Latest(span.tgid, span.resource);
+  span.root_rule = resources_.Rule(span.root_tgid);
   next_.OnSpan(std::move(span));
 }
 

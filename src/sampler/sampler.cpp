@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "sampler/choice.h"
 #include "sampler/trace_state.h"
@@ -34,7 +35,22 @@ Result<std::unique_ptr<Sampler>> Sampler::Create(const SamplerOptions& options, 
   return sampler;
 }
 
-Status Sampler::Configure(const SamplerOptions& options) {
+Status Sampler::Configure(const SamplerOptions& options, const std::vector<DiscoveryRule>& rules) {
+  auto choices = MakeChoices(options);
+  if (!choices.ok()) return choices.status();
+  absl::flat_hash_map<std::shared_ptr<const RuleSettings>, Choices> of_rules;
+  for (const DiscoveryRule& rule : rules) {
+    if (!rule.settings->sampler) continue;
+    auto own = MakeChoices(*rule.settings->sampler);
+    if (!own.ok()) return own.status();
+    of_rules.emplace(rule.settings, *own);
+  }
+  choices_ = *choices;
+  of_rules_ = std::move(of_rules);
+  return absl::OkStatus();
+}
+
+Result<Sampler::Choices> Sampler::MakeChoices(const SamplerOptions& options) {
   Choices choices;
   choices.parent_based = options.parent_based;
   const std::array<std::pair<const SamplerChoice*, Choice*>, 5> all{
@@ -52,8 +68,7 @@ Status Sampler::Configure(const SamplerOptions& options) {
   if (!choices.local_sampled.by_trace_id() || !choices.local_not_sampled.by_trace_id()) {
     return absl::InvalidArgumentError("local_parent_* cannot be rate_limiting");
   }
-  choices_ = choices;
-  return absl::OkStatus();
+  return choices;
 }
 
 // `remembered`: the same answer for every span of the trace.
@@ -73,17 +88,24 @@ bool Sampler::Ask(Choice& choice, Span& span, bool remembered) {
   return keep;
 }
 
-bool Sampler::KeepTrace(Span& span) {
-  if (!choices_.parent_based || !span.trace_from_header) return Ask(choices_.root, span, true);
+Sampler::Choices& Sampler::ChoicesOf(const Span& span) {
+  if (span.root_rule == nullptr || of_rules_.empty()) return choices_;
+  const auto found = of_rules_.find(span.root_rule);
+  return found == of_rules_.end() ? choices_ : found->second;
+}
+
+bool Sampler::KeepTrace(Choices& choices, Span& span) {
+  if (!choices.parent_based || !span.trace_from_header) return Ask(choices.root, span, true);
   const bool sampled = (span.trace_flags & kSampledFlag) != 0;
-  return Ask(sampled ? choices_.remote_sampled : choices_.remote_not_sampled, span, true);
+  return Ask(sampled ? choices.remote_sampled : choices.remote_not_sampled, span, true);
 }
 
 bool Sampler::Keep(Span& span) {
-  const bool keep = KeepTrace(span);
+  Choices& choices = ChoicesOf(span);
+  const bool keep = KeepTrace(choices, span);
   const bool below = span.parent_span_id.valid() && !span.parent_is_remote;
-  if (!choices_.parent_based || !below) return keep;
-  return Ask(keep ? choices_.local_sampled : choices_.local_not_sampled, span, false);
+  if (!choices.parent_based || !below) return keep;
+  return Ask(keep ? choices.local_sampled : choices.local_not_sampled, span, false);
 }
 
 void Sampler::OnSpan(Span span) {

@@ -9,9 +9,12 @@
 //   local_parent_*  what was decided about the trace           spans below another one of this host
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "sampler/choice.h"
 #include "sampler/decision_cache.h"
@@ -31,8 +34,9 @@ class Sampler final : public SpanSink {
   static Result<std::unique_ptr<Sampler>> Create(const SamplerOptions& options, SpanSink& next,
                                                  MetricRegistry& metrics);
 
-  // A reload. On an error nothing changes.
-  Status Configure(const SamplerOptions& options);
+  // A reload. On an error nothing changes. Rules with a sampler of their own decide about the
+  // traces that began in their processes.
+  Status Configure(const SamplerOptions& options, const std::vector<DiscoveryRule>& rules = {});
 
   void OnSpan(Span span) override;
 
@@ -47,11 +51,15 @@ class Sampler final : public SpanSink {
   };
   Sampler(SpanSink& next, Counter& dropped) : next_(next), dropped_(dropped) {}
 
+  static Result<Choices> MakeChoices(const SamplerOptions& options);
+  Choices& ChoicesOf(const Span& span);
   bool Keep(Span& span);
-  bool KeepTrace(Span& span);
+  bool KeepTrace(Choices& choices, Span& span);
   bool Ask(Choice& choice, Span& span, bool remembered);
 
   Choices choices_;
+  // The settings are held, so that no others get their address.
+  absl::flat_hash_map<std::shared_ptr<const RuleSettings>, Choices> of_rules_;
   DecisionCache decided_{kRemembered};
   SpanSink& next_;
   Counter& dropped_;

@@ -38,8 +38,7 @@ void Unlink(Request& child) {
   child.parent = child.previous_sibling = child.next_sibling = nullptr;
 }
 
-// For a request whose parent is not on this host, or not known.
-void StartLineage(Request& request, IdGenerator& ids) {
+void ChooseTrace(Request& request, IdGenerator& ids) {
   if (request.header == nullptr || !request.header->names_a_trace()) {
     request.lineage = {};
     request.lineage.trace_id = ids.NewTraceId();
@@ -56,7 +55,14 @@ void StartLineage(Request& request, IdGenerator& ids) {
                      .flags = header.flags,
                      .parent_is_remote = true,
                      .trace_from_header = !header.deferred,
-                     .tracestate = header.tracestate};
+                     .tracestate = header.tracestate,
+                     .root_tgid = 0};
+}
+
+// For a request whose parent is not on this host, or not known.
+void StartLineage(Request& request, IdGenerator& ids) {
+  ChooseTrace(request, ids);
+  request.lineage.root_tgid = request.by.tgid;
 }
 
 }  // namespace
@@ -113,6 +119,7 @@ void WriteLineage(Request& request, Span& span) {
   span.parent_is_remote = lineage.parent_is_remote;
   span.trace_from_header = lineage.trace_from_header;
   span.tracestate = std::move(lineage.tracestate);
+  span.root_tgid = lineage.root_tgid;
   if (request.method == LinkMethod::kNone) return;
   span.attributes.push_back({"sonde.link.method", std::string(LinkMethodName(request.method))});
 }

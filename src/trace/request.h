@@ -26,6 +26,7 @@ struct Lineage {
   bool parent_is_remote = false;
   bool trace_from_header = false;
   std::string tracestate;
+  uint32_t root_tgid = 0;  // where the trace began on this host
 };
 
 // A request goes through three independent turns; it is emitted after all of them, in whatever

@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tree as tree_module  # noqa: E402  (the path comes first)
 
-CHECKS = ("layers", "registration", "abi_version", "text", "links", "metrics", "dashboards")
+CHECKS = ("layers", "registration", "abi_version", "text", "links", "metrics", "attributes", "dashboards")
 # Sizes above which style.md asks for a second look; a report, not an error.
 LONG = ((".bpf.c", 200), (".bpf.h", 200), (".cpp", 300), (".h", 300), (".py", 300))
 

@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import abi_version  # noqa: E402
+import attributes  # noqa: E402
 import dashboards  # noqa: E402
 import layers  # noqa: E402
 import links  # noqa: E402
@@ -155,6 +156,17 @@ class LintTest(unittest.TestCase):
         self.expect(dashboards, "deploy/grafana/b.yaml:2", "sonde_b_total")
         self.write("deploy/grafana/b.yaml", "expr: traces_span_metric_calls_total\n")
         self.expect(dashboards, "traces_span_metric_calls_total")
+
+    def test_attributes(self):
+        page = "docs/reference/attributes.md"
+        self.write("src/resource/a.cpp", APACHE + 'void F() { Add("host.id", 1); Add("container.label." + key, 1); }\n')
+        self.expect(attributes, page, "missing")
+        self.write(page, "| Attribute | From |\n|---|---|\n| `host.id`, `container.label.KEY` | x |\n")
+        self.assertEqual(len(self.findings(attributes)), 2)
+        self.write("tests/unit/a_test.cpp", APACHE + 'Of("host.id"); Of("container.label.team");\n')
+        self.assertEqual(self.findings(attributes), [])
+        self.write("src/resource/b.cpp", APACHE + 'void F() { Add("host.name", 1); }\n')
+        self.expect(attributes, "src/resource/b.cpp", "host.name")
 
     def test_metrics(self):
         self.write("src/span/a.cpp", APACHE + 'auto& a = m.AddCounter("sonde_a_total", "Help; more.", {{"reason", "full"}});\n')

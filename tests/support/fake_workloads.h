@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,7 +27,17 @@ class FakeWorkloads final : public WorkloadSource {
   bool Pending(const Membership& of) const override { return pending_.contains(of.container_id); }
   std::vector<std::string> TakeChanged() override { return std::exchange(changed_, {}); }
 
-  void Know(const std::string& id, const std::string& name, Labels labels = {}) {
+  std::shared_ptr<const ContainerFacts> AtAddress(std::string_view address) override {
+    for (const auto& [id, facts] : known_) {
+      for (const std::string& own : facts->addresses) {
+        if (own == address) return facts;
+      }
+    }
+    return {};
+  }
+
+  void Know(const std::string& id, const std::string& name, Labels labels = {},
+            std::vector<std::string> addresses = {}) {
     ContainerFacts facts;
     facts.id = id;
     facts.runtime = "docker";
@@ -34,6 +45,7 @@ class FakeWorkloads final : public WorkloadSource {
     facts.image_name = "registry/shop/" + name;
     facts.image_tags = {"1.2"};
     facts.labels = std::move(labels);
+    facts.addresses = std::move(addresses);
     known_[id] = std::make_shared<const ContainerFacts>(std::move(facts));
     pending_.erase(id);
     changed_.push_back(id);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,9 +41,19 @@ struct Selector {
   std::string pattern;  // pid, glob, regular expression, "N" or "N-M", "K" or "K=V"; empty for kAll
 };
 
+struct RuleSettings;
+
+// A rule of sonde.discovery.include[]: its selectors, and what it chose for those they match.
+struct DiscoveryRule {
+  std::vector<Selector> selectors;
+  std::shared_ptr<const RuleSettings> settings;  // shared by the processes; never null
+};
+
 struct DiscoveryOptions {
-  std::vector<Selector> include;
-  std::vector<Selector> exclude;  // any match refuses
+  std::vector<Selector> include;          // together one rule, which chooses nothing
+  std::vector<Selector> exclude;          // any match refuses
+  std::vector<DiscoveryRule> rules = {};  // the first that matches counts
+  std::vector<std::vector<Selector>> exclude_rules = {};  // any that matches as a rule does refuses
   // Annotation or label of a pod or its namespace: "true" selects, "false" excludes. Empty: none.
   std::string opt_annotation = {};
 };
@@ -166,6 +177,9 @@ struct ResourceOptions {
   std::string host_root = {};
   // How long spans wait for the description of their container; 0 = not at all.
   Milliseconds hold{1000};
+  bool command_line = false;            // process.command_args, secrets replaced
+  std::vector<std::string> cloud = {};  // whose metadata service is asked: aws, gcp, azure
+  bool peers = true;                    // client spans say which service is at the other end
   KubernetesAttributes kubernetes = {};
 };
 
@@ -198,6 +212,16 @@ struct SamplerOptions {
   SamplerChoice remote_parent_not_sampled = {.kind = "always_off"};
   SamplerChoice local_parent_sampled = {};
   SamplerChoice local_parent_not_sampled = {.kind = "always_off"};
+};
+
+// What a rule chose for its processes. What is not set is as for all others.
+struct RuleSettings {
+  std::string service_name;                    // of those that do not say their own
+  std::optional<SamplerOptions> sampler = {};  // of traces that begin there
+  // Labels of the exporters that get their spans; none: not exported.
+  std::optional<std::vector<std::string>> exporters = {};
+  // Only connections with such a local or remote port; empty = all.
+  std::vector<PortRange> ports = {};
 };
 
 enum class TailPolicyType : uint8_t {

@@ -47,11 +47,15 @@ struct SpanLink {
   Attributes attributes;
 };
 
+struct RuleSettings;
+
 // What is known about the process behind spans: service.*, process.*, host.*, os.*, telemetry.sdk.*
 // ... Immutable.
 struct Resource {
   Attributes attributes;
   std::string service_name;  // also among the attributes
+  // Of the rule that chose the process, shared with it; null: none of its own.
+  std::shared_ptr<const RuleSettings> rule = {};
 };
 
 struct Span {
@@ -75,6 +79,9 @@ struct Span {
 
   // Not exported: what later stages need.
   uint32_t tgid = 0;
+  uint32_t root_tgid = 0;  // where the trace began on this host
+  // Of the rule that chose that process: what the sampler goes by. Shared with the processes.
+  std::shared_ptr<const RuleSettings> root_rule = {};
   uint32_t tid = 0;         // who moved the first byte of the request; 0 = not seen
   uint32_t answer_tid = 0;  // and of the response
   const char* protocol = "";

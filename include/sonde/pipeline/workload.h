@@ -37,6 +37,7 @@ struct ContainerFacts {
   std::vector<std::string> image_tags;     // container.image.tags
   std::vector<std::string> image_digests;  // container.image.repo_digests
   Labels labels;
+  std::vector<std::string> addresses = {};  // in its networks, as text
 
   friend bool operator==(const ContainerFacts&, const ContainerFacts&) = default;
 };
@@ -89,6 +90,10 @@ class WorkloadSource {
   virtual std::shared_ptr<const ContainerFacts> Container(const Membership& /*of*/) { return {}; }
   // By the container's id, else by the pod's uid: then the facts of no container in particular.
   virtual std::shared_ptr<const PodFacts> Pod(const Membership& /*of*/) { return {}; }
+  // The container that has this address in a network of the host; null: none is known. Asks nobody.
+  virtual std::shared_ptr<const ContainerFacts> AtAddress(std::string_view /*address*/) {
+    return {};
+  }
   // Still being looked for: TakeChanged() will name it within the source's time-out, also if
   // nothing was found.
   virtual bool Pending(const Membership& of) const = 0;

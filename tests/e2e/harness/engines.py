@@ -2,10 +2,14 @@
 """Container engines of a test's own: socket, state and containers lie in the test's directory, so that no other engine of the
 machine is touched. Images are made of one static program, because nothing can be pulled."""
 import glob
+import hashlib
+import io
 import json
 import os
+import secrets
 import shutil
 import subprocess
+import tarfile
 import tempfile
 
 import pytest
@@ -118,6 +122,95 @@ class Podman(Engine):
                    installed("runc")]
         super().__init__(command, [*command, "system", "service", "--time", "0", f"unix://{socket}"], directory, socket,
                          {"DOCKER_HOST": "/nowhere", "CONTAINER_HOST": f"unix://{socket}"})
+
+
+def oci_archive(path, name, program):
+    """An image of one file, /peer, as `ctr images import` takes it. Its manifest's digest."""
+    blobs = {}
+
+    def add(content, kind):
+        digest = hashlib.sha256(content).hexdigest()
+        blobs[digest] = content
+        return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": f"sha256:{digest}", "size": len(content)}
+
+    layer_bytes = io.BytesIO()
+    with tarfile.open(fileobj=layer_bytes, mode="w") as layer:
+        layer.add(program, "peer")
+    layer = add(layer_bytes.getvalue(), "layer.v1.tar")
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    config = add(json.dumps({"architecture": machine, "os": "linux", "config": {},
+                             "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}).encode(), "config.v1+json")
+    manifest = add(json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode(), "manifest.v1+json")
+    index = {"schemaVersion": 2, "manifests": [{**manifest, "annotations": {"io.containerd.image.name": name}}]}
+    files = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', "index.json": json.dumps(index).encode()}
+    files.update({f"blobs/sha256/{digest}": content for digest, content in blobs.items()})
+    with tarfile.open(path, "w") as archive:
+        for file, content in files.items():
+            entry = tarfile.TarInfo(file)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return manifest["digest"]
+
+
+class Containerd:
+    """containerd alone, by its own client ctr: ids are given by who starts a container, and there are no names."""
+
+    name = "containerd"
+
+    def __init__(self, directory):
+        root = os.path.join(directory, "containerd")
+        os.makedirs(root)
+        self.directory = root
+        self.socket = f"{root}/sock"
+        config = f"{root}/config.toml"
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f'version = 2\nroot = "{root}/data"\nstate = "{root}/state"\n'
+                       'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+                       f'[grpc]\naddress = "{self.socket}"\n[ttrpc]\naddress = "{self.socket}.ttrpc"\n')
+        self.command = [installed("ctr"), "--address", self.socket]
+        self.env = {"CONTAINERD_ADDRESS": self.socket, "DOCKER_HOST": "/nowhere", "CONTAINER_HOST": "/nowhere"}
+        self.process = Process([installed("containerd"), "--config", config], directory, self.name, env={"PATH": PATH})
+        self.started = []
+        try:
+            wait_until(self._answers, "containerd answers", 30)
+        except AssertionError:
+            log = self.process.stderr().strip().splitlines()[-1:]
+            self.process.stop()
+            pytest.skip(f"containerd cannot start here: {log}")
+
+    def _answers(self):
+        assert self.process.running(), "it ended"
+        return subprocess.run([*self.command, "version"], env={"PATH": PATH}, capture_output=True, check=False).returncode == 0
+
+    def __call__(self, *arguments):
+        return say([*self.command, *arguments], {"PATH": PATH})
+
+    def image(self, name):
+        archive = os.path.join(self.directory, "image.tar")
+        digest = oci_archive(archive, name, servers.go_binary())
+        self("images", "import", "--snapshotter", "native", archive)
+        return digest
+
+    def serve(self, image, *labels):
+        """Starts a container with a server. Its id and the port."""
+        identity = secrets.token_hex(32)
+        port = free_port()
+        options = [word for label in labels for word in ("--label", label)]
+        self("run", "--detach", "--snapshotter", "native", "--net-host", "--env", "ACCESS_LOG=/dev/null", *options, image, identity,
+             "/peer", "serve", str(port))
+        self.started.append(identity)
+        return identity, port
+
+    def pid(self, identity):
+        rows = [row.split() for row in self("tasks", "list").splitlines()]
+        return int(next(row[1] for row in rows if row[0] == identity))
+
+    def stop(self):
+        for identity in self.started:
+            for command in (["tasks", "kill", "--signal", "SIGKILL", identity], ["tasks", "delete", "--force", identity],
+                            ["containers", "delete", identity]):
+                subprocess.run([*self.command, *command], env={"PATH": PATH}, capture_output=True, timeout=30, check=False)
+        self.process.stop(seconds=30)
 
 
 ENGINES = {"docker": Docker, "podman": Podman}

@@ -337,6 +337,28 @@ TEST_F(Table, GaugesFollowTheStates) {
   EXPECT_EQ(talk.Metric("sonde_connections"), 0);
 }
 
+TEST_F(Table, ARefusedConnectionIsLeftAlone) {
+  Conversation refused(ToyProtocols(), {.open = false});
+  OpenEvent open{.mono_ns = 5, .connection = 1, .who = {}, .local = {}, .remote = {}};
+  open.local = {.family = 4, .port = 5432, .address = {127, 0, 0, 1}, .path = {}};
+  refused.table().Refuse(open);
+  refused.Receive("TOY");
+  EXPECT_EQ(refused.table().size(), 1U);
+  ASSERT_EQ(refused.sink.exchanges.size(), 0U);
+  EXPECT_EQ(Shown(refused), "");
+  EXPECT_EQ(refused.Metric("sonde_connections", "ignored"), 0) << "forgotten at the stop";
+}
+
+TEST_F(Table, WhatWasWantedBeforeIsNotRefused) {
+  talk.Receive("TOY");
+  OpenEvent open{.mono_ns = 5, .connection = 1, .who = {}, .local = {}, .remote = {}};
+  open.local = {.family = 4, .port = 8080, .address = {127, 0, 0, 1}, .path = {}};
+  open.remote = {.family = 4, .port = 40000, .address = {127, 0, 0, 1}, .path = {}};
+  talk.table().Refuse(open);
+  talk.Receive("x");
+  EXPECT_EQ(Shown(talk), "<TOY<x");
+}
+
 TEST(TableLimits, RefusesNonsense) {
   testing::CollectingSink sink;
   MetricRegistry metrics;

@@ -356,6 +356,98 @@ TEST_F(DiscoveryTest, TheTableIsBounded) {
   EXPECT_EQ(Metric("sonde_processes", "inherited"), 0);
 }
 
+DiscoveryRule Rule(const std::string& exe, RuleSettings settings) {
+  return {.selectors = {{SelectorKind::kExe, exe}},
+          .settings = std::make_shared<const RuleSettings>(std::move(settings))};
+}
+
+class RuleSettingsTest : public DiscoveryTest {
+ protected:
+  void StartRules(std::vector<DiscoveryRule> rules) {
+    Start({});
+    ASSERT_TRUE(Reload(std::move(rules)));
+  }
+  bool Reload(std::vector<DiscoveryRule> rules) {
+    return discovery_->Reload({.include = {}, .exclude = {}, .rules = std::move(rules)}).ok();
+  }
+  std::string Named(uint32_t tgid) {
+    const auto settings = discovery_->SettingsOf(tgid);
+    return settings == nullptr ? "(none)" : settings->service_name;
+  }
+};
+
+TEST_F(RuleSettingsTest, AreThoseOfTheRuleOrOfTheAncestors) {
+  proc_.Add({.pid = 10, .exe = "/bin/gunicorn"});
+  proc_.Add({.pid = 11, .parent = 10, .exe = "/bin/worker"});
+  proc_.Add({.pid = 12, .parent = 10, .exe = "/bin/nginx"});
+  proc_.Add({.pid = 20, .exe = "/bin/other"});
+  StartRules(
+      {Rule("*/gunicorn", {.service_name = "shop"}), Rule("*/nginx", {.service_name = "front"})});
+  EXPECT_EQ(Named(10), "shop");
+  EXPECT_EQ(Named(11), "shop");
+  EXPECT_EQ(Named(12), "front");
+  EXPECT_EQ(Named(20), "(none)");
+
+  proc_.Add({.pid = 13, .parent = 10, .exe = "/bin/gunicorn"});
+  EXPECT_TRUE(Send(ProcessChange::kFork, 13, 10));
+  EXPECT_EQ(Named(13), "shop");
+  proc_.Add({.pid = 13, .parent = 10, .exe = "/bin/nginx"});
+  EXPECT_TRUE(Send(ProcessChange::kExec, 13, 10));
+  EXPECT_EQ(Named(13), "front");
+  proc_.Add({.pid = 13, .parent = 10, .exe = "/bin/sh"});
+  EXPECT_TRUE(Send(ProcessChange::kExec, 13, 10));
+  EXPECT_EQ(Named(13), "front") << "no rule says more of it";
+
+  proc_.Add({.pid = 30, .exe = "/bin/nginx"});
+  EXPECT_TRUE(Send(ProcessChange::kExec, 30));
+  EXPECT_EQ(Named(30), "front");
+}
+
+TEST_F(RuleSettingsTest, AReloadGivesOthersToWhoStays) {
+  proc_.Add({.pid = 10, .exe = "/bin/nginx"});
+  proc_.Add({.pid = 11, .parent = 10, .exe = "/bin/worker"});
+  StartRules({Rule("*/nginx", {.service_name = "old"})});
+  EXPECT_TRUE(discovery_->TakeSettingsChanged());
+  EXPECT_FALSE(discovery_->TakeSettingsChanged());
+  ASSERT_TRUE(Reload({Rule("*/nginx", {.service_name = "new"})}));
+  EXPECT_TRUE(discovery_->TakeSettingsChanged());
+  EXPECT_EQ(Named(10), "new");
+  EXPECT_EQ(Named(11), "new");
+  ASSERT_TRUE(discovery_->Reload({.include = {{SelectorKind::kExe, "nginx"}}, .exclude = {}}).ok());
+  EXPECT_TRUE(discovery_->TakeSettingsChanged());
+  EXPECT_EQ(Named(10), "(none)");
+  EXPECT_THAT(control_.traced, ElementsAre(10, 11));
+}
+
+TEST_F(RuleSettingsTest, ALabelThatComesLaterChangesTheRule) {
+  proc_.Add({.pid = 10, .exe = "/server", .cgroup = FakeWorkloads::Cgroup('a')});
+  StartRules(
+      {{.selectors = {{SelectorKind::kContainerLabel, "team=shop"}},
+        .settings = std::make_shared<const RuleSettings>(RuleSettings{.service_name = "labelled"})},
+       Rule("*server", {.service_name = "any"})});
+  EXPECT_EQ(Named(10), "any");
+  EXPECT_TRUE(discovery_->TakeSettingsChanged());
+  workloads_.Know(FakeWorkloads::Id('a'), "web", {{"team", "shop"}});
+  Tick();
+  EXPECT_EQ(Named(10), "labelled");
+  EXPECT_EQ(discovery_->RuleOf(10), "include[0]: container-label team=shop");
+  EXPECT_TRUE(discovery_->TakeSettingsChanged());
+  Tick();
+  EXPECT_FALSE(discovery_->TakeSettingsChanged());
+}
+
+TEST_F(RuleSettingsTest, PortsOfARuleBindItsProcessesOnly) {
+  proc_.Add({.pid = 10, .exe = "/bin/a"});
+  proc_.Add({.pid = 20, .exe = "/bin/b"});
+  StartRules({Rule("*/a", {.service_name = "", .ports = {{80, 80}, {90, 99}}}),
+              Rule("*/b", {.service_name = ""})});
+  EXPECT_TRUE(discovery_->Wants(10, 80, 50'000));
+  EXPECT_TRUE(discovery_->Wants(10, 50'000, 95));
+  EXPECT_FALSE(discovery_->Wants(10, 50'000, 5432));
+  EXPECT_TRUE(discovery_->Wants(20, 50'000, 5432));
+  EXPECT_TRUE(discovery_->Wants(77, 50'000, 5432));
+}
+
 TEST(DiscoveryCreateTest, BadSelectorIsAUsageError) {
   FakeControl control;
   MetricRegistry metrics;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -161,6 +162,79 @@ TEST(SelectionTest, LongHostileCommandLinesAreMatchedInLinearTime) {
   EXPECT_TRUE(Make({{SelectorKind::kCmdline, "^(a|b)*$"}}).Decide(facts).selected);
   facts.args = {"\xff\xfe", "x"};
   EXPECT_TRUE(Make({{SelectorKind::kCmdline, "^.. x$"}}).Decide(facts).selected);
+}
+
+DiscoveryRule Rule(std::vector<Selector> selectors, std::string service_name) {
+  return {.selectors = std::move(selectors),
+          .settings = std::make_shared<const RuleSettings>(
+              RuleSettings{.service_name = std::move(service_name)})};
+}
+
+TEST(SelectionTest, TheFirstRuleThatMatchesCounts) {
+  const auto made = Selection::Create(
+      {.include = {},
+       .exclude = {},
+       .rules = {Rule({{SelectorKind::kExe, "*/nginx"}, {SelectorKind::kPort, "9999"}}, "no"),
+                 Rule({{SelectorKind::kExe, "*/apache2"}, {SelectorKind::kExe, "*/nginx"}}, "web"),
+                 Rule({{SelectorKind::kAll, ""}}, "rest")}});
+  ASSERT_TRUE(made.ok()) << made.status();
+  Verdict verdict = made->Decide(Nginx());
+  EXPECT_TRUE(verdict.selected);
+  EXPECT_EQ(verdict.rule, "include[1]: exe */nginx");
+  ASSERT_NE(verdict.settings, nullptr);
+  EXPECT_EQ(verdict.settings->service_name, "web");
+  ProcessFacts other = Nginx();
+  other.exe = "/bin/other";
+  EXPECT_EQ(made->Decide(other).rule, "include[2]: all");
+  EXPECT_EQ(made->Decide(other).settings->service_name, "rest");
+  EXPECT_TRUE(made->selects_new());
+  EXPECT_TRUE(made->has_settings());
+}
+
+TEST(SelectionTest, AnExcludingRuleNeedsAllItsKinds) {
+  const auto made = Selection::Create(
+      {.include = {{SelectorKind::kAll, ""}},
+       .exclude = {},
+       .rules = {},
+       .exclude_rules = {{{SelectorKind::kExe, "*/nginx"}, {SelectorKind::kEnv, "TIER=back"}},
+                         {{SelectorKind::kExe, "*/nginx"},
+                          {SelectorKind::kEnv, "TIER=back"},
+                          {SelectorKind::kEnv, "TIER=front"}}}});
+  ASSERT_TRUE(made.ok()) << made.status();
+  const Verdict verdict = made->Decide(Nginx());
+  EXPECT_TRUE(verdict.excluded);
+  EXPECT_EQ(verdict.rule, "excluded by exclude[1]");
+  ProcessFacts other = Nginx();
+  other.env = {};
+  EXPECT_TRUE(made->Decide(other).selected);
+}
+
+// What may still be excluded waits for its container; what another kind clears does not.
+TEST(SelectionTest, OnlyWhatMayStillBeExcludedWaits) {
+  const auto made = Selection::Create({.include = {{SelectorKind::kAll, ""}},
+                                       .exclude = {},
+                                       .rules = {},
+                                       .exclude_rules = {{{SelectorKind::kContainerLabel, "quiet"},
+                                                          {SelectorKind::kExe, "*/nginx"}}}});
+  ASSERT_TRUE(made.ok()) << made.status();
+  ProcessFacts facts = Nginx();
+  facts.around.membership.container_id = std::string(64, 'a');
+  facts.around.pending = true;
+  EXPECT_TRUE(made->Decide(facts).waits);
+  facts.exe = "/bin/other";
+  EXPECT_TRUE(made->Decide(facts).selected);
+}
+
+TEST(SelectionTest, PidsInOneRuleDoNotBindTheOthers) {
+  const auto made = Selection::Create({.include = {},
+                                       .exclude = {},
+                                       .rules = {Rule({{SelectorKind::kPid, "100"}}, "a"),
+                                                 Rule({{SelectorKind::kExe, "x"}}, "b")}});
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_TRUE(made->Decide(Nginx()).by_pid);
+  EXPECT_TRUE(made->selects_new());
+  const auto only = Selection::Create({.include = {{SelectorKind::kPid, "100"}}, .exclude = {}});
+  EXPECT_FALSE(only->selects_new());
 }
 
 }  // namespace

@@ -8,8 +8,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "exporter/exporter_set.h"
@@ -289,6 +291,35 @@ TEST_F(BatchProcessorTest, DestructionWithoutShutdownCountsTheLoss) {
   Send(30);
   set_.reset();
   EXPECT_EQ(Metric("sonde_spans_dropped_total"), 30);
+}
+
+// A rule may say which exporters get the spans of its processes.
+TEST_F(BatchProcessorTest, ARuleChoosesTheExporters) {
+  const auto second = std::make_shared<ScriptedExporter::Record>();
+  std::vector<std::unique_ptr<SpanExporter>> exporters;
+  const auto done = [](const ScriptedExporter::Call&) { return Always(Code::kDone); };
+  exporters.push_back(std::make_unique<ScriptedExporter>(record_, done));
+  exporters.push_back(std::make_unique<ScriptedExporter>(second, done));
+  set_ = std::make_unique<ExporterSet>(Labelled(std::move(exporters)), options_, metrics_, retry_);
+  const auto of_rule = [](std::optional<std::vector<std::string>> labels) {
+    auto resource = std::make_shared<Resource>();
+    resource->rule = std::make_shared<const RuleSettings>(
+        RuleSettings{.service_name = "", .exporters = std::move(labels)});
+    return resource;
+  };
+  const auto all = of_rule(std::nullopt);
+  const auto one = of_rule(std::vector<std::string>{"scripted/2"});
+  const auto none = of_rule(std::vector<std::string>());
+  for (size_t i = 0; i < 4; ++i) {
+    for (const auto& resource : {all, one, none}) set_->OnSpan(ServerSpan(++sent_, resource));
+    Send(1);
+  }
+  EXPECT_EQ(set_->Shutdown(In(5s)), 0U);
+  EXPECT_EQ(record_->accepted.size(), 8U);
+  EXPECT_EQ(second->accepted.size(), 12U);
+  EXPECT_EQ(
+      metrics_.AddCounter("sonde_spans_dropped_total", "", {{"reason", "no_exporter"}}).value(),
+      4U);
 }
 
 TEST(ExporterSetTest, WithoutExportersSpansAreCounted) {

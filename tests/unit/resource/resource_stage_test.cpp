@@ -130,6 +130,40 @@ TEST_F(ResourceStageTest, EverythingThatIsKnown) {
   EXPECT_THAT(ToJson(*resource), testing::Not(testing::HasSubstr("secret")));
 }
 
+TEST_F(ResourceStageTest, TheCommandLineOnlyIfWantedAndWithoutSecrets) {
+  proc_.Add({.pid = 10, .exe = "/bin/a", .args = {"a", "--token=secret", "--port=80"}});
+  proc_.Add({.pid = 11, .exe = "/bin/a", .args = {"a"}});
+  Start({.service_name = "", .attributes = {}, .command_line = true});
+  const auto resource = stage_->ForProcess(10);
+  const AttributeValue* value = FindAttribute(resource->attributes, "process.command_args");
+  ASSERT_NE(value, nullptr);
+  EXPECT_THAT(std::get<std::vector<std::string>>(*value),
+              testing::ElementsAre("a", "--token=REDACTED", "--port=80"));
+}
+
+TEST_F(ResourceStageTest, InvocationOfAUnit) {
+  const std::vector<std::string> env = {"INVOCATION_ID=0123abcd"};
+  proc_.Add({.pid = 10, .exe = "/bin/a", .env = env, .cgroup = "0::/system.slice/a.service\n"});
+  proc_.Add({.pid = 11,
+             .exe = "/bin/sh",
+             .env = env,
+             .cgroup = "0::/user.slice/user-0.slice/session-1.scope\n"});
+  Start();
+  EXPECT_EQ(Text(*stage_->ForProcess(10), "sonde.systemd.invocation_id"), "0123abcd");
+  EXPECT_EQ(Text(*stage_->ForProcess(11), "sonde.systemd.invocation_id"), "(none)");
+}
+
+TEST_F(ResourceStageTest, RuntimeOfAGoProgram) {
+  const std::string program =
+      std::string(SONDE_FIXTURES) + "/../fuzz/discovery/elf_facts_fuzz_seeds/go";
+  proc_.Add({.pid = 10, .exe = program});
+  Start();
+  const auto resource = stage_->ForProcess(10);
+  EXPECT_EQ(Text(*resource, "process.runtime.name"), "go");
+  EXPECT_EQ(Text(*resource, "process.runtime.version"), "go1.22.3");
+  EXPECT_EQ(Text(*resource, "telemetry.sdk.language"), "go");
+}
+
 TEST_F(ResourceStageTest, OrderOfServiceNames) {
   const FakeProc::Process base{.pid = 1, .exe = "/usr/bin/node", .args = {"node", "script.js"}};
   const auto add = [&](uint32_t pid, std::vector<std::string> env) {

@@ -231,5 +231,44 @@ TEST_F(SurroundingsTest, ChildrenAreInTheContainerToo) {
   EXPECT_EQ(Of(11, "service.name"), "shop");
 }
 
+// Stronger than container and default, weaker than what the process says of itself.
+TEST_F(SurroundingsTest, ARuleNamesItsProcesses) {
+  proc_.Add({.pid = 10, .exe = "/server", .cgroup = FakeWorkloads::Cgroup('a')});
+  proc_.Add({.pid = 11, .exe = "/server", .env = {"OTEL_SERVICE_NAME=own"}});
+  proc_.Add({.pid = 12, .exe = "/server"});
+  workloads_.Know(FakeWorkloads::Id('a'), "web");
+  ResourceOptions options;
+  options.service_name = "default";
+  Start(options);
+  auto rule = std::make_shared<const RuleSettings>(RuleSettings{.service_name = "shop"});
+  stage_->SetRules([&rule](uint32_t tgid) { return tgid == 12 ? nullptr : rule; });
+  EXPECT_EQ(Of(10, "service.name"), "shop");
+  EXPECT_EQ(Of(11, "service.name"), "own");
+  EXPECT_EQ(Of(12, "service.name"), "default");
+  EXPECT_EQ(stage_->ForProcess(10)->service_name, "shop");
+  EXPECT_EQ(stage_->ForProcess(11)->rule, rule) << "its other settings hold all the same";
+  EXPECT_EQ(stage_->ForProcess(12)->rule, nullptr);
+
+  // The span that waits is named by the rule in force when it leaves.
+  Span early = SpanOf(10);
+  early.root_tgid = 11;
+  rule = std::make_shared<const RuleSettings>(RuleSettings{.service_name = "renamed"});
+  EXPECT_EQ(Of(10, "service.name"), "shop") << "until it is told";
+  stage_->OnRules();
+  EXPECT_EQ(Of(10, "service.name"), "renamed");
+  hold_->OnSpan(std::move(early));
+  ASSERT_EQ(out_.spans.size(), 1U);
+  EXPECT_EQ(out_.spans[0].resource->service_name, "renamed");
+  EXPECT_EQ(out_.spans[0].root_rule, rule);
+}
+
+TEST_F(SurroundingsTest, ARuleWithoutANameLeavesTheDerivedOne) {
+  proc_.Add({.pid = 10, .exe = "/server", .cgroup = FakeWorkloads::Cgroup('a')});
+  workloads_.Know(FakeWorkloads::Id('a'), "web");
+  Start();
+  stage_->SetRules([](uint32_t) { return std::make_shared<const RuleSettings>(); });
+  EXPECT_EQ(Of(10, "service.name"), "web");
+}
+
 }  // namespace
 }  // namespace sonde::resource

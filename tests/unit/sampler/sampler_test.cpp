@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -190,6 +191,41 @@ TEST(SamplerTest, RefusesWhatItDoesNotKnow) {
         Sampler::Create({.root = {.kind = "trace_id_ratio_based", .ratio = ratio}}, sink, metrics)
             .ok());
   }
+}
+
+// The rule of the process where the trace began decides about all of it.
+TEST(SamplerTest, ARuleHasASamplerOfItsOwn) {
+  const auto rule = [](std::optional<SamplerOptions> sampler) {
+    return DiscoveryRule{.selectors = {},
+                         .settings = std::make_shared<const RuleSettings>(
+                             RuleSettings{.service_name = "", .sampler = std::move(sampler)})};
+  };
+  const auto never = rule(SamplerOptions{.root = {.kind = "always_off"}});
+  const auto half = rule(SamplerOptions{.root = {.kind = "trace_id_ratio_based", .ratio = 0.5}});
+  const auto plain = rule(std::nullopt);
+  Bench bench({.root = {.kind = "always_on"}});
+  ASSERT_TRUE(bench.sampler->Configure({.root = {.kind = "always_on"}}, {never, half, plain}).ok());
+  const auto from = [](const DiscoveryRule& root, const char* trace) {
+    Span span = WithTrace(trace);
+    span.root_rule = root.settings;
+    return span;
+  };
+  EXPECT_FALSE(bench.Keeps(from(never, kHigh)));
+  EXPECT_TRUE(bench.Keeps(from(half, kHigh)));
+  EXPECT_FALSE(bench.Keeps(from(half, kLow)));
+  EXPECT_TRUE(bench.Keeps(from(plain, kLow)));
+  EXPECT_TRUE(bench.Keeps(WithTrace(kLow)));
+  // A trace that came in decided stays so: parent_based is the default of a rule too.
+  Span remote = from(never, kLow);
+  remote.trace_from_header = true;
+  EXPECT_TRUE(bench.Keeps(remote));
+  // Rules of a configuration that is gone.
+  ASSERT_TRUE(bench.sampler->Configure({.root = {.kind = "always_on"}}, {}).ok());
+  EXPECT_TRUE(bench.Keeps(from(never, kHigh)));
+  // A wrong one changes nothing.
+  const auto wrong = rule(SamplerOptions{.root = {.kind = "sometimes"}});
+  EXPECT_FALSE(bench.sampler->Configure({.root = {.kind = "always_off"}}, {wrong}).ok());
+  EXPECT_TRUE(bench.Keeps(WithTrace(kHigh)));
 }
 
 }  // namespace

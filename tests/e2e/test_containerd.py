@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""containerd by its own API: what its labels choose is traced, and every span says which container made it."""
+import json
+import os
+import subprocess
+
+import pytest
+from harness import engines
+from harness.process import wait_until
+from harness.sonde import BINARY
+from harness.spans import SERVER
+
+IMAGE = "registry.example:5000/shop/peer:1.2"
+
+
+@pytest.fixture
+def containerd(work, started):
+    return started(engines.Containerd(work))
+
+
+def get(port, *paths):
+    subprocess.run(["curl", "--silent", "--show-error", "--fail", "--output", "/dev/null", "--retry", "20", "--retry-connrefused",
+                    "--retry-delay", "0", *[f"http://127.0.0.1:{port}{path}" for path in paths]], check=True, timeout=30)
+
+
+def test_label(work, sonde, containerd):
+    """Running before sonde and started after it: the labelled ones' requests and no other's."""
+    digest = containerd.image(IMAGE)
+    before, before_port = containerd.serve(IMAGE, "team=shop", "nerdctl/name=web-1")
+    _, other_port = containerd.serve(IMAGE, "team=shops")
+    run = sonde("--container-label", "team=shop", env=containerd.env)
+    get(before_port, "/before")
+    get(other_port, "/other")
+    after, after_port = containerd.serve(IMAGE, "team=shop")
+    get(after_port, "/after")
+    run.stop()
+    spans = {span.target: span for span in run.spans(SERVER)}
+    assert sorted(spans) == ["/after", "/before"]
+    for target, identity in (("/before", before), ("/after", after)):
+        said = {key: value for key, value in spans[target].resource.items() if key.startswith("container.")}
+        name = {"container.name": "web-1"} if identity == before else {}
+        assert said == {
+            "container.id": identity, "container.runtime.name": "containerd", "container.label.team": "shop", **name,
+            "container.image.name": "registry.example:5000/shop/peer", "container.image.tags": ["1.2"],
+            "container.image.repo_digests": [f"registry.example:5000/shop/peer@{digest}"]}
+    assert spans["/before"].service == "web-1"
+
+
+def test_a_label_that_comes_later(work, sonde, containerd):
+    containerd.image(IMAGE)
+    identity, port = containerd.serve(IMAGE, "team=none")
+    run = sonde("--container-label", "team=shop", env=containerd.env)
+    get(port, "/1")
+    containerd("containers", "label", identity, "team=shop")
+    wait_until(lambda: run.metric("sonde_processes", state="selected") == 1, "the labelled container is traced", 1)
+    get(port, "/2")
+    run.stop()
+    assert [span.target for span in run.spans(SERVER)] == ["/2"]
+
+
+def test_processes_and_doctor(containerd):
+    containerd.image(IMAGE)
+    identity, port = containerd.serve(IMAGE, "team=shop", "nerdctl/name=web-1")
+    pid = containerd.pid(identity)
+    env = {**os.environ, **containerd.env}
+    get(port, "/up")
+
+    def ask(*arguments):
+        return subprocess.run([BINARY, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False).stdout
+
+    mine = [p for p in json.loads(ask("processes", "--container-label", "team=shop", "--output", "json")) if p["pid"] == pid]
+    assert len(mine) == 1
+    assert mine[0]["container"] == "web-1"
+    assert mine[0]["service.name"] == "web-1"
+    assert mine[0]["selected"] is True
+    assert mine[0]["rule"] == "--container-label team=shop"
+    assert f"{containerd.socket}" in ask("doctor")
