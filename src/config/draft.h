@@ -18,8 +18,8 @@ namespace sonde::config {
 // How an endpoint becomes a URL (OTLP exporter specification, "Endpoint URLs for OTLP/HTTP").
 enum class EndpointRule {
   kAsIs,  // OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, file
-  kBase,  // OTEL_EXPORTER_OTLP_ENDPOINT: /v1/traces is appended
-  kFlag,  // --otlp-endpoint: /v1/traces is appended unless it is there
+  kBase,  // OTEL_EXPORTER_OTLP_ENDPOINT: the path of the signal is appended
+  kFlag,  // --otlp-endpoint: it is appended, in place of /v1/traces if that is there
 };
 
 struct ExporterDraft {
@@ -32,6 +32,13 @@ struct ExporterDraft {
   std::optional<bool> insecure;
 };
 
+// A reader of meter_provider; its exporter's keys are those of any exporter.
+struct MetricReaderDraft {
+  ExporterDraft exporter;
+  MetricReaderOptions options;  // without `exporter`
+  Origins origins;              // of the keys beside the exporter
+};
+
 struct Draft {
   Config config;
   Origins origins;
@@ -40,6 +47,9 @@ struct Draft {
   std::vector<ExporterDraft> exporters;
   bool exporters_chosen = false;  // by file, environment or flag
   ExporterDraft exporter;         // the one that is being read, overlaid or printed
+  std::vector<MetricReaderDraft> metric_readers;
+  bool metric_readers_chosen = false;
+  MetricReaderDraft metric_reader;  // as `exporter`
 };
 
 // Values by flag, in the order given.

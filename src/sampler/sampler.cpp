@@ -21,6 +21,7 @@ namespace sonde::sampler {
 namespace {
 
 constexpr uint8_t kSampledFlag = 1;
+constexpr char kRuleBased[] = "rule_based";
 
 }  // namespace
 
@@ -43,7 +44,14 @@ Status Sampler::Configure(const SamplerOptions& options) {
        {&options.remote_parent_not_sampled, &choices.remote_not_sampled},
        {&options.local_parent_sampled, &choices.local_sampled},
        {&options.local_parent_not_sampled, &choices.local_not_sampled}}};
+  choices.by_rules = options.root.kind == kRuleBased;
+  if (choices.by_rules) {
+    auto rules = Rules::Create(options.rules);
+    if (!rules.ok()) return rules.status();
+    choices.rules = *std::move(rules);
+  }
   for (const auto& [wanted, made] : all) {
+    if (choices.by_rules && made == &choices.root) continue;
     auto choice = Choice::Create(*wanted);
     if (!choice.ok()) return choice.status();
     *made = *choice;
@@ -52,7 +60,7 @@ Status Sampler::Configure(const SamplerOptions& options) {
   if (!choices.local_sampled.by_trace_id() || !choices.local_not_sampled.by_trace_id()) {
     return absl::InvalidArgumentError("local_parent_* cannot be rate_limiting");
   }
-  choices_ = choices;
+  choices_ = std::move(choices);
   return absl::OkStatus();
 }
 
@@ -73,8 +81,26 @@ bool Sampler::Ask(Choice& choice, Span& span, bool remembered) {
   return keep;
 }
 
+// The root of a local tree comes before what is below it, so that rules see the request that came
+// in; what came before its root, released early, decides for all.
+bool Sampler::AskRoot(Span& span) {
+  if (!choices_.by_rules) return Ask(choices_.root, span, true);
+  auto decision = ruled_.Find(span.trace_id);
+  if (!decision) {
+    Choice* choice = choices_.rules.Find(span);
+    decision.emplace();
+    decision->keep = choice != nullptr && choice->Keep(span, span.end_mono_ns);
+    if (decision->keep && choice->is_ratio()) decision->threshold = choice->threshold();
+    ruled_.Add(span.trace_id, *decision);
+  }
+  if (decision->threshold) {
+    span.tracestate = WithThreshold(span.tracestate, *decision->threshold);
+  }
+  return decision->keep;
+}
+
 bool Sampler::KeepTrace(Span& span) {
-  if (!choices_.parent_based || !span.trace_from_header) return Ask(choices_.root, span, true);
+  if (!choices_.parent_based || !span.trace_from_header) return AskRoot(span);
   const bool sampled = (span.trace_flags & kSampledFlag) != 0;
   return Ask(sampled ? choices_.remote_sampled : choices_.remote_not_sampled, span, true);
 }
