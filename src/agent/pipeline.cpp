@@ -7,13 +7,18 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "admin/process_metrics.h"
 #include "agent/memory_guard.h"
+#include "agent/own_resource.h"
 #include "connection/connection_table.h"
 #include "exporter/exporter_set.h"
+#include "exporter/metrics/periodic_reader.h"
+#include "exporter/metrics/reader_set.h"
 #include "metrics/red_stage.h"
 #include "protocol/registry.h"
 #include "resource/peers.h"
@@ -71,18 +76,26 @@ Result<std::unique_ptr<Pipeline>> Pipeline::Create(const Config& config,
   if (status.ok()) {
     status =
         Take(connection::ConnectionTable::Create(config.limits, protocol::RegisteredProtocols(),
-                                                 *p->traces_, verdicts, metrics),
+                                                 p->exchanges_in(), verdicts, metrics),
              p->connections_);
   }
   if (!status.ok()) return status;
   return p;
 }
 
+ExchangeSink& Pipeline::exchanges_in() {
+  ExchangeSink* active = nullptr;
+  if (red_ != nullptr) {
+    active = red_->CountActive(*traces_, [this](uint32_t tgid) { return ResourceOf(tgid); });
+  }
+  return active != nullptr ? *active : *traces_;
+}
+
 // From the end of the road to its beginning.
 Status Pipeline::CreateSinks(const Config& config) {
   Status status = Take(exporter::CreateExporters(config, *metrics_), exporters_);
   if (!status.ok()) return status;
-  const bool metrics_are_read = config.admin.listen != "off";
+  const bool metrics_are_read = config.admin.listen != "off" || !config.metric_readers.empty();
   SpanSink* next = exporters_.get();
   if (metrics_are_read) {
     kept_ = std::make_unique<metrics::KeptStage>(*next);
@@ -96,7 +109,19 @@ Status Pipeline::CreateSinks(const Config& config) {
   if (!status.ok() || !metrics_are_read) return status;
   red_ = std::make_unique<metrics::RedStage>(config.metrics, *sampler_, *metrics_);
   kept_->SetRed(red_.get());
-  return absl::OkStatus();
+  return config.metric_readers.empty() ? absl::OkStatus() : PushMetrics(config);
+}
+
+Status Pipeline::PushMetrics(const Config& config) {
+  exporter::MetricSources sources;
+  sources.traced = &red_->source();
+  sources.own = [registry = metrics_] {
+    std::vector<MetricFamily> families = registry->Snapshot();
+    std::ranges::move(admin::ReadProcessMetrics(), std::back_inserter(families));
+    return families;
+  };
+  sources.sonde = OwnResource(config.resource);
+  return Take(exporter::ReaderSet::Create(config.metric_readers, sources, *metrics_), readers_);
 }
 
 std::vector<ResourceMetrics> Pipeline::CollectMetrics() const {
@@ -196,7 +221,13 @@ void Pipeline::WatchMemory() {
   if (level == memory_level_ && level == MemoryLevel::kFine) return;
   memory_level_ = level;
   traces_->SetMemoryLevel(level);
+  tail_->SetMemoryLevel(level);
   exporters_->SetMemoryLevel(level);
+}
+
+// A capture has no processes.
+std::shared_ptr<const Resource> Pipeline::ResourceOf(uint32_t tgid) {
+  return tgid == 0 ? resources_->ForWire() : resources_->ForProcess(tgid);
 }
 
 Span Pipeline::Build(const Exchange& exchange) {
@@ -221,7 +252,10 @@ size_t Pipeline::Finish(std::chrono::steady_clock::time_point deadline) {
   hold_->Shutdown();
   if (red_ != nullptr) red_->Shutdown();
   tail_->Shutdown();
-  return exporters_->Shutdown(deadline);
+  if (readers_ != nullptr) readers_->BeginShutdown(deadline);
+  const size_t undelivered = exporters_->Shutdown(deadline);
+  if (readers_ != nullptr) readers_->FinishShutdown();
+  return undelivered;
 }
 
 }  // namespace sonde::agent

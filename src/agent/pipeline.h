@@ -17,6 +17,7 @@
 #include "connection/connection_table.h"
 #include "discovery/discovery.h"
 #include "exporter/exporter_set.h"
+#include "exporter/metrics/reader_set.h"
 #include "exporter/recent/recent_traces.h"
 #include "metrics/red_stage.h"
 #include "resource/peers.h"
@@ -86,11 +87,15 @@ class Pipeline final : public EventHandler, public SpanFactory {
  private:
   Pipeline() = default;
   Status CreateSinks(const Config& config);
+  Status PushMetrics(const Config& config);
   Status BuildSpansBy(const Config& config);
   Span Build(const Exchange& exchange) override;
   // Where spans go once they have their trace.
   SpanSink& spans_out() { return red_ != nullptr ? static_cast<SpanSink&>(*red_) : *sampler_; }
 
+  // Where exchanges go.
+  ExchangeSink& exchanges_in();
+  std::shared_ptr<const Resource> ResourceOf(uint32_t tgid);
   void WatchMemory();
 
   MetricRegistry* metrics_ = nullptr;
@@ -110,7 +115,8 @@ class Pipeline final : public EventHandler, public SpanFactory {
   std::unique_ptr<metrics::KeptStage> kept_;
   std::unique_ptr<sampler::TailSampler> tail_;
   std::unique_ptr<sampler::Sampler> sampler_;
-  std::unique_ptr<metrics::RedStage> red_;  // null: nobody reads its metrics
+  std::unique_ptr<metrics::RedStage> red_;        // null: nobody reads its metrics
+  std::unique_ptr<exporter::ReaderSet> readers_;  // after red_, which they read; null: none
   std::unique_ptr<resource::ResourceStage> resources_;
   std::unique_ptr<resource::SpanHold> hold_;
   std::unique_ptr<resource::Peers> peers_;  // null: not wanted, or a replay

@@ -53,7 +53,7 @@ std::vector<FlagSpec> MakeFlags() {
        std::string(kExporting),
        {"SONDE_EXPORT", "OTEL_TRACES_EXPORTER"},
        true}};
-  AddFromTable(OtlpOverlayKeys(), flags);
+  AddFromTable(OtlpOverlayKeys(Signal::kTraces), flags);
   AddFromTable(MainKeys(), flags);
   flags.push_back({"--exclude",
                    "KIND=VALUE",

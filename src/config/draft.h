@@ -18,8 +18,8 @@ namespace sonde::config {
 // How an endpoint becomes a URL (OTLP exporter specification, "Endpoint URLs for OTLP/HTTP").
 enum class EndpointRule {
   kAsIs,  // OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, file
-  kBase,  // OTEL_EXPORTER_OTLP_ENDPOINT: /v1/traces is appended
-  kFlag,  // --otlp-endpoint: /v1/traces is appended unless it is there
+  kBase,  // OTEL_EXPORTER_OTLP_ENDPOINT: the path of the signal is appended
+  kFlag,  // --otlp-endpoint: it is appended, in place of /v1/traces if that is there
 };
 
 struct ExporterDraft {
@@ -39,6 +39,13 @@ struct RuleDraft {
   Origins origins;  // of its keys, by their name below the rule
 };
 
+// A reader of meter_provider; its exporter's keys are those of any exporter.
+struct MetricReaderDraft {
+  ExporterDraft exporter;
+  MetricReaderOptions options;  // without `exporter`
+  Origins origins;              // of the keys beside the exporter
+};
+
 struct Draft {
   Config config;
   Origins origins;
@@ -50,6 +57,9 @@ struct Draft {
   std::vector<RuleDraft> include_rules;
   std::vector<RuleDraft> exclude_rules;
   RuleDraft rule;  // the one that is being read or printed
+  std::vector<MetricReaderDraft> metric_readers;
+  bool metric_readers_chosen = false;
+  MetricReaderDraft metric_reader;  // as `exporter`
 };
 
 // Values by flag, in the order given.

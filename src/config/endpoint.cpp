@@ -73,12 +73,14 @@ Status Bad(const ExporterDraft& exporter, const std::string& expected) {
                                     MaskUserInfo(exporter.endpoint) + "\"");
 }
 
-std::string HttpPath(const Url& url, EndpointRule rule) {
+std::string HttpPath(const Url& url, EndpointRule rule, std::string_view signal) {
   std::string path(url.path);
   if (rule == EndpointRule::kAsIs) return path.empty() ? "/" : path;
-  if (rule == EndpointRule::kFlag && path.ends_with(kTracesPath)) return path;
+  if (rule == EndpointRule::kFlag && path.ends_with(kTracesPath)) {
+    path.resize(path.size() - kTracesPath.size());
+  }
   while (path.ends_with('/')) path.pop_back();
-  return path + std::string(kTracesPath);
+  return path + std::string(signal);
 }
 
 // gRPC over a unix socket, in gRPC's own notation: unix:PATH.
@@ -96,7 +98,7 @@ Status ResolveUnix(ExporterDraft& exporter) {
 
 }  // namespace
 
-Status ResolveEndpoint(ExporterDraft& exporter) {
+Status ResolveEndpoint(ExporterDraft& exporter, std::string_view path) {
   OtlpOptions& otlp = exporter.options.otlp;
   const bool given = !exporter.endpoint.empty();
   if (exporter.endpoint.starts_with("unix:")) return ResolveUnix(exporter);
@@ -108,7 +110,7 @@ Status ResolveEndpoint(ExporterDraft& exporter) {
   const bool grpc = otlp.protocol == OtlpProtocol::kGrpc;
   if (!given) {
     otlp.insecure = true;
-    otlp.endpoint = grpc ? "http://localhost:4317" : "http://localhost:4318/v1/traces";
+    otlp.endpoint = grpc ? "http://localhost:4317" : "http://localhost:4318" + std::string(path);
     return absl::OkStatus();
   }
   std::string scheme = Lower(url->scheme);
@@ -123,7 +125,7 @@ Status ResolveEndpoint(ExporterDraft& exporter) {
   if (grpc && port.empty()) port = url->scheme.empty() || scheme == "http" ? "4317" : "443";
   otlp.endpoint = scheme + "://" + std::string(url->user_info) + std::string(url->host);
   if (!port.empty()) otlp.endpoint += ":" + port;
-  if (!grpc) otlp.endpoint += HttpPath(*url, exporter.endpoint_rule);
+  if (!grpc) otlp.endpoint += HttpPath(*url, exporter.endpoint_rule, path);
   return absl::OkStatus();
 }
 

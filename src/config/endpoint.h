@@ -15,7 +15,8 @@ namespace sonde::config {
 // the endpoint names port 4317; http://localhost:4318/v1/traces and http://localhost:4317. Over
 // HTTP a URL without port means 80 or 443, as in any URL (the specification: used as is); over gRPC
 // 443 after https://, else 4317.
-Status ResolveEndpoint(ExporterDraft& exporter);
+// `path`: of the signal, in place of /v1/traces.
+Status ResolveEndpoint(ExporterDraft& exporter, std::string_view path = "/v1/traces");
 
 // http://HOST... or https://HOST..., with a valid port if there is one.
 bool IsHttpUrl(std::string_view text);

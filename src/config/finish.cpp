@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "config/draft.h"
-#include "config/endpoint.h"
 #include "config/environment.h"
 #include "config/key_table.h"
+#include "config/metric_readers.h"
 #include "config/origin.h"
+#include "config/overlay.h"
 #include "config/section.h"
 #include "config/selectors.h"
 #include "config/suggest.h"
@@ -43,33 +44,19 @@ void ChooseDefault(const FlagValues& flags, const Environment& environment, Draf
 // A flag for OTLP that reaches no exporter would be lost in silence.
 void RefuseIdleFlags(const FlagValues& flags, const Draft& draft, Findings& findings) {
   const auto count = std::count_if(draft.exporters.begin(), draft.exporters.end(), IsOtlp);
+  const bool metrics =
+      std::ranges::any_of(draft.metric_readers,
+                          [](const MetricReaderDraft& reader) { return IsOtlp(reader.exporter); });
   for (const auto& [flag, values] : flags) {
     if (!flag.starts_with("--otlp-")) continue;
     const Origin origin{Layer::kFlag, flag, 0};
-    if (count == 0) findings.Add(origin, flag, "has no effect without --export otlp");
+    if (count == 0 && !metrics) {
+      findings.Add(origin, flag, "has no effect without --export otlp");
+    }
     if (count > 1 && flag != "--otlp-header") {
       findings.Add(origin, flag, "the file has several OTLP exporters; change it there");
     }
   }
-}
-
-// The protocol of an exporter in the file belongs to its endpoint: a variable that is meant for
-// other programs must not turn one without the other.
-void ApplyOverlay(const FlagValues& flags, const Environment& environment, ExporterDraft& exporter,
-                  Draft& draft, Findings& findings) {
-  const bool from_file = exporter.origins.contains("endpoint");
-  const auto file_protocol = exporter.protocol;
-  draft.exporter = exporter;
-  const Target target{draft, findings, draft.exporter.origins};
-  ApplyEnvironment(OtlpOverlayKeys(), environment, target);
-  if (from_file && draft.exporter.origins["endpoint"].layer == Layer::kFile &&
-      draft.exporter.protocol != file_protocol) {
-    draft.exporter.protocol = file_protocol;
-    findings.AddWarning(
-        "OTEL_EXPORTER_OTLP_PROTOCOL is ignored: the file gives protocol and endpoint");
-  }
-  ApplyFlags(OtlpOverlayKeys(), flags, target);
-  exporter = draft.exporter;
 }
 
 // A URL of --export stays; one of the file gives way to the variable.
@@ -98,12 +85,10 @@ void FinishExporters(const FlagValues& flags, const Environment& environment, Dr
     if (!IsOtlp(exporter)) continue;
     // Several can only come from the file; each has its own settings then, and one variable cannot
     // mean them all.
-    if (otlp == 1) ApplyOverlay(flags, environment, exporter, draft, findings);
-    const auto status = ResolveEndpoint(exporter);
-    if (status.ok()) continue;
-    const auto origin = exporter.origins.find("endpoint");
-    findings.AddError((origin == exporter.origins.end() ? "" : origin->second.ToString() + ": ") +
-                      std::string(status.message()));
+    if (otlp == 1) {
+      ApplyOverlay({flags, environment, Signal::kTraces}, exporter, draft, findings);
+    }
+    ResolveOrTell(exporter, "/v1/traces", findings);
   }
   draft.config.exporters.clear();
   for (const ExporterDraft& exporter : draft.exporters) {
@@ -226,6 +211,7 @@ bool IsGiven(const Draft& draft, const std::string& key) {
 Config Finish(const FlagValues& flags, const Environment& environment, Draft& draft,
               Findings& findings) {
   FinishExporters(flags, environment, draft, findings);
+  FinishMetricReaders(flags, environment, draft, findings);
   FinishPorts(draft);
   FinishRules(draft, findings);
   draft.config.admin.chosen = IsGiven(draft, "sonde.admin.listen");

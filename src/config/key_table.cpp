@@ -118,6 +118,12 @@ void AddOtelKeys(KeyTable& t) {
                {},
                "One entry per exporter, batch settings the same in all.",
                ProcessorList()});
+  t.push_back({"meter_provider.readers",
+               "",
+               "",
+               {},
+               "One entry per receiver that metrics are pushed to; none by default.",
+               MetricReaderList()});
 }
 
 void AddSelectorKeys(KeyTable& t) {
@@ -312,6 +318,30 @@ void AddTailSamplingKeys(KeyTable& t) {
        {},
        "Traces that wait at once; beyond, the oldest is decided early.",
        Count([](Draft& d) -> auto& { return d.config.tail_sampling.num_traces; }, 1, 10'000'000)});
+  t.push_back(
+      {"sonde.tail_sampling.expected_new_traces_per_sec",
+       "",
+       "",
+       {},
+       "Room is made at the start for what so many bring until they are decided.",
+       Count([](Draft& d) -> auto& { return d.config.tail_sampling.expected_traces_per_second; }, 0,
+             1'000'000)});
+  t.push_back(
+      {"sonde.tail_sampling.sample_on_first_match",
+       "",
+       "",
+       {},
+       "Policies after the first one that samples are not asked.",
+       Flag([](Draft& d) -> auto& { return d.config.tail_sampling.sample_on_first_match; })});
+  t.push_back(
+      {"sonde.tail_sampling.drop_pending_traces_on_shutdown",
+       "",
+       "",
+       {},
+       "Traces that wait when sonde stops are dropped and counted; else they are decided by what "
+       "is "
+       "there.",
+       Flag([](Draft& d) -> auto& { return d.config.tail_sampling.drop_pending_on_shutdown; })});
   t.push_back(
       {"sonde.tail_sampling.max_spans",
        "",

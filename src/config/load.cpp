@@ -15,6 +15,7 @@
 #include "config/invocation.h"
 #include "config/key.h"
 #include "config/key_table.h"
+#include "config/metric_readers.h"
 #include "config/origin.h"
 #include "config/section.h"
 #include "config/selectors.h"
@@ -91,6 +92,11 @@ void ApplyExporters(const Sources& sources, Draft& draft, Findings& findings) {
     const std::string value = Get(sources.environment, name);
     if (value.empty()) continue;
     ChooseExporters(SplitTrimmed(value, ','), {Layer::kEnvironment, name, 0}, draft, findings);
+  }
+  constexpr const char* kMetrics = "OTEL_METRICS_EXPORTER";
+  if (const std::string value = Get(sources.environment, kMetrics); !value.empty()) {
+    ChooseMetricReaders(SplitTrimmed(value, ','), {Layer::kEnvironment, kMetrics, 0}, draft,
+                        findings);
   }
   const auto given = sources.flags.find("--export");
   if (given == sources.flags.end()) return;

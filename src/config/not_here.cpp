@@ -7,7 +7,6 @@
 namespace sonde::config {
 namespace {
 
-constexpr std::string_view kLater = "not available in this version";
 constexpr std::string_view kForeign =
     "known to OpenTelemetry, but sonde has no use for it; remove it from this file";
 
@@ -16,8 +15,11 @@ struct Reason {
   std::string_view text;
 };
 
-constexpr std::array<Reason, 10> kKeys{{
-    {"meter_provider", kLater},
+constexpr std::array<Reason, 12> kKeys{{
+    {"meter_provider.views", "not supported; see sonde.metrics for what can be chosen"},
+    {"meter_provider.exemplar_filter",
+     "not supported; exemplars are of kept traces, and sonde.metrics.exemplars switches them off"},
+    {"meter_provider.meter_configurator/development", kForeign},
     {"logger_provider", kForeign},
     {"disabled", kForeign},
     {"instrumentation/development", kForeign},

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names that are known but do nothing in this version: part of sonde's contract and not built yet,
-// or OpenTelemetry's and of no use here. They are refused with the reason; nothing is accepted and
-// then ignored.
+// Names that are known but do nothing: OpenTelemetry's, and of no use here. They are refused with
+// the reason; nothing is accepted and then ignored.
 #pragma once
 
 #include <string_view>

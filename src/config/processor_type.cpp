@@ -34,9 +34,12 @@ const KeyTable& NoKeys() {
   return table;
 }
 
+const KeyTable& HttpKeys() { return OtlpHttpKeys(Signal::kTraces); }
+const KeyTable& GrpcKeys() { return OtlpGrpcKeys(Signal::kTraces); }
+
 constexpr std::array<ExporterName, 5> kExporters{{
-    {"otlp_http", ExporterKind::kOtlp, OtlpProtocol::kHttpProtobuf, OtlpHttpKeys},
-    {"otlp_grpc", ExporterKind::kOtlp, OtlpProtocol::kGrpc, OtlpGrpcKeys},
+    {"otlp_http", ExporterKind::kOtlp, OtlpProtocol::kHttpProtobuf, HttpKeys},
+    {"otlp_grpc", ExporterKind::kOtlp, OtlpProtocol::kGrpc, GrpcKeys},
     {"otlp_file/development", ExporterKind::kFile, std::nullopt, FileExporterKeys},
     {"zipkin", ExporterKind::kZipkin, std::nullopt, ZipkinKeys},
     {"console", ExporterKind::kConsole, std::nullopt, NoKeys},

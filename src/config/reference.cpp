@@ -70,9 +70,17 @@ std::string ConfigurationReference() {
   out += "\n### Below `sonde.discovery.include[]`; selectors only below `exclude[]`\n\n" +
          Table(RuleKeys(), false);
   out += "\n### Below `tracer_provider.processors[].batch`\n\n" + Table(BatchKeys(), true);
-  out += "\n### Below `exporter.otlp_http`\n\n" + Table(OtlpHttpKeys(), false);
-  out += "\n### Below `exporter.otlp_grpc`\n\n" + Table(OtlpGrpcKeys(), false);
+  out += "\n### Below `exporter.otlp_http`\n\n" + Table(OtlpHttpKeys(Signal::kTraces), false);
+  out += "\n### Below `exporter.otlp_grpc`\n\n" + Table(OtlpGrpcKeys(Signal::kTraces), false);
   out += "\n### Below `exporter.otlp_file/development`\n\n" + Table(FileExporterKeys(), false);
+  out += "\n### Below `meter_provider.readers[].periodic`\n\n" + Table(PeriodicKeys(), false);
+  out += "\n### Below `periodic.exporter.otlp_http`\n\n" +
+         Table(OtlpHttpKeys(Signal::kMetrics), false);
+  out += "\n### Below `periodic.exporter.otlp_grpc`\n\n" +
+         Table(OtlpGrpcKeys(Signal::kMetrics), false);
+  out +=
+      "\n### Below `periodic.exporter.otlp_file/development`\n\n" + Table(MetricFileKeys(), false);
+  out += "\n### Below `periodic.exporter.console`\n\n" + Table(MetricConsoleKeys(), false);
   out += "\n### Below `exporter.zipkin`\n\n" + Table(ZipkinKeys(), false);
   return out;
 }

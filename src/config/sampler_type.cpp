@@ -13,6 +13,7 @@
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/origin.h"
+#include "config/sampling_rules.h"
 #include "config/telemetry_types.h"
 #include "config/units.h"
 #include "config/yaml_node.h"
@@ -24,6 +25,7 @@ namespace {
 
 constexpr std::string_view kSamplerKey = "tracer_provider.sampler";
 constexpr double kMaxRate = 1e6;
+constexpr char kRuleBased[] = "rule_based";  // as SamplerChoice says it
 
 // The branches of parent_based.
 struct Branch {
@@ -72,7 +74,8 @@ class SamplerType final : public ValueType {
  public:
   explicit SamplerType(Member<SamplerOptions> member) : member_(member) {}
   std::string Describe() const override {
-    return "one of always_on, always_off, trace_id_ratio_based, rate_limiting, parent_based";
+    return "one of always_on, always_off, trace_id_ratio_based, rate_limiting, parent_based, "
+           "composite/development";
   }
 
   void Read(const YamlNode& node, const Reading& in) const override {
@@ -85,14 +88,15 @@ class SamplerType final : public ValueType {
   YamlNode Write(Draft& draft, const Origins& origins, const std::string& key) const override {
     const SamplerOptions& sampler = member_(draft);
     const std::string origin = OriginOf(origins, key);
-    if (!sampler.parent_based) return WriteChoice(sampler.root, origin);
+    if (!sampler.parent_based) return WriteRoot(sampler, origin);
     YamlNode branches = YamlNode::Map();
     const SamplerOptions defaults;
     for (const Branch& branch : kBranches) {
       const SamplerChoice& choice = sampler.*branch.choice;
       const bool usual = choice.kind == (defaults.*branch.choice).kind;
       if (usual && branch.choice != &SamplerOptions::root) continue;
-      branches.Add(branch.name, WriteChoice(choice, origin));
+      const bool root = branch.choice == &SamplerOptions::root;
+      branches.Add(branch.name, root ? WriteRoot(sampler, origin) : WriteChoice(choice, origin));
     }
     return One("parent_based", std::move(branches));
   }
@@ -115,6 +119,8 @@ class SamplerType final : public ValueType {
     Json branches = Json::object();
     for (const Branch& branch : kBranches) branches[branch.name] = choice;
     Json sampler = choice;
+    sampler["properties"][std::string(kCompositeSampler)] = SamplingRulesSchema();
+    branches["root"] = sampler;
     sampler["properties"]["parent_based"] = {{"type", Json::array({"object", "null"})},
                                              {"properties", branches},
                                              {"additionalProperties", false}};
@@ -140,6 +146,11 @@ class SamplerType final : public ValueType {
   }
 
  private:
+  static YamlNode WriteRoot(const SamplerOptions& sampler, const std::string& origin) {
+    if (sampler.root.kind != kRuleBased) return WriteChoice(sampler.root, origin);
+    return One(std::string(kCompositeSampler), WriteSamplingRules(sampler.rules, origin));
+  }
+
   static YamlNode WriteChoice(const SamplerChoice& choice, const std::string& origin) {
     YamlNode body = YamlNode::Map();
     if (const Setting* setting = SettingOf(choice.kind)) {
@@ -155,7 +166,7 @@ class SamplerType final : public ValueType {
   bool ReadSampler(const YamlNode& node, const Reading& in, SamplerOptions& out) const {
     const bool one = node.is_map() && node.entries.size() == 1;
     out.parent_based = one && node.entries[0].key == "parent_based";
-    if (!out.parent_based) return ReadChoice(node, in, out.root);
+    if (!out.parent_based) return ReadRoot(node, in, out);
     const YamlNode& branches = node.entries[0].value;
     if (branches.is_null()) return true;
     if (!branches.is_map()) {
@@ -170,13 +181,21 @@ class SamplerType final : public ValueType {
       }
       if (child.is_null()) continue;
       SamplerChoice& choice = out.*branch->choice;
-      if (!ReadChoice(child, in, choice)) return false;
+      const bool root = branch->choice == &SamplerOptions::root;
+      if (root ? !ReadRoot(child, in, out) : !ReadChoice(child, in, choice)) return false;
       if (name.starts_with("local_") && choice.kind == "rate_limiting") {
         in.Reject("parent_based." + name + " cannot be rate_limiting: it is asked about each span");
         return false;
       }
     }
     return true;
+  }
+
+  bool ReadRoot(const YamlNode& node, const Reading& in, SamplerOptions& out) const {
+    const bool one = node.is_map() && node.entries.size() == 1;
+    if (!one || node.entries[0].key != kCompositeSampler) return ReadChoice(node, in, out.root);
+    out.root.kind = kRuleBased;
+    return ReadSamplingRules(node.entries[0].value, in, out.rules);
   }
 
   bool ReadChoice(const YamlNode& node, const Reading& in, SamplerChoice& out) const {

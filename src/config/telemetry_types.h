@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The value types that OpenTelemetry's declarative configuration gives a shape of its own: sampler,
-// propagator, span processors with their exporters.
+// propagator, span processors and metric readers with their exporters.
 #pragma once
 
 #include <vector>
@@ -20,6 +20,8 @@ TypePtr PropagatorList();
 TypePtr PropagatorText();
 // `processors`.
 TypePtr ProcessorList();
+// `readers` of the meter provider.
+TypePtr MetricReaderList();
 // Policies of tail sampling, as the Collector's processor takes them.
 TypePtr TailPolicyList();
 // Boundaries of duration histograms, in seconds.

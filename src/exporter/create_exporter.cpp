@@ -14,8 +14,7 @@
 #include "exporter/console/console_exporter.h"
 #include "exporter/exporter_set.h"
 #include "exporter/file/file_exporter.h"
-#include "exporter/otlp/grpc_exporter.h"
-#include "exporter/otlp/http_exporter.h"
+#include "exporter/otlp/span_exporter.h"
 #include "exporter/queue/queue_directory.h"
 #include "exporter/queue/spool.h"
 #include "exporter/zipkin/zipkin_exporter.h"
@@ -30,12 +29,6 @@ namespace {
 // A person waits for the console; the batches of other exporters beside it are as small, and fuller
 // ones are not worth it.
 constexpr Milliseconds kConsoleDelay{100};
-
-Result<std::unique_ptr<SpanExporter>> CreateOtlp(const OtlpOptions& options) {
-  if (options.endpoint.empty()) return absl::InvalidArgumentError("the OTLP endpoint is empty");
-  return options.protocol == OtlpProtocol::kGrpc ? OtlpGrpcExporter::Create(options)
-                                                 : OtlpHttpExporter::Create(options);
-}
 
 // Those that send over a network; a file or a terminal gains nothing from a file before it.
 bool WantsSpool(const SpanExporter& exporter) {
@@ -71,7 +64,7 @@ Result<std::unique_ptr<SpanExporter>> CreateExporter(const ExporterOptions& opti
                                    .max_bytes = options.max_file_bytes,
                                    .max_files = options.max_files});
     case ExporterKind::kOtlp:
-      return CreateOtlp(options.otlp);
+      return OtlpSpanExporter::Create(options.otlp);
     case ExporterKind::kZipkin:
       return ZipkinExporter::Create(options.target);
     case ExporterKind::kNone:

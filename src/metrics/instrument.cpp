@@ -74,6 +74,8 @@ Instruments MakeInstruments(const MetricsOptions& options) {
        sizes, ""},
       {"http.client.response.body.size", "By", "Size of HTTP client response bodies.", histogram,
        sizes, ""},
+      {"http.server.active_requests", "{request}", "Number of active HTTP server requests.",
+       MetricKind::kUpDownSum, nullptr, ""},
       {"traces_service_graph_request_total", "", "Requests between two nodes.", MetricKind::kSum,
        nullptr, ""},
       {"traces_service_graph_request_failed_total", "", "Failed requests between two nodes.",

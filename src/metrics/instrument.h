@@ -24,12 +24,13 @@ enum class InstrumentId : uint8_t {
   kHttpServerResponseBody,
   kHttpClientRequestBody,
   kHttpClientResponseBody,
+  kHttpServerActive,
   kGraphRequests,
   kGraphFailed,
   kGraphServerSeconds,
   kGraphClientSeconds,
 };
-inline constexpr size_t kInstruments = 13;
+inline constexpr size_t kInstruments = 14;
 
 struct Instrument {
   std::string name;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "metrics/active_requests.h"
 #include "metrics/attribute_key.h"
 #include "metrics/instrument.h"
 #include "metrics/series.h"
@@ -18,6 +19,7 @@
 #include "metrics/span_facts.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
+#include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/metric.h"
 #include "sonde/pipeline/span.h"
 
@@ -128,6 +130,12 @@ void RedStage::OnKept(const Span& span) {
   of.span->Keep(exemplar);
 }
 
+ExchangeSink* RedStage::CountActive(ExchangeSink& next, ActiveRequests::ResourceOf resource_of) {
+  if (!options_.semantic_conventions) return nullptr;
+  active_ = std::make_unique<ActiveRequests>(next, store_, std::move(resource_of));
+  return active_.get();
+}
+
 void RedStage::OnTick(uint64_t mono_ns) {
   now_ns_ = std::max(now_ns_, mono_ns);
   graph_.OnTick(mono_ns);
@@ -136,6 +144,7 @@ void RedStage::OnTick(uint64_t mono_ns) {
   if (!store_.Expire(now_ns_)) return;
   ForgetClasses();
   graph_.Forget();
+  if (active_ != nullptr) active_->Forget();
 }
 
 void RedStage::ForgetClasses() {

@@ -15,12 +15,14 @@
 #include <utility>
 #include <vector>
 
+#include "metrics/active_requests.h"
 #include "metrics/series.h"
 #include "metrics/series_store.h"
 #include "metrics/service_graph.h"
 #include "metrics/span_facts.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
+#include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/metric.h"
 #include "sonde/pipeline/span.h"
 
@@ -40,6 +42,10 @@ class RedStage final : public SpanSink {
   void OnKept(const Span& span);
   void OnTick(uint64_t mono_ns);
   void Shutdown() { graph_.Shutdown(); }
+
+  // Counts the requests that pass on their way to `next`, which outlives it; null: not wanted.
+  // Once.
+  ExchangeSink* CountActive(ExchangeSink& next, ActiveRequests::ResourceOf resource_of);
 
   const MetricSource& source() const { return store_; }
 
@@ -63,6 +69,7 @@ class RedStage final : public SpanSink {
   SeriesStore store_;
   SpanFacts facts_;
   ServiceGraph graph_;
+  std::unique_ptr<ActiveRequests> active_;
   absl::flat_hash_map<std::string, uint32_t> numbers_;  // classes by key
   std::vector<Class> classes_;
   uint32_t generation_ = 1;  // of the numbers: those of an earlier one mean nothing

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <utility>
 
-#include "metrics/exponential.h"
+#include "sonde/pipeline/exponential.h"
 #include "sonde/pipeline/metric.h"
 #include "sonde/pipeline/span.h"
 
@@ -21,7 +22,8 @@ Series::Series(uint64_t number, std::shared_ptr<const Attributes> attributes, Bo
   point_.start_wall_ns = start_wall_ns;
   if (bounds_ == nullptr) return;
   point_.counts.resize(bounds_->size() + 1);
-  if (exponential) point_.exponential = ExponentialBuckets{.scale = kMaxScale, .counts = {}};
+  if (exponential)
+    point_.exponential = ExponentialBuckets{.scale = kMaxExponentialScale, .counts = {}};
 }
 
 // The first bound that is not below the value.
@@ -37,13 +39,20 @@ void Series::Record(double value, uint64_t now_ns) {
   point_.max = point_.count == 0 ? value : std::max(point_.max, value);
   ++point_.count;
   point_.sum += value;
-  if (point_.exponential) metrics::Record(*point_.exponential, value);
+  if (point_.exponential) sonde::Record(*point_.exponential, value);
   used_ns_ = now_ns;
 }
 
 void Series::Count(uint64_t now_ns) {
   const std::lock_guard lock(mutex_);
   point_.value += 1;
+  used_ns_ = now_ns;
+}
+
+void Series::Add(double change, uint64_t now_ns) {
+  const std::lock_guard lock(mutex_);
+  point_.value += change;
+  open_ = point_.value != 0;
   used_ns_ = now_ns;
 }
 
@@ -72,9 +81,9 @@ MetricPoint Series::Read() const {
   return point;
 }
 
-uint64_t Series::used_ns() const {
+uint64_t Series::idle_since_ns() const {
   const std::lock_guard lock(mutex_);
-  return used_ns_;
+  return open_ ? std::numeric_limits<int64_t>::max() : used_ns_;
 }
 
 }  // namespace sonde::metrics

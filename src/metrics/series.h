@@ -27,13 +27,16 @@ class Series {
 
   void Record(double value, uint64_t now_ns);
   void Count(uint64_t now_ns);
+  // Of a value that goes up and down.
+  void Add(double change, uint64_t now_ns);
   // Used, without a value.
   void Touch(uint64_t now_ns);
   // The value was recorded before, and its trace is kept.
   void Keep(const Exemplar& exemplar);
 
   MetricPoint Read() const;
-  uint64_t used_ns() const;
+  // The last use; never, as long as something is counted that has not ended.
+  uint64_t idle_since_ns() const;
 
  private:
   size_t BucketOf(double value) const;
@@ -41,6 +44,7 @@ class Series {
   const std::shared_ptr<const Attributes> attributes_;
   const Bounds bounds_;
   mutable std::mutex mutex_;
+  bool open_ = false;                // of Add(): not zero
   MetricPoint point_;                // without attributes and exemplars
   std::vector<Exemplar> exemplars_;  // the latest of each bucket; empty until there is one
   uint64_t used_ns_ = 0;

@@ -38,10 +38,16 @@ bool BelongsToService(std::string_view key) {
                               [&](std::string_view prefix) { return key.starts_with(prefix); });
 }
 
-std::shared_ptr<const Resource> ServiceResource(const Resource& resource) {
-  auto service = std::make_shared<Resource>();
-  service->service_name = resource.service_name;
-  std::ranges::copy_if(resource.attributes, std::back_inserter(service->attributes),
+// Keys of a resource live as long as it does.
+struct OfService : Resource {
+  std::shared_ptr<const Resource> source;
+};
+
+std::shared_ptr<const Resource> ServiceResource(const std::shared_ptr<const Resource>& resource) {
+  auto service = std::make_shared<OfService>();
+  service->source = resource;
+  service->service_name = resource->service_name;
+  std::ranges::copy_if(resource->attributes, std::back_inserter(service->attributes),
                        [](const Attribute& a) { return BelongsToService(a.key); });
   return service;
 }
@@ -55,10 +61,10 @@ std::string IdentityOf(const Resource& resource) {
   return identity;
 }
 
-const Resource& OverflowService() {
-  static const Resource resource{
-      .attributes = {{"service.name", std::string(kOverflow)}, {kOverflow, true}},
-      .service_name = std::string(kOverflow)};
+const std::shared_ptr<const Resource>& OverflowService() {
+  static const auto resource = std::make_shared<const Resource>(
+      Resource{.attributes = {{"service.name", std::string(kOverflow)}, {kOverflow, true}},
+               .service_name = std::string(kOverflow)});
   return resource;
 }
 
@@ -68,6 +74,7 @@ MetricData DataOf(const Instrument& instrument) {
           .description = instrument.description,
           .kind = instrument.kind,
           .bounds = instrument.bounds,
+          .whole = instrument.kind != MetricKind::kHistogram,
           .points = {}};
 }
 
@@ -76,6 +83,7 @@ MetricData CallsOf(const Instrument& instrument, const std::vector<MetricPoint>&
   MetricData calls;
   calls.name = instrument.calls_name;
   calls.description = "Number of spans.";
+  calls.whole = true;
   calls.points.reserve(durations.size());
   for (const MetricPoint& duration : durations) {
     MetricPoint& point = calls.points.emplace_back();
@@ -107,29 +115,29 @@ ServiceNumber SeriesStore::ServiceOf(const std::shared_ptr<const Resource>& reso
   const auto known = known_.find(resource.get());
   if (known != known_.end()) return last_service_ = known->second.service;
   if (known_.size() >= kMaxKnownResources) known_.clear();
-  last_service_ = FindOrAddService(*resource);
+  last_service_ = FindOrAddService(resource);
   known_[resource.get()] = {resource, last_service_};
   return last_service_;
 }
 
-ServiceNumber SeriesStore::FindOrAddService(const Resource& resource) {
+ServiceNumber SeriesStore::FindOrAddService(const std::shared_ptr<const Resource>& resource) {
   const std::lock_guard lock(mutex_);
   const bool full = by_identity_.size() >= kMaxServices;
-  std::string identity = IdentityOf(resource);
+  std::string identity = IdentityOf(*resource);
   auto found = by_identity_.find(identity);
-  const Resource* described = &resource;
+  std::shared_ptr<const Resource> described = resource;
   if (found == by_identity_.end() && full) {
-    described = &OverflowService();
+    described = OverflowService();
     identity = IdentityOf(*described);
     found = by_identity_.find(identity);
   }
   if (found != by_identity_.end()) {
     // The newest process says what the service is: a new version replaces the old one.
-    services_[found->second]->resource = ServiceResource(*described);
+    services_[found->second]->resource = ServiceResource(described);
     return found->second;
   }
   auto service = std::make_unique<Service>();
-  service->resource = ServiceResource(*described);
+  service->resource = ServiceResource(described);
   service->identity = identity;
   const ServiceNumber number = next_service_++;
   services_[number] = std::move(service);
@@ -174,7 +182,7 @@ bool SeriesStore::Expire(uint64_t now_ns) {
     bool empty = true;
     for (SeriesMap& map : entry.second->series) {
       gone += absl::erase_if(map, [&](const auto& series) {
-        return series.second->used_ns() + expiration_ns_ < now_ns;
+        return series.second->idle_since_ns() + expiration_ns_ < now_ns;
       });
       empty = empty && map.empty();
     }

@@ -51,7 +51,7 @@ class SeriesStore final : public MetricSource {
     std::string identity;
     std::array<SeriesMap, kInstruments> series;
   };
-  ServiceNumber FindOrAddService(const Resource& resource);
+  ServiceNumber FindOrAddService(const std::shared_ptr<const Resource>& resource);
   std::shared_ptr<Series> Add(SeriesMap& map, const std::string& key, InstrumentId instrument,
                               Attributes attributes, uint64_t now_ns);
 

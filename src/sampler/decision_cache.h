@@ -13,17 +13,18 @@
 
 namespace sonde::sampler {
 
+template <typename Decision>
 class DecisionCache {
  public:
   explicit DecisionCache(size_t capacity) : capacity_(capacity) {}
 
-  std::optional<bool> Find(const TraceId& id) const {
+  std::optional<Decision> Find(const TraceId& id) const {
     const auto found = decisions_.find(id);
     return found == decisions_.end() ? std::nullopt : std::optional(found->second);
   }
   // Forgets the oldest decision if there is no room.
-  void Add(const TraceId& id, bool keep) {
-    if (!decisions_.emplace(id, keep).second) return;
+  void Add(const TraceId& id, Decision decision) {
+    if (!decisions_.emplace(id, decision).second) return;
     order_.push_back(id);
     if (order_.size() <= capacity_) return;
     decisions_.erase(order_.front());
@@ -32,7 +33,7 @@ class DecisionCache {
 
  private:
   size_t capacity_;
-  absl::flat_hash_map<TraceId, bool, OpaqueIdHash> decisions_;
+  absl::flat_hash_map<TraceId, Decision, OpaqueIdHash> decisions_;
   std::deque<TraceId> order_;
 };
 

@@ -22,6 +22,7 @@ namespace sonde::sampler {
 namespace {
 
 constexpr uint8_t kSampledFlag = 1;
+constexpr char kRuleBased[] = "rule_based";
 
 }  // namespace
 
@@ -43,9 +44,9 @@ Status Sampler::Configure(const SamplerOptions& options, const std::vector<Disco
     if (!rule.settings->sampler) continue;
     auto own = MakeChoices(*rule.settings->sampler);
     if (!own.ok()) return own.status();
-    of_rules.emplace(rule.settings, *own);
+    of_rules.emplace(rule.settings, *std::move(own));
   }
-  choices_ = *choices;
+  choices_ = *std::move(choices);
   of_rules_ = std::move(of_rules);
   return absl::OkStatus();
 }
@@ -59,7 +60,14 @@ Result<Sampler::Choices> Sampler::MakeChoices(const SamplerOptions& options) {
        {&options.remote_parent_not_sampled, &choices.remote_not_sampled},
        {&options.local_parent_sampled, &choices.local_sampled},
        {&options.local_parent_not_sampled, &choices.local_not_sampled}}};
+  choices.by_rules = options.root.kind == kRuleBased;
+  if (choices.by_rules) {
+    auto rules = Rules::Create(options.rules);
+    if (!rules.ok()) return rules.status();
+    choices.rules = *std::move(rules);
+  }
   for (const auto& [wanted, made] : all) {
+    if (choices.by_rules && made == &choices.root) continue;
     auto choice = Choice::Create(*wanted);
     if (!choice.ok()) return choice.status();
     *made = *choice;
@@ -94,8 +102,26 @@ Sampler::Choices& Sampler::ChoicesOf(const Span& span) {
   return found == of_rules_.end() ? choices_ : found->second;
 }
 
+// The root of a local tree comes before what is below it, so that rules see the request that came
+// in; what came before its root, released early, decides for all.
+bool Sampler::AskRoot(Choices& choices, Span& span) {
+  if (!choices.by_rules) return Ask(choices.root, span, true);
+  auto decision = ruled_.Find(span.trace_id);
+  if (!decision) {
+    Choice* choice = choices.rules.Find(span);
+    decision.emplace();
+    decision->keep = choice != nullptr && choice->Keep(span, span.end_mono_ns);
+    if (decision->keep && choice->is_ratio()) decision->threshold = choice->threshold();
+    ruled_.Add(span.trace_id, *decision);
+  }
+  if (decision->threshold) {
+    span.tracestate = WithThreshold(span.tracestate, *decision->threshold);
+  }
+  return decision->keep;
+}
+
 bool Sampler::KeepTrace(Choices& choices, Span& span) {
-  if (!choices.parent_based || !span.trace_from_header) return Ask(choices.root, span, true);
+  if (!choices.parent_based || !span.trace_from_header) return AskRoot(choices, span);
   const bool sampled = (span.trace_flags & kSampledFlag) != 0;
   return Ask(sampled ? choices.remote_sampled : choices.remote_not_sampled, span, true);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Head sampling after OpenTelemetry's samplers: always_on, always_off, trace_id_ratio_based,
-// rate_limiting, each optionally under parent_based. All spans of a trace share one fate; hosts
-// with the same ratio decide alike. Drain thread.
+// rate_limiting, rule_based, each optionally under parent_based. All spans of a trace share one
+// fate; hosts with the same ratio decide alike. Drain thread.
 //
 //   parent_based    asks                                       about
 //   root            no parent, or one that left it open        the trace
@@ -14,10 +14,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "sampler/choice.h"
 #include "sampler/decision_cache.h"
+#include "sampler/rules.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -43,7 +45,9 @@ class Sampler final : public SpanSink {
  private:
   struct Choices {
     bool parent_based = false;
+    bool by_rules = false;  // in place of root
     Choice root;
+    Rules rules;
     Choice remote_sampled;
     Choice remote_not_sampled;
     Choice local_sampled;
@@ -55,12 +59,19 @@ class Sampler final : public SpanSink {
   Choices& ChoicesOf(const Span& span);
   bool Keep(Span& span);
   bool KeepTrace(Choices& choices, Span& span);
+  bool AskRoot(Choices& choices, Span& span);
   bool Ask(Choice& choice, Span& span, bool remembered);
+
+  struct Ruled {
+    bool keep = false;
+    std::optional<uint64_t> threshold;  // of the ratio that kept it
+  };
 
   Choices choices_;
   // The settings are held, so that no others get their address.
   absl::flat_hash_map<std::shared_ptr<const RuleSettings>, Choices> of_rules_;
-  DecisionCache decided_{kRemembered};
+  DecisionCache<bool> decided_{kRemembered};
+  DecisionCache<Ruled> ruled_{kRemembered};
   SpanSink& next_;
   Counter& dropped_;
 };

@@ -3,6 +3,7 @@
 
 #include <absl/memory/memory.h>
 #include <absl/status/status.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "sampler/decision_cache.h"
 #include "sampler/tail/policy.h"
 #include "sonde/base/ids.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -41,8 +43,10 @@ Result<std::unique_ptr<TailSampler>> TailSampler::Create(const TailSamplingOptio
 TailSampler::TailSampler(const TailSamplingOptions& options, SpanSink& next,
                          MetricRegistry& metrics)
     : wait_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(options.decision_wait).count())),
+      drop_pending_(options.drop_pending_on_shutdown),
       max_traces_(std::max<size_t>(1, options.num_traces)),
-      max_spans_(std::max<size_t>(1, options.max_spans)),
+      max_spans_configured_(std::max<size_t>(1, options.max_spans)),
+      max_spans_(max_spans_configured_),
       next_(next),
       metrics_(metrics),
       dropped_(metrics.AddCounter("sonde_spans_dropped_total",
@@ -50,11 +54,17 @@ TailSampler::TailSampler(const TailSamplingOptions& options, SpanSink& next,
                                   {{"reason", "tail_sampled_out"}})),
       early_traces_(metrics.AddCounter(kEarly, kEarlyHelp, {{"reason", "num_traces"}})),
       early_spans_(metrics.AddCounter(kEarly, kEarlyHelp, {{"reason", "max_spans"}})),
+      early_memory_(metrics.AddCounter(kEarly, kEarlyHelp, {{"reason", "memory"}})),
       early_shutdown_(metrics.AddCounter(kEarly, kEarlyHelp, {{"reason", "shutdown"}})),
       held_(metrics.AddGauge("sonde_tail_sampling_spans",
                              "Spans that wait for the decision about their trace.")),
       sampled_(Or(options.sampled_cache_size, max_traces_)),
-      not_sampled_(Or(options.non_sampled_cache_size, max_traces_)) {}
+      not_sampled_(Or(options.non_sampled_cache_size, max_traces_)) {
+  if (options.policies.empty()) return;
+  const auto wait = std::chrono::ceil<std::chrono::seconds>(options.decision_wait).count();
+  traces_.reserve(
+      std::min(max_traces_, options.expected_traces_per_second * static_cast<size_t>(wait)));
+}
 
 Status TailSampler::Configure(const TailSamplingOptions& options) {
   std::vector<Named> policies;
@@ -70,6 +80,7 @@ Status TailSampler::Configure(const TailSamplingOptions& options) {
     }
   }
   policies_ = std::move(policies);
+  first_match_ = options.sample_on_first_match;
   return absl::OkStatus();
 }
 
@@ -87,7 +98,21 @@ void TailSampler::OnSpan(Span span) {
     waiting->second.push_back(std::move(span));
   }
   held_.Set(static_cast<int64_t>(++spans_));
-  while (spans_ > max_spans_) DecideOldest(&early_spans_);
+  Counter& why = memory_ == MemoryLevel::kFine ? early_spans_ : early_memory_;
+  while (spans_ > max_spans_) DecideOldest(&why);
+}
+
+void TailSampler::SetMemoryLevel(MemoryLevel level) {
+  constexpr size_t kShare = 8;
+  const bool scarce = level != MemoryLevel::kFine;
+  if (scarce && memory_ == MemoryLevel::kFine && spans_ > max_spans_configured_ / kShare) {
+    spdlog::warn(
+        "tail sampling: memory is scarce: the oldest of {} waiting traces are decided early",
+        traces_.size());
+  }
+  memory_ = level;
+  max_spans_ = scarce ? std::max<size_t>(1, max_spans_configured_ / kShare) : max_spans_configured_;
+  while (spans_ > max_spans_) DecideOldest(&early_memory_);
 }
 
 void TailSampler::OnTick(uint64_t mono_ns) {
@@ -96,6 +121,13 @@ void TailSampler::OnTick(uint64_t mono_ns) {
 }
 
 void TailSampler::Shutdown() {
+  if (drop_pending_) {
+    early_shutdown_.Add(traces_.size());
+    dropped_.Add(std::exchange(spans_, 0));
+    traces_.clear();
+    order_.clear();
+    held_.Set(0);
+  }
   while (!order_.empty()) DecideOldest(&early_shutdown_);
 }
 
@@ -119,6 +151,7 @@ bool TailSampler::Ask(const std::vector<Span>& spans) {
     const bool sampled = vote == Vote::kSampled || vote == Vote::kInvertSampled;
     named.votes.at(sampled ? 1 : 0)->Add();
     votes_.push_back(vote);
+    if (first_match_ && vote == Vote::kSampled) break;
   }
   return Decide(votes_);
 }

@@ -18,6 +18,7 @@
 #include "sampler/decision_cache.h"
 #include "sampler/tail/policy.h"
 #include "sonde/base/ids.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -35,9 +36,13 @@ class TailSampler final : public SpanSink {
   // changes.
   Status Configure(const TailSamplingOptions& options);
 
+  // Above kFine an eighth as many spans may wait: the oldest traces are decided by what is there of
+  // them, and those that no policy wants go.
+  void SetMemoryLevel(MemoryLevel level);
+
   void OnSpan(Span span) override;
   void OnTick(uint64_t mono_ns);
-  // Decides about everything that waits.
+  // Decides about everything that waits, or drops it.
   void Shutdown();
 
  private:
@@ -56,13 +61,17 @@ class TailSampler final : public SpanSink {
   void Finish(const TraceId& id, std::vector<Span> spans, bool keep);
 
   const uint64_t wait_ns_;
+  const bool drop_pending_;
+  bool first_match_ = false;
   const size_t max_traces_;
-  const size_t max_spans_;
+  const size_t max_spans_configured_;
+  size_t max_spans_;
   SpanSink& next_;
   MetricRegistry& metrics_;
   Counter& dropped_;
   Counter& early_traces_;
   Counter& early_spans_;
+  Counter& early_memory_;
   Counter& early_shutdown_;
   Gauge& held_;
 
@@ -71,8 +80,9 @@ class TailSampler final : public SpanSink {
   absl::flat_hash_map<TraceId, std::vector<Span>, OpaqueIdHash> traces_;
   std::deque<Waiting> order_;  // oldest first
   size_t spans_ = 0;
-  DecisionCache sampled_;
-  DecisionCache not_sampled_;
+  DecisionCache<bool> sampled_;
+  DecisionCache<bool> not_sampled_;
+  MemoryLevel memory_ = MemoryLevel::kFine;
   uint64_t now_ns_ = 0;
 };
 

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 import urllib.parse
@@ -13,6 +14,7 @@ import urllib.request
 import pytest
 from harness import servers
 from harness.process import Process, free_port, wait_until
+from harness.sink import HttpSink, metric_points, total
 
 OPEN = "application/openmetrics-text;version=1.0.0;q=0.75,text/plain;version=0.0.4;q=0.5"
 
@@ -68,6 +70,94 @@ def test_red_of_all_spans(work, sonde, started):
         done = subprocess.run(["promtool", "check", "metrics"], input=scrape(run, "")[1], text=True, capture_output=True,
                               timeout=30, check=False)
         assert done.returncode in (0, 3), done.stderr  # 3: opinions about names
+    run.stop()
+
+
+def write(work, text):
+    path = os.path.join(work, "sonde.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def test_pushed_through_an_outage_and_to_a_file(work, sonde, started):
+    """Two readers: deltas to a receiver that is away for a while, cumulative lines in a file. Both come to all requests."""
+    server = started(site(work).start())
+    sink = started(HttpSink("cut"))
+    run = sonde(*servers.selectors(server), "--config", write(work, f"""meter_provider:
+  readers:
+    - periodic:
+        interval: 200
+        timeout: 150
+        exporter:
+          otlp_http:
+            endpoint: {sink.endpoint}/v1/metrics
+            encoding: json
+            temporality_preference: delta
+            default_histogram_aggregation: base2_exponential_bucket_histogram
+    - periodic: {{interval: 300, exporter: {{otlp_file/development: {{output_stream: "file://{work}/metrics.json"}}}}}}
+"""))
+    ask(server.address, *(["/"] * 40 + ["/bad"] * 7))
+    run.wait_for_spans(47)
+    wait_until(lambda: run.metric("sonde_metric_export_points_total", exporter="otlp", result="failed") > 0, "the outage is seen")
+    sink.mode = "ok"
+    wait_until(lambda: total(sink.metric_points(), "traces.span.metrics.calls") == 47, "all calls arrived")
+    ask(server.address, *(["/"] * 5))
+    run.wait_for_spans(52)
+    run.stop()
+    with open(f"{work}/metrics.json", encoding="utf-8") as file:
+        lines = metric_points(file.read().splitlines())
+    for points in (sink.metric_points(), lines):
+        assert total(points, "traces.span.metrics.calls") == 52
+        assert total(points, "http.server.request.duration", **{"error.type": "503"}) == 7
+        assert total(points, "traces_service_graph_request_failed_total") == 7
+        assert total(points, "http.server.active_requests") == 0
+        assert total(points, "sonde_spans_total") == 52
+    assert {p.kind for p in sink.metric_points() if p.name == "http.server.request.duration"} == {"exponentialHistogram"}
+    assert {p.kind for p in lines if p.name == "http.server.request.duration"} == {"histogram"}
+
+
+def test_active_requests(work, sonde, started):
+    """Of a server whose upstream takes its time."""
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        port = upstream.getsockname()[1]
+        server = started(servers.nginx(work, f"location / {{ proxy_pass http://127.0.0.1:{port}; }}").start())
+        run = sonde(*servers.selectors(server))
+
+        def active():
+            return run.metric("http_server_active_requests", http_request_method="GET", url_scheme="http")
+
+        with socket.create_connection(server.address) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            held, _ = upstream.accept()
+            wait_until(lambda: active() == 1, "one is open")
+            held.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx")
+            held.close()
+            assert client.recv(4096)
+            wait_until(lambda: active() == 0, "none is open")
+        run.stop()
+
+
+def test_sampling_by_route(work, sonde, started):
+    server = started(servers.nginx(work, "location / { return 200 'x'; }").start())
+    run = sonde(*servers.selectors(server), "--config", write(work, """tracer_provider:
+  sampler:
+    parent_based:
+      root:
+        composite/development:
+          rule_based:
+            rules:
+              - attribute_patterns: {key: url.path, included: ["/health*"]}
+                sampler: {always_off: }
+              - attribute_values: {key: http.request.method, values: [HEAD]}
+                sampler: {probability: {ratio: 0}}
+              - sampler: {always_on: }
+"""))
+    ask(server.address, *(["/healthz"] * 20 + ["/shop"] * 6))
+    spans = run.wait_for_spans(6)
+    wait_until(lambda: run.metric("sonde_spans_dropped_total", reason="sampled_out") == 20, "the others are sampled out")
+    assert {span["url.path"] for span in spans} == {"/shop"}
+    assert run.metric("traces_span_metrics_calls_total") == 26
     run.stop()
 
 

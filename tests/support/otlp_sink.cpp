@@ -18,12 +18,14 @@
 #include <utility>
 #include <vector>
 
+#include "opentelemetry/proto/collector/metrics/v1/metrics_service.grpc.pb.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.grpc.pb.h"
 #include "rpc_status.pb.h"
 
 namespace sonde::support {
 
 namespace otlp = opentelemetry::proto::collector::trace::v1;
+namespace otlp_metrics = opentelemetry::proto::collector::metrics::v1;
 
 void OtlpSink::set_script(Script script) {
   const std::lock_guard lock(mutex_);
@@ -45,6 +47,16 @@ size_t OtlpSink::accepted_spans() const {
     }
   }
   return count;
+}
+
+std::vector<OtlpSink::MetricsRequest> OtlpSink::accepted_metrics() const {
+  const std::lock_guard lock(mutex_);
+  return accepted_metrics_;
+}
+
+void OtlpSink::Accept(const MetricsRequest& request) {
+  const std::lock_guard lock(mutex_);
+  accepted_metrics_.push_back(request);
 }
 
 int OtlpSink::requests() const {
@@ -98,12 +110,24 @@ otlp::ExportTraceServiceResponse ResponseFor(const OtlpSink::Answer& answer) {
   return response;
 }
 
-class GrpcSink final : public OtlpSink, private otlp::TraceService::Service {
+otlp_metrics::ExportMetricsServiceResponse MetricsResponseFor(const OtlpSink::Answer& answer) {
+  otlp_metrics::ExportMetricsServiceResponse response;
+  if (answer.rejected_spans > 0 || !answer.message.empty()) {
+    response.mutable_partial_success()->set_rejected_data_points(answer.rejected_spans);
+    response.mutable_partial_success()->set_error_message(answer.message);
+  }
+  return response;
+}
+
+class GrpcSink final : public OtlpSink,
+                       private otlp::TraceService::Service,
+                       private otlp_metrics::MetricsService::Service {
  public:
   GrpcSink(int port, const OtlpSinkOptions& options) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), Credentials(options), &port_);
-    builder.RegisterService(this);
+    builder.RegisterService(static_cast<otlp::TraceService::Service*>(this));
+    builder.RegisterService(static_cast<otlp_metrics::MetricsService::Service*>(this));
     server_ = builder.BuildAndStart();
   }
   ~GrpcSink() override { Stop(); }
@@ -139,15 +163,28 @@ class GrpcSink final : public OtlpSink, private otlp::TraceService::Service {
 
   grpc::Status Export(grpc::ServerContext* context, const otlp::ExportTraceServiceRequest* request,
                       otlp::ExportTraceServiceResponse* response) override {
-    std::map<std::string, std::string> headers;
-    for (const auto& [name, value] : context->client_metadata()) {
-      headers[std::string(name.data(), name.size())] = std::string(value.data(), value.size());
-    }
-    const Answer answer = Begin(std::move(headers));
+    const Answer answer = Begin(HeadersOf(*context));
     if (answer.code != 0) return StatusFor(answer);
     *response = ResponseFor(answer);
     Accept(*request);
     return grpc::Status::OK;
+  }
+
+  grpc::Status Export(grpc::ServerContext* context, const MetricsRequest* request,
+                      otlp_metrics::ExportMetricsServiceResponse* response) override {
+    const Answer answer = Begin(HeadersOf(*context));
+    if (answer.code != 0) return StatusFor(answer);
+    *response = MetricsResponseFor(answer);
+    Accept(*request);
+    return grpc::Status::OK;
+  }
+
+  static std::map<std::string, std::string> HeadersOf(const grpc::ServerContext& context) {
+    std::map<std::string, std::string> headers;
+    for (const auto& [name, value] : context.client_metadata()) {
+      headers[std::string(name.data(), name.size())] = std::string(value.data(), value.size());
+    }
+    return headers;
   }
 
   int port_ = 0;
@@ -162,6 +199,7 @@ class HttpSink final : public OtlpSink {
     };
     server_->set_tcp_nodelay(true);
     server_->Post("/v1/traces", handle);
+    server_->Post("/v1/metrics", handle);
     if (port == 0) {
       port_ = server_->bind_to_any_port("127.0.0.1");
     } else {
@@ -201,16 +239,26 @@ class HttpSink final : public OtlpSink {
       Send(status, json, response);
       return;
     }
-    Request decoded;
-    if (!Decode(request.body, json, &decoded)) {
+    if (request.path == "/v1/metrics") {
+      AcceptBody<MetricsRequest>(request.body, json, MetricsResponseFor(answer), response);
+    } else {
+      AcceptBody<Request>(request.body, json, ResponseFor(answer), response);
+    }
+  }
+
+  template <typename Decoded>
+  void AcceptBody(const std::string& body, bool json, const google::protobuf::Message& answer,
+                  httplib::Response& response) {
+    Decoded decoded;
+    if (!Decode(body, json, &decoded)) {
       response.status = 400;
       return;
     }
-    Send(ResponseFor(answer), json, response);
+    Send(answer, json, response);
     Accept(decoded);
   }
 
-  static bool Decode(const std::string& body, bool json, Request* request) {
+  static bool Decode(const std::string& body, bool json, google::protobuf::Message* request) {
     if (!json) return request->ParseFromString(body);
     return google::protobuf::util::JsonStringToMessage(body, request).ok();
   }

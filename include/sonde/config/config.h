@@ -156,6 +156,22 @@ struct ExporterOptions {
   ConsoleFormat console_format = ConsoleFormat::kTree;
 };
 
+// What a point of a counter or histogram covers.
+enum class Temporality : uint8_t {
+  kCumulative,  // all since the series began
+  kDelta,       // since the point before
+  kLowMemory,   // kDelta, but cumulative where delta would need the last values to be kept
+};
+
+// A periodic reader of meter_provider: what is measured, pushed to one receiver.
+struct MetricReaderOptions {
+  ExporterOptions exporter = {};
+  Milliseconds interval{60'000};
+  Milliseconds timeout{30'000};  // of one push, retries included
+  Temporality temporality = Temporality::kCumulative;
+  bool exponential = false;  // histograms with exponential buckets
+};
+
 // Labels and annotations that become attributes, by name; "*" = all.
 struct KubernetesAttributes {
   std::vector<std::string> pod_labels;
@@ -199,13 +215,29 @@ struct KubernetesOptions {
 
 // One of the samplers that need no others.
 struct SamplerChoice {
-  std::string kind = "always_on";  // always_on, always_off, trace_id_ratio_based, rate_limiting
+  // always_on, always_off, trace_id_ratio_based, rate_limiting
+  std::string kind = "always_on";
   double ratio = 1.0;              // trace_id_ratio_based
   double traces_per_second = 100;  // rate_limiting
 };
 
+// A rule of composite/development's rule_based: about spans that have the attribute (of their own
+// or of their resource) with one of the values, or one that fits a pattern. An empty key: all
+// spans.
+struct SamplingRule {
+  std::string key = {};
+  std::vector<std::string> values = {};    // attribute_values
+  std::vector<std::string> included = {};  // attribute_patterns: "*" any text, "?" any character
+  std::vector<std::string> excluded = {};
+  std::vector<std::string> span_kinds = {};  // server, client, ...; empty: all
+  SamplerChoice sampler = {};
+};
+
 struct SamplerOptions {
-  SamplerChoice root = {};
+  SamplerChoice root = {};  // also rule_based
+  // rule_based: the first rule that fits the span of a trace that is seen first, which is the root
+  // of its local tree, decides about the trace; none: it is not sampled.
+  std::vector<SamplingRule> rules = {};
   bool parent_based = true;  // false: `root` decides about every trace
   // What a parent's decision leads to; of parent_based only.
   SamplerChoice remote_parent_sampled = {};
@@ -261,6 +293,9 @@ struct TailSamplingOptions {
   std::vector<TailPolicy> policies = {};  // empty: no tail sampling
   Milliseconds decision_wait{30'000};     // from a trace's first span
   size_t num_traces = 50'000;             // waiting at once
+  size_t expected_traces_per_second = 0;  // room is made for so many beforehand
+  bool sample_on_first_match = false;     // the policies after one that samples are not asked
+  bool drop_pending_on_shutdown = false;  // else they are decided by what is there
   size_t max_spans = 50'000;              // waiting at once
   size_t sampled_cache_size = 0;          // decisions remembered; 0 = num_traces
   size_t non_sampled_cache_size = 0;
@@ -285,7 +320,7 @@ struct MetricsOptions {
   size_t cardinality_limit = 2000;           // series of one metric and service
   Milliseconds expiration{std::chrono::hours(1)};  // an unused series is forgotten after this
   bool exemplars = true;
-  bool exponential = false;  // exponential buckets too, for readers that ask for them
+  bool exponential = false;  // exponential buckets too: some reader asks for them
 };
 
 struct AdminOptions {
@@ -319,6 +354,7 @@ struct Config {
   SamplerOptions sampler;
   TailSamplingOptions tail_sampling;
   MetricsOptions metrics;
+  std::vector<MetricReaderOptions> metric_readers;
   AdminOptions admin;
   LogOptions log;
   std::string record_file;

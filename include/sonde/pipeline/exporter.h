@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exporter contract, after OpenTelemetry's SpanExporter.
+// The exporter contracts, after OpenTelemetry's SpanExporter and push metric exporter.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "sonde/pipeline/metric.h"
 #include "sonde/pipeline/span.h"
 
 namespace sonde {
@@ -34,6 +38,26 @@ class SpanExporter {
   virtual void Tick() {}
   // Any thread: a running Export returns soon (kRetry if it was not done), and so does every later
   // one. For a shutdown whose deadline has come.
+  virtual void Cancel() {}
+};
+
+// Part of a collection, as large as one request may be.
+struct MetricBatch {
+  uint64_t number = 0;   // a batch that is sent again has the same
+  uint64_t wall_ns = 0;  // the time of its points
+  std::vector<ResourceMetrics> resources;
+  size_t points = 0;
+};
+
+// Called by one export thread at a time. Must return by `deadline`.
+class MetricExporter {
+ public:
+  virtual ~MetricExporter() = default;
+  virtual const char* name() const = 0;
+  // `rejected` of the outcome counts points.
+  virtual ExportOutcome Export(const MetricBatch& batch,
+                               std::chrono::steady_clock::time_point deadline) = 0;
+  // As SpanExporter's.
   virtual void Cancel() {}
 };
 

@@ -34,7 +34,7 @@ struct ExponentialBuckets {
   std::vector<uint64_t> counts;
 };
 
-// One series at one time. Values are cumulative since `start_wall_ns`.
+// One series at one time: what was measured since `start_wall_ns`.
 struct MetricPoint {
   uint64_t series = 0;  // the same series has the same number in every collection of a run
   std::shared_ptr<const Attributes> attributes;
@@ -44,7 +44,7 @@ struct MetricPoint {
   std::vector<uint64_t> counts;
   uint64_t count = 0;
   double sum = 0;
-  double min = 0;
+  double min = 0;  // cumulative points only
   double max = 0;
   std::optional<ExponentialBuckets> exponential;
   std::vector<Exemplar> exemplars;
@@ -56,6 +56,8 @@ struct MetricData {
   std::string description;
   MetricKind kind = MetricKind::kSum;
   std::shared_ptr<const std::vector<double>> bounds;  // histograms
+  bool whole = false;  // sums and gauges: every value is a whole number
+  bool delta = false;  // points begin where the ones before them ended; else with their series
   std::vector<MetricPoint> points;
 };
 

@@ -3,71 +3,17 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
-#include <type_traits>
-#include <variant>
 #include <vector>
 
 #include "exporter/json_writer.h"
+#include "exporter/otlp/json_parts.h"
 #include "exporter/otlp/span_flags.h"
 #include "exporter/resource_groups.h"
-#include "exporter/version.h"
 #include "sonde/pipeline/span.h"
 
 namespace sonde::exporter {
 namespace {
-
-void PutStringArray(JsonWriter& json, const std::vector<std::string>& texts) {
-  json.Raw(R"("arrayValue":{"values":[)");
-  const char* separator = "";
-  for (const std::string& text : texts) {
-    json.Raw(separator);
-    json.Raw(R"({"stringValue":)");
-    json.String(text);
-    json.Raw('}');
-    separator = ",";
-  }
-  json.Raw("]}");
-}
-
-void PutValue(JsonWriter& json, const AttributeValue& value) {
-  std::visit(
-      [&](const auto& held) {
-        using T = std::decay_t<decltype(held)>;
-        if constexpr (std::is_same_v<T, std::string>) {
-          json.Raw(R"("stringValue":)");
-          json.String(held);
-        } else if constexpr (std::is_same_v<T, bool>) {
-          json.Raw(held ? R"("boolValue":true)" : R"("boolValue":false)");
-        } else if constexpr (std::is_same_v<T, int64_t>) {
-          json.Raw(R"("intValue":")");
-          json.Int(held);
-          json.Raw('"');
-        } else if constexpr (std::is_same_v<T, double>) {
-          json.Raw(R"("doubleValue":)");
-          json.Double(held);
-        } else {
-          PutStringArray(json, held);
-        }
-      },
-      value);
-}
-
-void PutAttributes(JsonWriter& json, const Attributes& attributes) {
-  json.Raw(R"("attributes":[)");
-  const char* separator = "";
-  for (const Attribute& attribute : attributes) {
-    json.Raw(separator);
-    json.Raw(R"({"key":)");
-    json.String(attribute.key);
-    json.Raw(R"(,"value":{)");
-    PutValue(json, attribute.value);
-    json.Raw("}}");
-    separator = ",";
-  }
-  json.Raw(']');
-}
 
 void PutLinks(JsonWriter& json, const std::vector<SpanLink>& links) {
   if (links.empty()) return;
@@ -132,13 +78,11 @@ void PutSpan(JsonWriter& json, const Span& span) {
 }
 
 void PutGroup(JsonWriter& json, const ResourceGroups::Group& group) {
-  json.Raw(R"({"resource":{)");
-  if (group.resource != nullptr) PutAttributes(json, group.resource->attributes);
-  json.Raw(R"(},"scopeSpans":[{"scope":{"name":)");
-  json.String(kScopeName);
-  json.Raw(R"(,"version":)");
-  json.String(kVersion);
-  json.Raw(R"(},"spans":[)");
+  json.Raw('{');
+  PutResource(json, group.resource);
+  json.Raw(R"(,"scopeSpans":[{)");
+  PutScope(json);
+  json.Raw(R"(,"spans":[)");
   const char* separator = "";
   for (const Span* span : group.spans) {
     json.Raw(separator);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "exporter/byte_buffer.h"
 #include "exporter/utf8.h"
@@ -46,6 +47,25 @@ class ProtoWriter {
     Fixed(field, WireType::kFixed32, &value, sizeof(value));
   }
   void Double(int field, double value) { Fixed(field, WireType::kFixed64, &value, sizeof(value)); }
+
+  // Zigzag: small negative numbers are short too.
+  void Sint(int field, int32_t value) {
+    Varint(field, (static_cast<uint32_t>(value) << 1) ^ static_cast<uint32_t>(value >> 31));
+  }
+  // Packed; T has 8 bytes.
+  template <typename T>
+  void PackedFixed64(int field, const std::vector<T>& values) {
+    static_assert(sizeof(T) == 8);
+    Bytes(field, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)});
+  }
+  void PackedVarint(int field, const std::vector<uint64_t>& values) {
+    const Mark mark = Begin(field);
+    for (const uint64_t value : values) {
+      char* const start = out_.Room(kMaxVarint);
+      out_.Commit(static_cast<size_t>(PutVarint(start, value) - start));
+    }
+    End(mark);
+  }
 
   void Bytes(int field, std::string_view bytes) {
     char* const start = out_.Room((2 * kMaxVarint) + bytes.size());

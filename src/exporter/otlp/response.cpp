@@ -14,6 +14,8 @@
 
 #include "exporter/console/text.h"
 #include "exporter/http_client.h"
+#include "exporter/otlp/signal.h"
+#include "opentelemetry/proto/collector/metrics/v1/metrics_service.pb.h"
 #include "opentelemetry/proto/collector/trace/v1/trace_service.pb.h"
 #include "rpc_status.pb.h"
 #include "sonde/pipeline/exporter.h"
@@ -21,6 +23,8 @@
 namespace sonde::exporter {
 namespace {
 
+namespace metrics = opentelemetry::proto::collector::metrics::v1;
+namespace trace = opentelemetry::proto::collector::trace::v1;
 using Code = ExportOutcome::Code;
 using std::chrono::milliseconds;
 
@@ -34,31 +38,48 @@ std::string Quote(std::string_view text) {
   return safe;
 }
 
-ExportOutcome Accepted(const ExportTraceServiceResponse& response) {
-  const auto& partial = response.partial_success();
+int64_t RejectedOf(const trace::ExportTracePartialSuccess& partial) {
+  return partial.rejected_spans();
+}
+int64_t RejectedOf(const metrics::ExportMetricsPartialSuccess& partial) {
+  return partial.rejected_data_points();
+}
+
+// False if the text is not such a message.
+template <typename Message>
+bool Parse(std::string_view text, bool json, Message* message) {
+  if (!json) return message->ParseFromArray(text.data(), static_cast<int>(text.size()));
+  google::protobuf::util::JsonParseOptions options;
+  options.ignore_unknown_fields = true;
+  const google::protobuf::StringPiece piece(text.data(), text.size());
+  return google::protobuf::util::JsonStringToMessage(piece, message, options).ok();
+}
+
+// The batch was taken even if the words about it make no sense.
+template <typename Response>
+ExportOutcome AcceptedAs(std::string_view text, bool json) {
+  Response response;
   ExportOutcome outcome;
-  outcome.rejected = static_cast<size_t>(std::max<int64_t>(0, partial.rejected_spans()));
+  if (!Parse(text, json, &response)) return outcome;
+  const auto& partial = response.partial_success();
+  outcome.rejected = static_cast<size_t>(std::max<int64_t>(0, RejectedOf(partial)));
   outcome.message = Quote(partial.error_message());
   return outcome;
+}
+
+ExportOutcome Accepted(std::string_view text, bool json, Signal signal) {
+  return signal == Signal::kTraces ? AcceptedAs<trace::ExportTraceServiceResponse>(text, json)
+                                   : AcceptedAs<metrics::ExportMetricsServiceResponse>(text, json);
 }
 
 bool IsJson(const HttpResponse& response) {
   return response.content_type.starts_with("application/json");
 }
 
-// False if the body is not such a message.
-template <typename Message>
-bool ParseBody(const HttpResponse& response, Message* message) {
-  if (!IsJson(response)) return message->ParseFromString(response.body);
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
-  return google::protobuf::util::JsonStringToMessage(response.body, message, options).ok();
-}
-
 std::string DescribeHttp(const HttpResponse& response) {
   std::string text = "HTTP status " + std::to_string(response.status);
   rpc::Status status;
-  const bool parsed = ParseBody(response, &status) && !status.message().empty();
+  const bool parsed = Parse(response.body, IsJson(response), &status) && !status.message().empty();
   const std::string_view words =
       parsed ? std::string_view(status.message()) : std::string_view(response.body);
   if (!words.empty()) text += ": " + Quote(words);
@@ -105,8 +126,8 @@ RetryHint RetryHintOf(const grpc::Status& status) {
 
 }  // namespace
 
-ExportOutcome JudgeGrpc(const grpc::Status& status, const ExportTraceServiceResponse& response) {
-  if (status.ok()) return Accepted(response);
+ExportOutcome JudgeGrpc(const grpc::Status& status, std::string_view response, Signal signal) {
+  if (status.ok()) return Accepted(response, false, signal);
   const RetryHint hint = RetryHintOf(status);
   // RESOURCE_EXHAUSTED can be recovered from only if the receiver says when.
   const bool retry = IsRetryableGrpc(status.error_code()) ||
@@ -119,7 +140,7 @@ ExportOutcome JudgeGrpc(const grpc::Status& status, const ExportTraceServiceResp
   return outcome;
 }
 
-ExportOutcome JudgeHttp(const HttpResponse& response) {
+ExportOutcome JudgeHttp(const HttpResponse& response, Signal signal) {
   ExportOutcome outcome;
   if (response.transport != HttpResponse::Transport::kAnswered) {
     const bool unusable = response.transport == HttpResponse::Transport::kUnusable;
@@ -128,10 +149,7 @@ ExportOutcome JudgeHttp(const HttpResponse& response) {
     return outcome;
   }
   if (response.status >= 200 && response.status < 300) {
-    ExportTraceServiceResponse body;
-    // The batch was taken even if the words about it make no sense.
-    if (!ParseBody(response, &body)) return outcome;
-    return Accepted(body);
+    return Accepted(response.body, IsJson(response), signal);
   }
   outcome.code = IsRetryableHttp(response.status) ? Code::kRetry : Code::kFailed;
   outcome.retry_after = response.retry_after;

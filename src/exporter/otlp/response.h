@@ -6,17 +6,17 @@
 
 #include <grpcpp/support/status.h>
 
+#include <string_view>
+
 #include "exporter/http_client.h"
-#include "opentelemetry/proto/collector/trace/v1/trace_service.pb.h"
+#include "exporter/otlp/signal.h"
 #include "sonde/pipeline/exporter.h"
 
 namespace sonde::exporter {
 
-using ExportTraceServiceResponse =
-    opentelemetry::proto::collector::trace::v1::ExportTraceServiceResponse;
+// `response`: the message of a call that succeeded, in protobuf.
+ExportOutcome JudgeGrpc(const grpc::Status& status, std::string_view response, Signal signal);
 
-ExportOutcome JudgeGrpc(const grpc::Status& status, const ExportTraceServiceResponse& response);
-
-ExportOutcome JudgeHttp(const HttpResponse& response);
+ExportOutcome JudgeHttp(const HttpResponse& response, Signal signal);
 
 }  // namespace sonde::exporter

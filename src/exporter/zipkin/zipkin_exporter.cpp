@@ -13,6 +13,7 @@
 
 #include "exporter/http_client.h"
 #include "exporter/otlp/response.h"
+#include "exporter/otlp/signal.h"
 #include "exporter/version.h"
 #include "sonde/base/result.h"
 #include "sonde/pipeline/exporter.h"
@@ -46,7 +47,7 @@ ExportOutcome ZipkinExporter::Export(std::span<const Span> batch,
   const HttpResponse response = client_->Post(encoder_.Encode(batch), left);
   if (response.transport == HttpResponse::Transport::kAnswered && response.status / 100 == 2)
     return {};
-  return JudgeHttp(response);
+  return JudgeHttp(response, Signal::kTraces);
 }
 
 }  // namespace sonde::exporter

@@ -14,6 +14,7 @@
 #include "exporter/console/console_exporter.h"
 #include "exporter/exporter_set.h"
 #include "exporter/file/file_exporter.h"
+#include "exporter/file/line_file.h"
 #include "exporter/gzip.h"
 #include "exporter/otlp/json_encoder.h"
 #include "exporter/otlp/protobuf_encoder.h"
@@ -106,7 +107,7 @@ void BM_File(benchmark::State& state) {
   char path[] = "/tmp/sonde-bench-XXXXXX";
   const int fd = mkstemp(path);
   unlink(path);
-  FileExporter exporter(fd, true);
+  FileExporter exporter(std::make_unique<LineFile>(fd, LineFile::Options{.path = "/dev/null"}));
   std::vector<Span> batch = MakeBatch();
   for (auto _ : state) {
     exporter.Export(batch, steady_clock::now() + std::chrono::seconds(1));

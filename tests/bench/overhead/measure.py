@@ -82,9 +82,32 @@ EXPORTERS = {
 }
 
 
-def agent(directory, exporter, probes, seconds=4):
+METRICS_OFF = "sonde: {metrics: {span_metrics: false, semantic_conventions: false, service_graph: false}}\n"
+TAIL = """sonde:
+  tail_sampling:
+    decision_wait: 1s
+    max_spans: 100000
+    policies:
+      - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+      - {name: slow, type: latency, latency: {threshold_ms: 1000}}
+      - {name: shop, type: string_attribute, string_attribute: {key: url.path, values: [^/shop], enabled_regex_matching: true}}
+      - {name: rest, type: probabilistic, probabilistic: {sampling_percentage: 10}}
+"""
+# What stands between the spans and no exporter at all.
+STAGES = {"neither": METRICS_OFF, "metrics": "", "metrics and tail sampling": TAIL}
+
+
+def configured(directory, text):
+    path = f"{directory}/sonde.yaml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return ["--config", path]
+
+
+def agent(directory, exporter, probes, seconds=4, config=""):
     """CPU of the agent per span at the rate of two connections, and its memory after that."""
     exports, sink_kind, args = EXPORTERS[exporter]
+    args = [*args, *configured(directory, config)] if config else args
     nginx = rig.Nginx(directory)
     sink = Sink(directory, sink_kind) if sink_kind else None
     if sink:
@@ -186,3 +209,34 @@ def loss(directory, probes, seconds=10):
         nginx.stop()
         if os.path.exists(path):
             os.unlink(path)
+
+
+def volume(directory, probes, seconds=60):
+    """As many requests as nginx serves on one core, all stages on, to a receiver: what the agent's memory comes to, and where each
+    span went."""
+    nginx = rig.Nginx(directory)
+    sink = Sink(directory, "http")
+    try:
+        run = rig.attach(directory, nginx, "--otlp-endpoint", sink.endpoint, "--otlp-protocol", "http/protobuf",
+                         *configured(directory, TAIL), exports=["otlp"], probes=probes)
+        wrk = nginx.wrk(directory, "/", seconds, 32)
+        resident, begin = [], time.monotonic()
+        while time.monotonic() - begin < seconds:
+            time.sleep(0.5)
+            resident.append(run.process.rss_bytes())
+        wrk.wait(30)
+        wait_until(lambda: run.metric("sonde_tail_sampling_spans") + run.metric("sonde_spans_held") +
+                   run.metric("sonde_export_queue_length") == 0, "everything is decided and sent", 30)
+        time.sleep(1)  # the batch that was being filled
+        made, dropped = run.metric("sonde_spans_total"), run.metric("sonde_spans_dropped_total")
+        exported = run.metric("sonde_export_spans_total", result="exported")
+        result = {"seconds": seconds, "spans": made, "rate": made / seconds, "exported": exported,
+                  "sampled_out": run.metric("sonde_spans_dropped_total", reason="tail_sampled_out"), "dropped": dropped,
+                  "missing": made - exported - dropped, "events_dropped": run.metric("sonde_events_dropped_total"),
+                  "counted": run.metric("traces_span_metrics_calls_total"),
+                  "rss_peak_bytes": max(resident), "rss_end_bytes": run.process.rss_bytes()}
+        run.stop()
+        return result
+    finally:
+        sink.stop()
+        nginx.stop()

@@ -42,6 +42,15 @@ def rows(results):
         yield f"{title}: server CPU per request, detached, us", spread(r["detached_us"])
         yield f"{title}: server CPU added per request, us", spread(r["added_us"])
         yield f"{title}: agent CPU per request at this speed, us", spread(r["agent_us"])
+    for name, r in results["stages"].items():
+        yield f"agent CPU per span, {name}, us", f"{r['us_per_span']:.2f} (at {r['spans_per_second']:.0f}/s)"
+    if results["volume"]:
+        r = results["volume"]
+        yield (f"{r['seconds']} s at full speed, all stages: spans/s; agent resident at most, MiB",
+               f"{r['rate']:.0f}; {r['rss_peak_bytes'] / MIB:.1f}")
+        yield ("... spans made = exported + sampled out + dropped otherwise; counted in metrics",
+               f"{r['spans']:.0f} = {r['exported']:.0f} + {r['sampled_out']:.0f} + {r['dropped'] - r['sampled_out']:.0f}"
+               f" (missing {r['missing']:.0f}); {r['counted']:.0f}")
     if not results["agent"]:
         return
     for name, r in results["agent"].items():
@@ -66,9 +75,11 @@ def main():
     parser.add_argument("--output", required=True)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--probes", default="")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only overhead, of the targets with TEXT in their name")
+    parser.add_argument("--only", default="", metavar="TEXT",
+                        help="only overhead, of the targets with TEXT in their name; or `volume`: only metrics, sampling and memory")
     options = parser.parse_args()
-    results = {"machine": rig.machine(), "probes": options.probes or "chosen", "overhead": {}, "agent": {}}
+    results = {"machine": rig.machine(), "probes": options.probes or "chosen", "overhead": {}, "agent": {}, "stages": {},
+               "volume": None}
     for target in measure.TARGETS:
         if options.only not in target:
             continue
@@ -77,6 +88,13 @@ def main():
             results["overhead"][target] = in_directory(measure.overhead, target, options.pairs, options.probes)
         except build.Missing as reason:
             results["overhead"][target] = {"missing": str(reason)}
+    if options.only and options.only != "volume":
+        return finish(results, options)
+    for stage, config in measure.STAGES.items():
+        note(f"agent with {stage}")
+        results["stages"][stage] = in_directory(measure.agent, "none", options.probes, config=config)
+    note("a minute at full speed")
+    results["volume"] = in_directory(measure.volume, options.probes)
     if options.only:
         return finish(results, options)
     for exporter in measure.EXPORTERS:

@@ -114,3 +114,16 @@ def otel_collector():
                 {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
 
     return os.path.join(once("otelcol", texts(sources(source)), make), "otelcol")
+
+
+ZIPKIN = "io.zipkin:zipkin-server:3.4.4:jar:exec"
+
+
+def zipkin():
+    """Zipkin's server as one jar, from Maven."""
+
+    def make(path):
+        attempt([program("mvn"), "-q", "-B", "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy", f"-Dartifact={ZIPKIN}",
+                 f"-DoutputDirectory={path}", "-Dmdep.stripVersion=true"], path)
+
+    return os.path.join(once("zipkin", ZIPKIN, make), "zipkin-server-exec.jar")

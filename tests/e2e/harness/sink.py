@@ -33,6 +33,47 @@ def paths_of(message, json_encoded):
     return re.findall(r'key: "url\.path"\s+value \{\s+string_value: "([^"]*)"', decode(message))
 
 
+class Point:
+    """A data point of OTLP/JSON with what stands above it."""
+
+    def __init__(self, resource, metric, kind, data, point):
+        self.service = next(a["value"]["stringValue"] for a in resource["attributes"] if a["key"] == "service.name")
+        self.name = metric["name"]
+        self.kind = kind
+        self.delta = data.get("aggregationTemporality") == 1
+        self.attributes = {a["key"]: next(iter(a["value"].values())) for a in point.get("attributes", [])}
+        self.point = point
+        self.value = float(point.get("count", point.get("asInt", point.get("asDouble", 0))))
+
+    @property
+    def series(self):
+        return self.service, self.name, tuple(sorted((k, str(v)) for k, v in self.attributes.items()))
+
+
+def metric_points(lines):
+    points = []
+    for line in lines:
+        for of in json.loads(line).get("resourceMetrics", []):
+            for scope in of["scopeMetrics"]:
+                for metric in scope["metrics"]:
+                    kind = next(k for k in ("sum", "gauge", "histogram", "exponentialHistogram") if k in metric)
+                    points += [Point(of["resource"], metric, kind, metric[kind], p) for p in metric[kind]["dataPoints"]]
+    return points
+
+
+def totals(points):
+    """{series: what it comes to}: deltas are added up, of the others the last one counts."""
+    result = {}
+    for point in points:
+        result[point.series] = point.value + (result.get(point.series, 0) if point.delta else 0)
+    return result
+
+
+def total(points, name, **attributes):
+    wanted = {(k, v) for k, v in attributes.items()}
+    return sum(value for (_, found, labels), value in totals(points).items() if found == name and wanted <= set(labels))
+
+
 class HttpSink:
     """mode: ok, hang, error (500), once (503 with Retry-After, then ok), partial, refuse (400), garbage, cut (the connection
     ends without an answer)."""
@@ -41,6 +82,7 @@ class HttpSink:
         self.mode = mode
         self.bodies = []
         self.headers = []
+        self.metrics = []  # (body, headers) of /v1/metrics
         self.requests = 0
         self.bytes = 0
         self.times = []
@@ -81,8 +123,12 @@ class HttpSink:
             handler.end_headers()
             return
         if keep:
-            self.bodies.append(gzip.decompress(body) if handler.headers.get("Content-Encoding") == "gzip" else body)
-            self.headers.append(dict(handler.headers))
+            whole = gzip.decompress(body) if handler.headers.get("Content-Encoding") == "gzip" else body
+            if handler.path.endswith("/v1/metrics"):
+                self.metrics.append((whole, dict(handler.headers)))
+            else:
+                self.bodies.append(whole)
+                self.headers.append(dict(handler.headers))
         json_encoded = "json" in handler.headers.get("Content-Type", "")
         answer = b"{}" if json_encoded else b""
         if self.mode == "partial":
@@ -98,6 +144,10 @@ class HttpSink:
     def paths(self):
         return [p for body, headers in zip(self.bodies, self.headers)
                 for p in paths_of(body, "json" in headers.get("Content-Type", ""))]
+
+    def metric_points(self):
+        """Of every request in JSON, in order."""
+        return metric_points(body for body, _ in list(self.metrics))
 
     def stop(self):
         self.server.shutdown()

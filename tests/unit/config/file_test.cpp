@@ -165,7 +165,7 @@ TEST(File, UnknownKeys) {
 }
 
 TEST(File, KnownButNotHere) {
-  EXPECT_EQ(Of("meter_provider: {}\n"), "F:1: meter_provider: not available in this version");
+  EXPECT_THAT(Of("meter_provider: {views: []}\n"), HasSubstr("see sonde.metrics"));
   EXPECT_THAT(Of("disabled: true\n"), HasSubstr("sonde has no use for it"));
   EXPECT_THAT(Of("tracer_provider: {limits: {}}\n"), HasSubstr("use attribute_limits"));
   EXPECT_EQ(Of("propagator: {composite: [b3, xray-lambda]}\n"),
@@ -221,7 +221,8 @@ TEST(File, StructuredValuesAreChecked) {
             "F:1: resource.attributes_list: expected text \"k=v,k2=v2\", percent-encoded");
   EXPECT_EQ(Of("tracer_provider: {sampler: {sometimes: }}\n"),
             "F:1: tracer_provider.sampler: expected one of always_on, always_off, "
-            "trace_id_ratio_based, rate_limiting, parent_based, got \"sometimes\"");
+            "trace_id_ratio_based, rate_limiting, parent_based, composite/development, got "
+            "\"sometimes\"");
   EXPECT_EQ(Of("tracer_provider: {sampler: {trace_id_ratio_based: {ratio: 2}}}\n"),
             "F:1: tracer_provider.sampler: expected ratio to be a number from 0 to 1, got \"2\"");
   EXPECT_EQ(Of("tracer_provider: {sampler: {parent_based: {stranger: {always_off: }}}}\n"),

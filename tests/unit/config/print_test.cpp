@@ -97,6 +97,42 @@ TEST(Print, EnvironmentIsReadBackToTheSame) {
   EXPECT_EQ(Bare(Print({"--config", file.path()})), Bare(first));
 }
 
+TEST(Print, MeterProviderAndRulesAreReadBackToTheSame) {
+  const TempFile given(R"(tracer_provider:
+  sampler:
+    parent_based:
+      root:
+        composite/development:
+          rule_based:
+            rules:
+              - attribute_values: {key: http.route, values: [/healthz]}
+                sampler: {always_off: }
+              - attribute_patterns: {key: url.path, included: ["/a*"], excluded: ["/ab*"]}
+                span_kinds: [server]
+                sampler: {probability: {ratio: 0.25}}
+              - sampler: {rate_limiting: {traces_per_second: 5}}
+meter_provider:
+  readers:
+    - periodic:
+        interval: 5000
+        exporter:
+          otlp_grpc: {endpoint: "http://h:4317", temporality_preference: low_memory}
+    - periodic:
+        timeout: 2000
+        exporter:
+          otlp_file/development:
+            output_stream: file:///tmp/m.json
+            default_histogram_aggregation: base2_exponential_bucket_histogram
+    - periodic: {exporter: {console: }}
+)");
+  const std::string first = Print({"--config", given.path()});
+  EXPECT_THAT(first, HasSubstr("ratio: 0.25"));
+  EXPECT_THAT(first, HasSubstr("temporality_preference: low_memory"));
+  EXPECT_THAT(SchemaFindings(first), IsEmpty());
+  const TempFile file(first);
+  EXPECT_EQ(Bare(Print({"--config", file.path()})), Bare(first));
+}
+
 TEST(Print, SecretsAreMasked) {
   const std::string text =
       Print({"--otlp-endpoint", "http://user:s3cret@h", "--otlp-header", "authorization=s3cret"});
@@ -113,17 +149,30 @@ TEST(Schema, AdmitsWhatIsPrinted) {
 
 TEST(Schema, RefusesWhatTheReaderRefuses) {
   for (const char* yaml :
-       {"log_levle: info\n", "log_level: loud\n", "sonde: 5\n",
-        "sonde: {limits: {conections: 5}}\n", "sonde: {limits: {connections: 3}}\n",
-        "sonde: {limits: {connections: many}}\n", "sonde: {linking: {hold: 5 s}}\n",
-        "sonde: {capture: {probes: one}}\n", "sonde: {routes: {patterns: [users]}}\n",
-        "sonde: {discovery: {include: {port: 80x}}}\n", "file_format: \"2.0\"\n",
-        "resource: {attributes: [{name: a}]}\n", "tracer_provider: {sampler: {sometimes: }}\n",
+       {"log_levle: info\n",
+        "log_level: loud\n",
+        "sonde: 5\n",
+        "sonde: {limits: {conections: 5}}\n",
+        "sonde: {limits: {connections: 3}}\n",
+        "sonde: {limits: {connections: many}}\n",
+        "sonde: {linking: {hold: 5 s}}\n",
+        "sonde: {capture: {probes: one}}\n",
+        "sonde: {routes: {patterns: [users]}}\n",
+        "sonde: {discovery: {include: {port: 80x}}}\n",
+        "file_format: \"2.0\"\n",
+        "resource: {attributes: [{name: a}]}\n",
+        "tracer_provider: {sampler: {sometimes: }}\n",
         "tracer_provider: {sampler: {trace_id_ratio_based: {ratio: 2}}}\n",
         "tracer_provider: {processors: [{batch: {exporter: {otlp: }}}]}\n",
         "tracer_provider: {processors: [{batch: {}}]}\n",
         "tracer_provider: {processors: [{batch: {exporter: {otlp_http: {tls: {ca: x}}}}}]}\n",
-        "propagator: {composite: [b4]}\n", "meter_provider: {}\n"}) {
+        "propagator: {composite: [b4]}\n",
+        "meter_provider: {views: []}\n",
+        "meter_provider: {readers: [{periodic: {}}]}\n",
+        "meter_provider: {readers: [{periodic: {exporter: {zipkin: }}}]}\n",
+        "meter_provider: {readers: [{periodic: {exporter: {console: {endpoint: x}}}}]}\n",
+        "tracer_provider: {sampler: {composite/development: {}}}\n",
+        "tracer_provider: {sampler: {composite/development: {rule_based: {rules: [{}]}}}}\n"}) {
     EXPECT_FALSE(SchemaFindings(yaml).empty()) << yaml;
     const TempFile file(yaml);
     EXPECT_NE(RefusalOf({"config", "check", "--config", file.path()}), "") << yaml;

@@ -160,7 +160,8 @@ TEST_F(FileExporterTest, LineThatWasGivenUpSpoilsOnlyItself) {
   int fds[2];
   ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
   fcntl(fds[1], F_SETPIPE_SZ, 4096);
-  FileExporter exporter(fds[1], {.path = "/proc/self/fd/" + std::to_string(fds[1])});
+  FileExporter exporter(std::make_unique<LineFile>(
+      fds[1], LineFile::Options{.path = "/proc/self/fd/" + std::to_string(fds[1])}));
   EXPECT_EQ(exporter.Export(Batch(1, 20), steady_clock::now() + 50ms).code, Code::kRetry);
   std::string text;
   std::thread reader([&] {
@@ -179,7 +180,8 @@ TEST_F(FileExporterTest, LineThatWasGivenUpSpoilsOnlyItself) {
 TEST_F(FileExporterTest, CancelEndsAWaitForAReader) {
   int fds[2];
   ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
-  FileExporter exporter(fds[1], {.path = "/proc/self/fd/" + std::to_string(fds[1])});
+  FileExporter exporter(std::make_unique<LineFile>(
+      fds[1], LineFile::Options{.path = "/proc/self/fd/" + std::to_string(fds[1])}));
   std::thread cancel([&] {
     std::this_thread::sleep_for(100ms);
     exporter.Cancel();
@@ -194,7 +196,8 @@ TEST_F(FileExporterTest, CancelEndsAWaitForAReader) {
 TEST_F(FileExporterTest, ReaderThatHasGoneIsFinalAndRaisesNoSignal) {
   int fds[2];
   ASSERT_EQ(pipe2(fds, O_CLOEXEC), 0);
-  FileExporter exporter(fds[1], {.path = "/proc/self/fd/" + std::to_string(fds[1])});
+  FileExporter exporter(std::make_unique<LineFile>(
+      fds[1], LineFile::Options{.path = "/proc/self/fd/" + std::to_string(fds[1])}));
   close(fds[0]);
   EXPECT_EQ(exporter.Export(Batch(1, 1), steady_clock::now() + 1s).code, Code::kFailed);
 }

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "exporter/exporter_set.h"
-#include "exporter/otlp/http_exporter.h"
+#include "exporter/otlp/span_exporter.h"
 #include "exporter/zipkin/zipkin_exporter.h"
 #include "unit/exporter/samples.h"
 
@@ -102,7 +102,7 @@ ExportOutcome ExportTo(const RawServer& server, std::chrono::milliseconds timeou
   OtlpOptions options;
   options.protocol = OtlpProtocol::kHttpProtobuf;
   options.endpoint = server.Url();
-  auto exporter = OtlpHttpExporter::Create(options);
+  auto exporter = OtlpSpanExporter::Create(options);
   EXPECT_TRUE(exporter.ok());
   const std::vector<Span> batch{ServerSpan(1, MakeResource("shop"))};
   return (*exporter)->Export(batch, steady_clock::now() + timeout);

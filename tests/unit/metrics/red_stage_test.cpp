@@ -16,6 +16,7 @@
 #include "sonde/base/ids.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
+#include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/metric.h"
 #include "sonde/pipeline/span.h"
 
@@ -192,6 +193,93 @@ TEST(RedStage, ProcessesOfAServiceShareSeriesAndResource) {
     }
   }
   EXPECT_EQ(counts, (std::map<std::string, uint64_t>{{"cart", 1}, {"shop", 2}}));
+}
+
+// Keys that a process made up live as long as its resource does.
+TEST(RedStage, AServiceOutlivesTheResourceItWasSeenIn) {
+  Bench bench({.expiration = std::chrono::hours(1)});
+  const auto count = [&] {
+    size_t found = 0;
+    for (const ResourceMetrics& of : bench.red.source().Collect()) {
+      if (of.resource == nullptr) continue;
+      for (const Attribute& a : of.resource->attributes) found += a.key == "team.of.the.service";
+    }
+    return found;
+  };
+  struct Owner : Resource {
+    std::string key = "team.of.the.service";
+  };
+  {
+    auto owner = std::make_shared<Owner>();
+    owner->service_name = "shop";
+    owner->attributes = {{"service.name", std::string("shop")}, {owner->key, std::string("a")}};
+    bench.red.OnSpan(Server(owner, kMs));
+  }
+  bench.red.OnSpan(Server(Service("gone"), kMs));
+  EXPECT_EQ(count(), 1U);
+  // Something expires, so that all resources that are remembered are let go.
+  Span span = bench.sink.spans[0];
+  span.end_mono_ns = 3000 * kSecond;
+  bench.red.OnSpan(span);
+  span = {};
+  bench.sink.spans.clear();
+  bench.red.OnTick(4000 * kSecond);
+  EXPECT_EQ(count(), 1U);
+}
+
+// Requests in and out, as the connection stage tells of them.
+class Silent final : public ExchangeSink {
+ public:
+  void OnRequestStart(const RequestStart&) override { ++calls; }
+  void OnResponseStart(ExchangeId, const MessageSpan&) override { ++calls; }
+  void OnExchange(Exchange) override { ++calls; }
+  int calls = 0;
+};
+
+TEST(ActiveRequests, CountFromStartToEnd) {
+  Bench bench;
+  Silent next;
+  const auto shop = Service("shop");
+  ExchangeSink* sink = bench.red.CountActive(next, [&](uint32_t) { return shop; });
+  ASSERT_NE(sink, nullptr);
+  const ConnectionInfo plain;
+  ConnectionInfo text;
+  text.plain_text = true;
+  HttpRequest get;
+  get.method = "GET";
+  HttpRequest odd;
+  odd.method = "BREW";
+  HttpRequest grpc;
+  grpc.method = "POST";
+  grpc.headers = {{"content-type", "application/grpc+proto"}};
+  const auto start = [&](ExchangeId id, const HttpRequest* http, const ConnectionInfo& connection,
+                         Role role = Role::kServer) {
+    RequestStart said;
+    said.id = id;
+    said.role = role;
+    said.connection = &connection;
+    said.http = http;
+    sink->OnRequestStart(said);
+  };
+  start(1, &get, plain);
+  start(2, &get, plain);
+  start(3, &odd, text);
+  start(4, &grpc, plain);
+  start(5, &get, plain, Role::kClient);
+  start(6, nullptr, plain);
+  const auto active = [&] { return bench.Edges("http.server.active_requests"); };
+  EXPECT_EQ(active(), (std::map<std::string, double>{{"GET|http|", 2}, {"_OTHER|https|", 1}}));
+  // What is open does not expire, however long it takes.
+  bench.red.OnTick(100'000 * kSecond);
+  EXPECT_EQ(active().size(), 2U);
+  sink->OnResponseStart(1, {});
+  for (const ExchangeId id : {1, 3, 4, 5, 6, 7}) {
+    Exchange exchange;
+    exchange.id = id;
+    sink->OnExchange(std::move(exchange));
+  }
+  EXPECT_EQ(active(), (std::map<std::string, double>{{"GET|http|", 1}, {"_OTHER|https|", 0}}));
+  EXPECT_EQ(next.calls, 6 + 1 + 6) << "all of it is passed on";
 }
 
 TEST(RedStage, BeyondTheLimitOneOverflowSeriesTakesAll) {

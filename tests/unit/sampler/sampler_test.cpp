@@ -172,6 +172,85 @@ TEST(SamplerTest, TracestateGivesRandomnessAndGetsTheThreshold) {
   EXPECT_EQ(on.sink.spans[0].tracestate, "");
 }
 
+Span Request(const std::string& route, const std::string& service = "shop") {
+  static IdGenerator ids(5);
+  auto resource = std::make_shared<Resource>();
+  resource->service_name = service;
+  resource->attributes = {{"service.name", service}};
+  Span span;
+  span.trace_id = ids.NewTraceId();
+  span.kind = SpanKind::kServer;
+  span.attributes = {{"http.route", route}, {"http.response.status_code", int64_t{200}}};
+  span.resource = std::move(resource);
+  return span;
+}
+
+SamplerOptions ByRules(std::vector<SamplingRule> rules) {
+  return {.root = {.kind = "rule_based"}, .rules = std::move(rules)};
+}
+
+TEST(RulesTest, TheFirstThatFitsDecides) {
+  Bench bench(ByRules({
+      {.key = "http.route", .values = {"/healthz", "/readyz"}, .sampler = {.kind = "always_off"}},
+      {.key = "http.route",
+       .included = {"/internal/*", "/a?c"},
+       .excluded = {"/internal/keep*"},
+       .sampler = {.kind = "always_off"}},
+      {.key = "service.name", .values = {"noisy"}, .sampler = {.kind = "always_off"}},
+      {.key = "http.response.status_code", .values = {"404"}, .sampler = {.kind = "always_off"}},
+      {.span_kinds = {"server"}, .sampler = {.kind = "always_on"}},
+  }));
+  for (const char* route : {"/healthz", "/internal/x", "/internal/", "/abc", "/a.c"}) {
+    EXPECT_FALSE(bench.Keeps(Request(route))) << route;
+  }
+  for (const char* route : {"/", "/healthz/", "/internal", "/internal/keep/x", "/abbc", ""}) {
+    EXPECT_TRUE(bench.Keeps(Request(route))) << route;
+  }
+  EXPECT_FALSE(bench.Keeps(Request("/", "noisy")));
+  Span missing = Request("/");
+  missing.attributes[1].value = int64_t{404};
+  EXPECT_FALSE(bench.Keeps(missing));
+  Span client = Request("/");
+  client.kind = SpanKind::kClient;
+  EXPECT_FALSE(bench.Keeps(client)) << "no rule fits";
+}
+
+// The request that came in is asked about; what it caused shares its fate, whatever it says itself.
+TEST(RulesTest, TheWholeTraceFollowsItsRoot) {
+  Bench bench(ByRules({{.key = "http.route", .values = {"/a"}, .sampler = {.kind = "always_off"}},
+                       {.sampler = {.kind = "trace_id_ratio_based", .ratio = 1}}}));
+  for (const char* root : {"/a", "/b"}) {
+    const Span first = Request(root);
+    Span below = Request("/a");
+    below.trace_id = first.trace_id;
+    below.parent_span_id = SpanId{{1}};
+    EXPECT_EQ(bench.Keeps(first), root == std::string("/b"));
+    EXPECT_EQ(bench.Keeps(below), root == std::string("/b"));
+  }
+  EXPECT_EQ(bench.dropped(), 2U);
+  ASSERT_EQ(bench.sink.spans.size(), 2U);
+  for (const Span& span : bench.sink.spans) EXPECT_EQ(span.tracestate, "ot=th:0");
+}
+
+TEST(RulesTest, ARateIsOfItsRule) {
+  Bench bench(ByRules({{.key = "http.route",
+                        .values = {"/a"},
+                        .sampler = {.kind = "rate_limiting", .traces_per_second = 3}},
+                       {.sampler = {.kind = "always_on"}}}));
+  int kept = 0;
+  for (int i = 0; i < 100; ++i) kept += bench.Keeps(Request("/a")) ? 1 : 0;
+  EXPECT_EQ(kept, 3);
+  EXPECT_TRUE(bench.Keeps(Request("/b")));
+}
+
+TEST(RulesTest, AHeadersDecisionComesFirst) {
+  Bench bench(ByRules({{.sampler = {.kind = "always_off"}}}));
+  Span span = Request("/a");
+  span.trace_from_header = true;
+  span.trace_flags = 1;
+  EXPECT_TRUE(bench.Keeps(span));
+}
+
 TEST(TraceStateTest, ReadsWhatIsWellFormedOnly) {
   EXPECT_EQ(ThresholdIn("a=b, ot=th:c;rv:00000000000001"), uint64_t{0xc} << 52);
   EXPECT_EQ(RandomnessIn("ot=th:c;rv:00000000000001"), uint64_t{1});

@@ -15,6 +15,7 @@
 
 #include "sampler/tail/policy.h"
 #include "sonde/base/ids.h"
+#include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/span.h"
@@ -259,6 +260,55 @@ TEST(TailSampler, WithoutRoomTheOldestIsDecidedEarly) {
   small.tail->OnSpan(Make());
   EXPECT_THAT(small.sink.spans, SizeIs(3));
   EXPECT_EQ(small.Count("sonde_tail_sampling_early_total", "reason", "max_spans"), 1U);
+}
+
+// The oldest go first, and of those only what the policies do not want.
+TEST(TailSampler, LittleMemoryShedsTheOldestUnsampled) {
+  Bench bench({.max_spans = 80});
+  std::vector<TraceId> traces;
+  for (int i = 0; i < 40; ++i) {
+    traces.push_back(Make().trace_id);
+    bench.tail->OnSpan(Of(traces.back(), i % 4 == 0 ? SpanStatus::kError : SpanStatus::kUnset));
+  }
+  bench.tail->SetMemoryLevel(MemoryLevel::kSoft);
+  EXPECT_EQ(bench.held(), 10);
+  EXPECT_EQ(bench.Count("sonde_tail_sampling_early_total", "reason", "memory"), 30U);
+  EXPECT_THAT(bench.sink.spans, SizeIs(8));
+  EXPECT_EQ(bench.sink.spans[0].trace_id, traces[0]);
+  EXPECT_EQ(bench.dropped(), 22U);
+  bench.tail->OnSpan(Make());
+  EXPECT_EQ(bench.held(), 10);
+  bench.tail->SetMemoryLevel(MemoryLevel::kFine);
+  for (int i = 0; i < 20; ++i) bench.tail->OnSpan(Make());
+  EXPECT_EQ(bench.held(), 30);
+}
+
+TEST(TailSampler, OneThatSamplesEndsTheQuestions) {
+  for (const bool first_match : {false, true}) {
+    Collect sink;
+    MetricRegistry metrics;
+    const auto tail = *TailSampler::Create({.policies = {{.name = "all"}, {.name = "second"}},
+                                            .expected_traces_per_second = 100,
+                                            .sample_on_first_match = first_match},
+                                           sink, metrics);
+    tail->OnSpan(Make());
+    tail->Shutdown();
+    EXPECT_THAT(sink.spans, SizeIs(1));
+    EXPECT_EQ(metrics
+                  .AddCounter("sonde_tail_sampling_votes_total", "",
+                              {{"policy", "second"}, {"vote", "sampled"}})
+                  .value(),
+              first_match ? 0U : 1U);
+  }
+}
+
+TEST(TailSampler, WhatWaitsAtTheEndIsDroppedIfSoConfigured) {
+  Bench bench({.drop_pending_on_shutdown = true});
+  for (int i = 0; i < 5; ++i) bench.tail->OnSpan(Of(Make().trace_id, SpanStatus::kError));
+  bench.tail->Shutdown();
+  EXPECT_THAT(bench.sink.spans, SizeIs(0));
+  EXPECT_EQ(bench.dropped(), 5U);
+  EXPECT_EQ(bench.held(), 0);
 }
 
 TEST(TailSampler, EverySpanIsAccountedFor) {

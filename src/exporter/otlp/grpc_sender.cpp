@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "exporter/otlp/grpc_exporter.h"
+#include "exporter/otlp/grpc_sender.h"
 
 #include <absl/memory/memory.h>
 #include <absl/status/status.h>
 #include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,22 +15,27 @@
 #include <ios>
 #include <iterator>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "exporter/otlp/response.h"
+#include "exporter/otlp/sender.h"
+#include "exporter/otlp/signal.h"
 #include "exporter/version.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exporter.h"
-#include "sonde/pipeline/span.h"
 
 namespace sonde::exporter {
 namespace {
 
-constexpr char kMethod[] = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+const char* MethodOf(Signal signal) {
+  return signal == Signal::kTraces
+             ? "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+             : "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+}
+
 constexpr std::chrono::milliseconds kCancelPoll{50};
 // How long gRPC itself waits between connection attempts: not longer than our own pauses between
 // batches, or an endpoint that is back would still be refused.
@@ -100,7 +104,8 @@ Status NormaliseHeaders(OtlpOptions& options) {
 
 }  // namespace
 
-Result<std::unique_ptr<SpanExporter>> OtlpGrpcExporter::Create(const OtlpOptions& options) {
+Result<std::unique_ptr<OtlpSender>> OtlpGrpcSender::Create(const OtlpOptions& options,
+                                                           Signal signal) {
   OtlpOptions checked = options;
   if (const Status status = NormaliseHeaders(checked); !status.ok()) return status;
   const Target target = TargetOf(options);
@@ -114,14 +119,14 @@ Result<std::unique_ptr<SpanExporter>> OtlpGrpcExporter::Create(const OtlpOptions
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // BatchProcessor retries, and counts
   if (options.gzip) arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
   const auto channel = grpc::CreateCustomChannel(target.address, *credentials, arguments);
-  return absl::WrapUnique(new OtlpGrpcExporter(checked, channel));
+  return absl::WrapUnique(new OtlpGrpcSender(checked, signal, channel));
 }
 
-OtlpGrpcExporter::OtlpGrpcExporter(OtlpOptions options,
-                                   const std::shared_ptr<grpc::Channel>& channel)
-    : options_(std::move(options)), stub_(channel) {}
+OtlpGrpcSender::OtlpGrpcSender(OtlpOptions options, Signal signal,
+                               const std::shared_ptr<grpc::Channel>& channel)
+    : options_(std::move(options)), signal_(signal), stub_(channel) {}
 
-OtlpGrpcExporter::~OtlpGrpcExporter() {
+OtlpGrpcSender::~OtlpGrpcSender() {
   queue_.Shutdown();
   void* tag = nullptr;
   bool ok = false;
@@ -129,15 +134,15 @@ OtlpGrpcExporter::~OtlpGrpcExporter() {
   }
 }
 
-void OtlpGrpcExporter::Prepare(grpc::ClientContext& context,
-                               std::chrono::steady_clock::time_point deadline) const {
+void OtlpGrpcSender::Prepare(grpc::ClientContext& context,
+                             std::chrono::steady_clock::time_point deadline) const {
   const auto left =
       std::chrono::duration_cast<Milliseconds>(deadline - std::chrono::steady_clock::now());
   context.set_deadline(std::chrono::system_clock::now() + std::min(left, options_.timeout));
   for (const auto& [name, value] : options_.headers) context.AddMetadata(name, value);
 }
 
-void OtlpGrpcExporter::WaitForAnswer(grpc::ClientContext& context) {
+void OtlpGrpcSender::WaitForAnswer(grpc::ClientContext& context) {
   void* tag = nullptr;
   bool ok = false;
   // Ends at the context's deadline at the latest: gRPC then finishes the call by itself.
@@ -147,22 +152,25 @@ void OtlpGrpcExporter::WaitForAnswer(grpc::ClientContext& context) {
   }
 }
 
-ExportOutcome OtlpGrpcExporter::Export(std::span<const Span> batch,
-                                       std::chrono::steady_clock::time_point deadline) {
-  const std::string_view body = encoder_.Encode(batch);
+ExportOutcome OtlpGrpcSender::Send(std::string_view body,
+                                   std::chrono::steady_clock::time_point deadline) {
   // Copies: after a cancelled call the transport may still hold what it was sending, and the
   // encoder's memory is reused.
   const grpc::Slice slice(body.data(), body.size());
   const grpc::ByteBuffer request(&slice, 1);
   grpc::ClientContext context;
   Prepare(context, deadline);
-  ExportTraceServiceResponse response;
+  grpc::ByteBuffer response;
   grpc::Status status;
-  const auto call = stub_.PrepareUnaryCall(&context, kMethod, request, &queue_);
+  const auto call = stub_.PrepareUnaryCall(&context, MethodOf(signal_), request, &queue_);
   call->StartCall();
   call->Finish(&response, &status, nullptr);
   WaitForAnswer(context);
-  return JudgeGrpc(status, response);
+  grpc::Slice answer;
+  const bool readable = status.ok() && response.DumpToSingleSlice(&answer).ok();
+  const std::string_view bytes(reinterpret_cast<const char*>(answer.begin()),
+                               readable ? answer.size() : 0);
+  return JudgeGrpc(status, bytes, signal_);
 }
 
 }  // namespace sonde::exporter

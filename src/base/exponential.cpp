@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "metrics/exponential.h"
+#include "sonde/pipeline/exponential.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +10,9 @@
 
 #include "sonde/pipeline/metric.h"
 
-namespace sonde::metrics {
+namespace sonde {
 
-int32_t BucketOf(double value, int32_t scale) {
+int32_t ExponentialBucketOf(double value, int32_t scale) {
   int exponent = 0;
   const double fraction = std::frexp(value, &exponent);  // value = fraction * 2^exponent, [0.5, 1)
   // Upper bounds are inclusive: an exact power of two is the last value of the bucket below.
@@ -48,16 +48,17 @@ void Record(ExponentialBuckets& buckets, double value) {
     ++buckets.zero_count;
     return;
   }
-  int32_t bucket = BucketOf(value, buckets.scale);
+  int32_t bucket = ExponentialBucketOf(value, buckets.scale);
   if (buckets.counts.empty()) {
     buckets.offset = bucket;
     buckets.counts.push_back(1);
     return;
   }
   int32_t scale = buckets.scale;
-  int32_t low = std::min(bucket, buckets.offset);
-  int32_t high = std::max(bucket, buckets.offset + static_cast<int32_t>(buckets.counts.size()) - 1);
-  while (high - low >= kMaxBuckets) {
+  // From the smallest to the largest double is more than 2^31 buckets at the finest scale.
+  int64_t low = std::min(bucket, buckets.offset);
+  int64_t high = std::max(bucket, buckets.offset + static_cast<int32_t>(buckets.counts.size()) - 1);
+  while (high - low >= kMaxExponentialBuckets) {
     low >>= 1;
     high >>= 1;
     --scale;
@@ -75,4 +76,24 @@ void Record(ExponentialBuckets& buckets, double value) {
   ++buckets.counts[at];
 }
 
-}  // namespace sonde::metrics
+ExponentialBuckets Since(const ExponentialBuckets& earlier, const ExponentialBuckets& now) {
+  ExponentialBuckets before = earlier;
+  Downscale(before, now.scale);
+  ExponentialBuckets added = now;
+  added.zero_count -= std::min(before.zero_count, added.zero_count);
+  for (size_t i = 0; i < before.counts.size(); ++i) {
+    const int64_t at = before.offset + static_cast<int64_t>(i) - now.offset;
+    if (at < 0 || at >= static_cast<int64_t>(added.counts.size())) continue;
+    uint64_t& count = added.counts[static_cast<size_t>(at)];
+    count -= std::min(count, before.counts[i]);
+  }
+  const auto is_used = [](uint64_t count) { return count > 0; };
+  const auto first = std::ranges::find_if(added.counts, is_used);
+  added.offset += static_cast<int32_t>(first - added.counts.begin());
+  added.counts.erase(added.counts.begin(), first);
+  while (!added.counts.empty() && added.counts.back() == 0) added.counts.pop_back();
+  if (added.counts.empty()) added.offset = 0;
+  return added;
+}
+
+}  // namespace sonde

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// OTLP over HTTP: protobuf or JSON bodies.
+// Spans over OTLP.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <span>
+#include <utility>
 
-#include "exporter/http_client.h"
 #include "exporter/otlp/json_encoder.h"
 #include "exporter/otlp/protobuf_encoder.h"
+#include "exporter/otlp/sender.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exporter.h"
@@ -16,22 +17,21 @@
 
 namespace sonde::exporter {
 
-class OtlpHttpExporter final : public SpanExporter {
+class OtlpSpanExporter final : public SpanExporter {
  public:
   static Result<std::unique_ptr<SpanExporter>> Create(const OtlpOptions& options);
 
   const char* name() const override { return "otlp"; }
   ExportOutcome Export(std::span<const Span> batch,
                        std::chrono::steady_clock::time_point deadline) override;
-  void Cancel() override { client_->Cancel(); }
+  void Cancel() override { sender_->Cancel(); }
 
  private:
-  OtlpHttpExporter(std::unique_ptr<HttpClient> client, bool json, Milliseconds timeout)
-      : client_(std::move(client)), json_(json), timeout_(timeout) {}
+  OtlpSpanExporter(std::unique_ptr<OtlpSender> sender, bool json)
+      : sender_(std::move(sender)), json_(json) {}
 
-  const std::unique_ptr<HttpClient> client_;
+  const std::unique_ptr<OtlpSender> sender_;
   const bool json_;
-  const Milliseconds timeout_;
   JsonEncoder json_encoder_;
   ProtobufEncoder protobuf_encoder_;
 };
