@@ -73,7 +73,7 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
   std::vector<probe::Part> served;
   std::string reasons;
   for (const probe::Family* family : probe::Families()) {
-    FamilyState state{family->name, "off", "", family->cost, family->without};
+    FamilyState state{family->name, "off", "", family->cost, family->without, {}};
     if (family->part == probe::Part::kSockets && std::ranges::count(served, family->part) == 0) {
       settings.socket_table = family->socket_table ? 1 : 0;
     }
@@ -92,8 +92,10 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
                  return f->name == s.name && f->part == family->part;
                });
       });
-      state.state = preferred_failed ? "fallback" : "works";
+      state.why = (*loaded)->remark();
+      state.state = preferred_failed || !state.why.empty() ? "fallback" : "works";
       served.push_back(family->part);
+      state.costs = (*loaded)->costs();
       choice.loaded.push_back(*std::move(loaded));
     }
     if (state.state == "failed")

@@ -76,6 +76,22 @@ void CheckCapabilities(Host& host, uint64_t effective) {
   }
 }
 
+// Number of a member of one of the running kernel's enums.
+std::optional<uint32_t> EnumValue(const char* enum_name, const std::string& name) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+  if (types == nullptr) return std::nullopt;
+  const int id = btf__find_by_name_kind(types.get(), enum_name, BTF_KIND_ENUM);
+  if (id <= 0) return std::nullopt;
+  const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
+  const auto* members = btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    if (name == btf__name_by_offset(types.get(), members[i].name_off)) {
+      return static_cast<uint32_t>(members[i].val);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Host ReadHost(const std::string& root) {
@@ -119,18 +135,9 @@ bool HasTracepoint(const std::string& name) {
 }
 
 std::optional<uint32_t> AttachType(const std::string& name) {
-  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
-  if (types == nullptr) return std::nullopt;
-  const int id = btf__find_by_name_kind(types.get(), "bpf_attach_type", BTF_KIND_ENUM);
-  if (id <= 0) return std::nullopt;
-  const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
-  const auto* members = btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); ++i) {
-    if (name == btf__name_by_offset(types.get(), members[i].name_off)) {
-      return static_cast<uint32_t>(members[i].val);
-    }
-  }
-  return std::nullopt;
+  return EnumValue("bpf_attach_type", name);
 }
+
+bool HasHelper(const std::string& name) { return EnumValue("bpf_func_id", name).has_value(); }
 
 }  // namespace sonde::kernel

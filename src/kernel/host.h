@@ -41,4 +41,7 @@ bool HasTracepoint(const std::string& name);
 // that name. Numbers have changed between versions before they settled.
 std::optional<uint32_t> AttachType(const std::string& name);
 
+// Does the running kernel have this helper function, a member of enum bpf_func_id?
+bool HasHelper(const std::string& name);
+
 }  // namespace sonde::kernel
