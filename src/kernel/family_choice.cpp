@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <string>
@@ -49,6 +50,14 @@ std::string MissingTracepoint(const probe::Family& family) {
   return "";
 }
 
+// What a failure most likely comes from.
+std::string AgeOfKernel(const probe::Family& family) {
+  utsname name = {};
+  if (uname(&name) != 0 || !IsOlder(name.release, family.kernel)) return "";
+  return absl::StrCat("; this kernel is ", name.release, ", and the family needs Linux ",
+                      std::string(family.kernel), " or newer");
+}
+
 }  // namespace
 
 Status CheckFamilyNames(const CaptureOptions& capture) {
@@ -85,7 +94,7 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
       state.state = "failed";
     } else if (auto loaded = LoadedFamily::Load(*family, settings, maps); !loaded.ok()) {
       state.state = "failed";
-      state.why = std::string(loaded.status().message());
+      state.why = absl::StrCat(loaded.status().message(), AgeOfKernel(*family));
     } else {
       const bool preferred_failed = std::ranges::any_of(choice.states, [&](const FamilyState& s) {
         return s.state == "failed" && std::ranges::any_of(probe::Families(), [&](const auto* f) {

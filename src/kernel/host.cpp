@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +15,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "sonde/base/result.h"
 
@@ -126,6 +129,17 @@ Status CheckHost(const Host& host) {
     absl::StrAppend(&message, message.empty() ? "" : "\n", missing.what, "; ", missing.remedy);
   }
   return permission ? absl::PermissionDeniedError(message) : absl::UnimplementedError(message);
+}
+
+bool IsOlder(std::string_view release, std::string_view version) {
+  const auto read = [](std::string_view text) {
+    std::pair<unsigned, unsigned> number;
+    const char* end = text.data() + text.size();
+    const auto major = std::from_chars(text.data(), end, number.first);
+    if (major.ptr != end) std::from_chars(major.ptr + 1, end, number.second);
+    return number;
+  };
+  return read(release) < read(version);
 }
 
 bool HasTracepoint(const std::string& name) {

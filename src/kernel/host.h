@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sonde/base/result.h"
@@ -33,6 +34,10 @@ Host ReadHost(const std::string& root = "");
 
 // OK, or one line per missing thing with its remedy.
 Status CheckHost(const Host& host);
+
+// Is kernel `release` ("6.1.0-51-amd64") older than `version` ("6.3")? By number: distributions
+// bring newer features to older kernels, so it explains a failure and never decides.
+bool IsOlder(std::string_view release, std::string_view version);
 
 // Does the kernel describe tracepoint `name` in its BTF? False too if there is no BTF.
 bool HasTracepoint(const std::string& name);

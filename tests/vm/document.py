@@ -23,15 +23,16 @@ def generated(report):
         doctor = said.doctor
         if doctor["ok"]:
             right = [f"{right}/{of}" for right, of, _ in judge.cases(said).values()]
+            right.append(str(judge.counted_losses(said)))
             families.append(_states(row, doctor))
         else:
-            right = ["–"] * len(judge.CASES)
-        verdict = "can trace" if doctor["ok"] else "cannot: " + "; ".join(m["what"] for m in doctor["missing"])
+            right = ["–"] * (len(judge.CASES) + 1)
+        verdict = "can trace" if doctor["ok"] else "cannot trace: " + ("; ".join(m["what"] for m in doctor["missing"]) or "too old")
         results.append([row["name"], said.text("release"), version, *right, verdict, outcome])
         for family, programs in judge.costs(said).items():
             costs += [[row["name"], family, f"`{program}`", str(count)] for program, count in programs.items()]
     return "\n\n".join([
-        _table(["row", "kernel", "package", *judge.CASES, "doctor", "result"], results),
+        _table(["row", "kernel", "package", *judge.CASES, "lost, counted", "doctor", "result"], results),
         "What doctor says of each family, and what then was used:",
         _table(["row", *PARTS], families),
         "Instructions that the verifier walks through; its limit is 1,000,000:",

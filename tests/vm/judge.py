@@ -2,6 +2,7 @@
 """What a guest's results say: doctor's verdict, spans and links per case, what was left in the kernel, and the verifier's costs."""
 import json
 import os
+import re
 import sys
 from collections import defaultdict
 
@@ -85,6 +86,13 @@ def costs(results):
     return {f["name"]: f["verifier_instructions"] for f in results.doctor.get("families", []) if f["verifier_instructions"]}
 
 
+def counted_losses(results):
+    """Events that the kernel did not hand over because the program was at work already on that processor, which a guest's slowness
+    makes more frequent: sonde counts them."""
+    found = re.search(r'^sonde_events_dropped_total\{reason="recursion"\} (\d+)', results.text("metrics") or "", flags=re.M)
+    return int(found.group(1)) if found else 0
+
+
 def _over_budget(measured, budget):
     """A program may cost a tenth more than what is noted; one that is not noted is new."""
     for family, programs in measured.items():
@@ -103,18 +111,21 @@ def complaints(row, results, budget):
     if row.get("expect") == "cannot trace":
         if doctor["ok"] or results.text("doctor.exit") != "3":
             wrong.append(f"doctor: ok is {doctor['ok']}, exit code {results.text('doctor.exit')}; expected to refuse")
-        if not doctor["missing"] or not all(m["remedy"] for m in doctor["missing"]):
-            wrong.append("doctor names no remedy")
+        if not all(m["remedy"] for m in doctor["missing"]) or not (doctor["missing"] or "needs Linux" in doctor["reason"]):
+            wrong.append("doctor does not say what would help")
         return wrong
     if not doctor["ok"]:
         return [f"doctor: {doctor.get('reason')}"]
     # What doctor says works must work, and what it says is off must not: text in TLS is the part that may be off.
     tls = next(f for f in doctor["families"] if f["name"] == "tls")["state"] in ("works", "fallback")
+    forgiven = counted_losses(results)
     for name, (right, of, complaint) in cases(results).items():
         if CASES[name][1] != "socket" and not tls:
             wrong.append(f"{name}: family tls is off")
-        elif right != of:
+        elif of - right > forgiven:
             wrong.append(f"{name}: {right} of {of}; {complaint}")
+        else:
+            forgiven -= of - right
     if results.text("run.exit") != "0":
         wrong.append(f"sonde ended with {results.text('run.exit')}: {results.text('run.err')}")
     for name, when in {"left-doctor": "doctor", "left-stop": "SIGTERM", "left-kill": "SIGKILL"}.items():
