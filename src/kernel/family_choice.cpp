@@ -2,6 +2,7 @@
 #include "kernel/family_choice.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
 #include <sys/utsname.h>
@@ -94,7 +95,8 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
       state.state = "failed";
     } else if (auto loaded = LoadedFamily::Load(*family, settings, maps); !loaded.ok()) {
       state.state = "failed";
-      state.why = absl::StrCat(loaded.status().message(), AgeOfKernel(*family));
+      state.why = std::string(loaded.status().message());
+      if (!absl::StrContains(state.why, "needs Linux")) state.why += AgeOfKernel(*family);
     } else {
       const bool preferred_failed = std::ranges::any_of(choice.states, [&](const FamilyState& s) {
         return s.state == "failed" && std::ranges::any_of(probe::Families(), [&](const auto* f) {

@@ -18,6 +18,7 @@
 #include <iterator>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernel/file_descriptor.h"
