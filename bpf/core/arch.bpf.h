@@ -12,7 +12,8 @@
 #if defined(__TARGET_ARCH_x86)
 
 struct pt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, sp;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip,
+	    sp;
 } __attribute__((preserve_access_index));
 
 #define SONDE_NR_READ     0
@@ -55,6 +56,7 @@ struct sonde_registers {
 };
 
 #define SONDE_REG_RETURN(regs) ((regs)->ax)
+#define SONDE_REG_IP(regs)     ((regs)->ip)
 
 static __always_inline void sonde_registers_read(struct sonde_registers *to, struct pt_regs *regs)
 {

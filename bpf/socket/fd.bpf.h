@@ -54,18 +54,15 @@ static __always_inline bool sonde_fd_socket(struct sonde_fd_call *found)
 				BPF_CORE_READ(sk, sk_protocol));
 }
 
-/* State of the socket; made at its first I/O, made anew if the address belonged to another socket
- * before. */
-static __always_inline struct sonde_socket *sonde_fd_state(const struct sonde_fd_call *found)
+/* Not inlined: so large a thing must not stay on the stack. */
+static __noinline __attribute__((unused)) struct sonde_socket *
+sonde_fd_state_new(const struct sonde_fd_call *found)
 {
 	struct sonde_socket fresh = {};
 	struct sonde_socket *state;
 	struct sock *sk = found->sk;
 	__u64 key = (__u64)sk;
 
-	state = bpf_map_lookup_elem(&sonde_sockets, &key);
-	if (state && state->inode == found->inode)
-		return state;
 	fresh.inode = found->inode;
 	fresh.connection = sonde_inode_id(found->inode);
 	sonde_capture_init(&fresh.capture);
@@ -77,6 +74,16 @@ static __always_inline struct sonde_socket *sonde_fd_state(const struct sonde_fd
 	if (!state)
 		sonde_drop(SONDE_DROP_SOCKET_STATE_FULL);
 	return state;
+}
+
+/* State of the socket; made at its first I/O, made anew if the address belonged to another socket
+ * before. */
+static __always_inline struct sonde_socket *sonde_fd_state(const struct sonde_fd_call *found)
+{
+	__u64 key = (__u64)found->sk;
+	struct sonde_socket *state = bpf_map_lookup_elem(&sonde_sockets, &key);
+
+	return state && state->inode == found->inode ? state : sonde_fd_state_new(found);
 }
 
 /* As sonde_end_position of the sock_length family, through untrusted pointers. */

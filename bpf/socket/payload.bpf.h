@@ -187,7 +187,14 @@ __noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 cou
 	if (!scratch || count > SONDE_PIECE_BYTES || to > SONDE_PIECE_BYTES)
 		return -1;
 	if (!scratch->segment_count) {
-		if (bpf_probe_read_user(scratch->payload + to, count,
+		__u64 at = to;
+
+		/* Known already; said again of the register that is used: verifiers before 6.3
+		 * forget what they learnt of a copy. */
+		barrier_var(at);
+		if (at > SONDE_PIECE_BYTES)
+			return -1;
+		if (bpf_probe_read_user(scratch->payload + at, count,
 					(void *)(scratch->base + from)))
 			return -1;
 		return count;

@@ -12,16 +12,17 @@
 static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32 captured,
 					    __u32 tail)
 {
-	__u32 bytes = captured + tail;
+	__u64 bytes = captured + tail;
 
 	/* True by the callers; said again for the verifier: the padding below stays inside payload.
-	 */
+	 * 64 bits wide, because copies of such a register keep what is learnt of it. */
+	barrier_var(bytes);
 	if (bytes > SONDE_PIECE_BYTES + SONDE_BODY_TAIL)
 		return 0;
-	*(__u64 *)(scratch->payload + (bytes & ~7U)) &= sonde_byte_mask(bytes & 7);
+	*(__u64 *)(scratch->payload + (bytes & ~7ULL)) &= sonde_byte_mask(bytes & 7);
 	scratch->record.captured = captured;
 	scratch->record.tail = tail;
-	bytes = sizeof(scratch->record) + ((bytes + 7) & ~7U);
+	bytes = sizeof(scratch->record) + ((bytes + 7) & ~7ULL);
 	scratch->record.header.size = bytes;
 	if (bpf_ringbuf_output(&sonde_ring, &scratch->record, bytes, BPF_RB_NO_WAKEUP))
 		return sonde_drop(SONDE_DROP_RING_FULL);

@@ -101,20 +101,38 @@ __noinline __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_f
 	return length;
 }
 
-/* The kernel has written each message's length, so each is exact. */
-__noinline int sonde_call_mmsg(struct sonde_scratch *scratch, struct sonde_fd_call *call,
-			       struct sonde_socket *state)
+/* Bytes of all messages that are followed. Global: so that the verifier has one sum to think of,
+ * not one per number of messages. */
+__noinline __u64 sonde_call_total(struct sonde_fd_call *call)
 {
-	__u64 total = 0, position;
+	__u64 total = 0;
+	__u32 i;
+
+	if (!call)
+		return 0;
+	for (i = 0; i < SONDE_MMSG_FOLLOWED && i < call->moved; i++)
+		total += sonde_mmsg_length(call->arg2, i);
+	return total;
+}
+
+/* The kernel has written each message's length, so each is exact. `call` is one of whose socket
+ * sonde_call has made the state. */
+__noinline int sonde_call_mmsg(struct sonde_fd_call *call)
+{
+	struct sonde_scratch *scratch = sonde_scratch_get();
+	struct sonde_socket *state;
+	__u64 total, position;
 	__u32 i, count;
 
-	if (!scratch || !call || !state)
+	if (!scratch || !call)
+		return 0;
+	state = sonde_fd_state(call);
+	if (!state)
 		return 0;
 	count = call->moved;
 	if (count > SONDE_MMSG_FOLLOWED)
 		sonde_drop(SONDE_DROP_SEGMENTS);
-	for (i = 0; i < SONDE_MMSG_FOLLOWED && i < count; i++)
-		total += sonde_mmsg_length(call->arg2, i);
+	total = sonde_call_total(call);
 	position = sonde_fd_end_position(call, state, total) - total;
 	if (state->capture.socket_class >= SONDE_CLASS_TLS)
 		return sonde_count(SONDE_COUNT_QUIET);
@@ -140,6 +158,9 @@ static __always_inline bool sonde_call_payload(struct sonde_scratch *scratch,
 	}
 }
 
+/* What sonde_call leaves to its caller: within it the stack would not suffice. */
+#define SONDE_CALL_MMSG 1
+
 /* Global: a call may be on two descriptors, and is verified once. */
 __noinline int sonde_call(struct sonde_fd_call *call)
 {
@@ -155,7 +176,7 @@ __noinline int sonde_call(struct sonde_fd_call *call)
 	if (!call->moved)
 		return sonde_call_ended(call, state);
 	if (call->kind == SONDE_PAYLOAD_MMSG)
-		return sonde_call_mmsg(scratch, call, state);
+		return SONDE_CALL_MMSG;
 	end = sonde_fd_end_position(call, state, call->moved);
 	if (call->traced & SONDE_TRACED_SEEKS)
 		sonde_beside_moved(state, call->sk, call->direction, call->moved);
@@ -200,5 +221,7 @@ int BPF_PROG(sonde_sys_exit, struct pt_regs *regs, long ret)
 	}
 	call.direction = sonde_call_direction(nr);
 	call.kind = sonde_payload_kind(nr, call.direction);
-	return sonde_call(&call);
+	if (sonde_call(&call) == SONDE_CALL_MMSG)
+		sonde_call_mmsg(&call);
+	return 0;
 }

@@ -19,7 +19,8 @@
 /* Global: verified once. */
 __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *socket)
 {
-	struct sonde_text_key *key;
+	struct sonde_text_key key; /* here, and not in the socket's state: a key must be on the
+				      stack (kernels before 6.2) */
 	struct sonde_text *text;
 	const __u8 *hello;
 
@@ -31,13 +32,13 @@ __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *s
 	hello = scratch->payload;
 	if (hello[0] != SONDE_CLIENT_HELLO || hello[4] != 3)
 		return 0;
-	key = &socket->text;
-	__builtin_memcpy(key->name, hello + SONDE_HELLO_RANDOM, sizeof(key->name));
-	key->tgid = bpf_get_current_pid_tgid() >> 32;
-	key->kind = scratch->call.direction == SONDE_SEND ? SONDE_TEXT_CLIENT : SONDE_TEXT_SERVER;
-	text = sonde_text_create(key, sonde_inode_id(socket->inode), socket->inode, scratch->sk);
+	__builtin_memcpy(key.name, hello + SONDE_HELLO_RANDOM, sizeof(key.name));
+	key.tgid = bpf_get_current_pid_tgid() >> 32;
+	key.kind = scratch->call.direction == SONDE_SEND ? SONDE_TEXT_CLIENT : SONDE_TEXT_SERVER;
+	socket->text = key;
+	text = sonde_text_create(&key, sonde_inode_id(socket->inode), socket->inode, scratch->sk);
 	if (text) {
-		text->name = key->name[0];
+		text->name = key.name[0];
 		text->hello_ns = bpf_ktime_get_ns();
 	}
 	return sonde_count(SONDE_COUNT_TLS_HELLO);

@@ -196,8 +196,9 @@ static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u
 	return text;
 }
 
-static __always_inline struct sonde_text *sonde_text_find(const struct sonde_tls_probe *probe,
-							  __u64 object, __u32 tgid, __u32 length)
+/* Not inlined: its keys need not be on the stack when the text is sent. */
+static __noinline struct sonde_text *sonde_text_find(const struct sonde_tls_probe *probe,
+						     __u64 object, __u32 tgid, __u32 length)
 {
 	struct sonde_text *text = sonde_text_by_random(probe, object, tgid);
 

@@ -145,13 +145,13 @@ static __always_inline int sonde_tls_left(struct pt_regs *ctx)
 	return sonde_text_moved(probe, &call.moved);
 }
 
-/* Session (Linux 6.13): runs at entry, and at the return only of calls for which it says so. */
-extern bool bpf_session_is_return(void) __ksym __weak;
-
+/* Session (Linux 6.13): runs at entry, and at the return only of calls for which it says so. Which
+ * of both it is shows in the registers: at the return they are in the caller already. The kernel's
+ * own function for it has had two prototypes. */
 SEC("uprobe")
 int sonde_tls_call(struct pt_regs *ctx)
 {
-	if (bpf_session_is_return())
+	if (SONDE_REG_IP(ctx) != bpf_get_func_ip(ctx))
 		return sonde_tls_left(ctx);
 	return !sonde_tls_entered(ctx);
 }

@@ -144,7 +144,8 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
                                  {"state", family.state},
                                  {"why", family.why},
                                  {"cost", family.cost},
-                                 {"without", family.without}});
+                                 {"without", family.without},
+                                 {"verifier_instructions", family.costs}});
     }
   } else {
     out["reason"] = std::string(kernel.status().message());

@@ -2,8 +2,10 @@
 #include "kernel/family_choice.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <string>
@@ -49,6 +51,14 @@ std::string MissingTracepoint(const probe::Family& family) {
   return "";
 }
 
+// What a failure most likely comes from.
+std::string AgeOfKernel(const probe::Family& family) {
+  utsname name = {};
+  if (uname(&name) != 0 || !IsOlder(name.release, family.kernel)) return "";
+  return absl::StrCat("; this kernel is ", name.release, ", and the family needs Linux ",
+                      std::string(family.kernel), " or newer");
+}
+
 }  // namespace
 
 Status CheckFamilyNames(const CaptureOptions& capture) {
@@ -73,7 +83,7 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
   std::vector<probe::Part> served;
   std::string reasons;
   for (const probe::Family* family : probe::Families()) {
-    FamilyState state{family->name, "off", "", family->cost, family->without};
+    FamilyState state{family->name, "off", "", family->cost, family->without, {}};
     if (family->part == probe::Part::kSockets && std::ranges::count(served, family->part) == 0) {
       settings.socket_table = family->socket_table ? 1 : 0;
     }
@@ -86,14 +96,17 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
     } else if (auto loaded = LoadedFamily::Load(*family, settings, maps); !loaded.ok()) {
       state.state = "failed";
       state.why = std::string(loaded.status().message());
+      if (!absl::StrContains(state.why, "needs Linux")) state.why += AgeOfKernel(*family);
     } else {
       const bool preferred_failed = std::ranges::any_of(choice.states, [&](const FamilyState& s) {
         return s.state == "failed" && std::ranges::any_of(probe::Families(), [&](const auto* f) {
                  return f->name == s.name && f->part == family->part;
                });
       });
-      state.state = preferred_failed ? "fallback" : "works";
+      state.why = (*loaded)->remark();
+      state.state = preferred_failed || !state.why.empty() ? "fallback" : "works";
       served.push_back(family->part);
+      state.costs = (*loaded)->costs();
       choice.loaded.push_back(*std::move(loaded));
     }
     if (state.state == "failed")

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernel/libbpf_log.h"
 #include "kernel/loaded_family.h"
 #include "kernel/shared_maps.h"
 #include "sonde/abi/control.h"
@@ -21,6 +22,7 @@ struct FamilyState {
   std::string why;
   std::string_view cost;
   std::string_view without;  // what is lost when it is off
+  LibbpfLog::Costs costs;    // verifier's instructions by program, if it is loaded
 };
 
 struct Choice {

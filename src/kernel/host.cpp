@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +15,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "sonde/base/result.h"
 
@@ -76,6 +79,22 @@ void CheckCapabilities(Host& host, uint64_t effective) {
   }
 }
 
+// Number of a member of one of the running kernel's enums.
+std::optional<uint32_t> EnumValue(const char* enum_name, const std::string& name) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+  if (types == nullptr) return std::nullopt;
+  const int id = btf__find_by_name_kind(types.get(), enum_name, BTF_KIND_ENUM);
+  if (id <= 0) return std::nullopt;
+  const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
+  const auto* members = btf_enum(type);
+  for (int i = 0; i < btf_vlen(type); ++i) {
+    if (name == btf__name_by_offset(types.get(), members[i].name_off)) {
+      return static_cast<uint32_t>(members[i].val);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Host ReadHost(const std::string& root) {
@@ -112,6 +131,17 @@ Status CheckHost(const Host& host) {
   return permission ? absl::PermissionDeniedError(message) : absl::UnimplementedError(message);
 }
 
+bool IsOlder(std::string_view release, std::string_view version) {
+  const auto read = [](std::string_view text) {
+    std::pair<unsigned, unsigned> number;
+    const char* end = text.data() + text.size();
+    const auto major = std::from_chars(text.data(), end, number.first);
+    if (major.ptr != end) std::from_chars(major.ptr + 1, end, number.second);
+    return number;
+  };
+  return read(release) < read(version);
+}
+
 bool HasTracepoint(const std::string& name) {
   const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
   return types != nullptr &&
@@ -119,18 +149,9 @@ bool HasTracepoint(const std::string& name) {
 }
 
 std::optional<uint32_t> AttachType(const std::string& name) {
-  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
-  if (types == nullptr) return std::nullopt;
-  const int id = btf__find_by_name_kind(types.get(), "bpf_attach_type", BTF_KIND_ENUM);
-  if (id <= 0) return std::nullopt;
-  const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
-  const auto* members = btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); ++i) {
-    if (name == btf__name_by_offset(types.get(), members[i].name_off)) {
-      return static_cast<uint32_t>(members[i].val);
-    }
-  }
-  return std::nullopt;
+  return EnumValue("bpf_attach_type", name);
 }
+
+bool HasHelper(const std::string& name) { return EnumValue("bpf_func_id", name).has_value(); }
 
 }  // namespace sonde::kernel

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sonde/base/result.h"
@@ -34,11 +35,18 @@ Host ReadHost(const std::string& root = "");
 // OK, or one line per missing thing with its remedy.
 Status CheckHost(const Host& host);
 
+// Is kernel `release` ("6.1.0-51-amd64") older than `version` ("6.3")? By number: distributions
+// bring newer features to older kernels, so it explains a failure and never decides.
+bool IsOlder(std::string_view release, std::string_view version);
+
 // Does the kernel describe tracepoint `name` in its BTF? False too if there is no BTF.
 bool HasTracepoint(const std::string& name);
 
 // Number that the running kernel gives to a member of enum bpf_attach_type; empty if it has none of
 // that name. Numbers have changed between versions before they settled.
 std::optional<uint32_t> AttachType(const std::string& name);
+
+// Does the running kernel have this helper function, a member of enum bpf_func_id?
+bool HasHelper(const std::string& name);
 
 }  // namespace sonde::kernel

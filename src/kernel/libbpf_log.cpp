@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/libbpf_log.h"
 
+#include <absl/strings/str_cat.h>
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cstdarg>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -15,16 +20,57 @@ namespace {
 // libbpf's print function has no context argument, hence a variable per thread.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
 thread_local std::string* first_warning = nullptr;
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
+thread_local LibbpfLog::Costs* costs = nullptr;
+
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
+thread_local bool reason_known = false;
+
+// "prog 'NAME': -- BEGIN PROG LOAD LOG -- ... processed N insns": what the verifier says of a
+// program that was loaded with its statistics asked for.
+void NoteCost(std::string_view text) {
+  constexpr std::string_view kName = "prog '";
+  constexpr std::string_view kCount = "processed ";
+  const size_t name = text.find(kName);
+  const size_t count = text.find(kCount);
+  if (costs == nullptr || name == std::string_view::npos || count == std::string_view::npos) return;
+  const size_t from = name + kName.size();
+  const size_t end = text.find('\'', from);
+  if (end == std::string_view::npos) return;
+  uint64_t instructions = 0;
+  std::from_chars(text.data() + count + kCount.size(), text.data() + text.size(), instructions);
+  (*costs)[std::string(text.substr(from, end - from))] = instructions;
+}
+
+// Of the verifier's log of a program that it refused: the line before its statistics says why.
+std::string_view Reason(std::string_view log) {
+  std::string_view reason;
+  while (!log.empty()) {
+    const size_t end = std::min(log.find('\n'), log.size() - 1);
+    const std::string_view line = log.substr(0, log.find('\n'));
+    log.remove_prefix(end + 1);
+    if (line.starts_with("verification time") || line.starts_with("processed ")) break;
+    if (!line.empty() && !line.starts_with("libbpf: ")) reason = line;
+  }
+  return reason;
+}
 
 int Print(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level == LIBBPF_DEBUG) return 0;
   char line[4096];  // verifier logs are longer: their beginning and libbpf's own lines are what
                     // helps
   const int size = std::vsnprintf(line, sizeof(line), format, arguments);
   std::string_view text(line);
+  if (level == LIBBPF_DEBUG) {
+    NoteCost(text);
+    return size;
+  }
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   spdlog::debug("{}", text);
-  if (level == LIBBPF_WARN && first_warning != nullptr && first_warning->empty()) {
+  if (level != LIBBPF_WARN || first_warning == nullptr) return size;
+  if (text.find("-- BEGIN PROG LOAD LOG --") != std::string_view::npos && !reason_known) {
+    absl::StrAppend(first_warning, ": ", std::string(Reason(text)));
+    reason_known = true;
+  } else if (first_warning->empty()) {
     *first_warning = text.substr(0, text.find('\n'));
   }
   return size;
@@ -36,10 +82,19 @@ LibbpfLog::LibbpfLog() {
   libbpf_set_print(Print);
   static thread_local std::string warning;
   warning.clear();
+  reason_known = false;
   first_warning = &warning;
+  static thread_local Costs instructions;
+  instructions.clear();
+  costs = &instructions;
 }
 
-LibbpfLog::~LibbpfLog() { first_warning = nullptr; }
+LibbpfLog::~LibbpfLog() {
+  first_warning = nullptr;
+  costs = nullptr;
+}
+
+LibbpfLog::Costs LibbpfLog::VerifierCosts() const { return costs == nullptr ? Costs() : *costs; }
 
 std::string LibbpfLog::FirstWarning() const {
   return first_warning == nullptr ? std::string() : *first_warning;

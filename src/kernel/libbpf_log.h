@@ -3,6 +3,8 @@
 // libbpf said.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 namespace sonde::kernel {
@@ -16,8 +18,15 @@ class LibbpfLog {
   LibbpfLog(const LibbpfLog&) = delete;
   LibbpfLog& operator=(const LibbpfLog&) = delete;
 
-  // The first warning, one line: what went wrong first is the reason.
+  // The first warning, one line, with the verifier's reason: what went wrong first is it.
   std::string FirstWarning() const;
+
+  // Instructions that the verifier walked through, by program: of those that were loaded with
+  // kernel_log_level kStatistics.
+  using Costs = std::map<std::string, uint64_t>;
+  Costs VerifierCosts() const;
+
+  static constexpr uint32_t kStatistics = 4;  // BPF_LOG_STATS of the kernel
 };
 
 }  // namespace sonde::kernel

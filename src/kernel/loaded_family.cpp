@@ -77,8 +77,8 @@ Status WriteSettings(bpf_object* object, const sonde_settings& settings) {
 }
 
 // Programs that are attached later must say before they are loaded how. A program that the kernel
-// has no way for is left out if the family can do without.
-Status PrepareUprobes(bpf_object* object, const probe::Family& family) {
+// has no way for is left out if the family can do without. `remark`: what is done instead.
+Status PrepareUprobes(bpf_object* object, const probe::Family& family, std::string& remark) {
   if (std::ranges::all_of(family.programs, [](const probe::Program& program) {
         return program.attach == probe::Attach::kAtLoad;
       })) {
@@ -86,22 +86,24 @@ Status PrepareUprobes(bpf_object* object, const probe::Family& family) {
   }
   const auto sessions = AttachType("BPF_TRACE_UPROBE_SESSION");
   const auto multi = AttachType("BPF_TRACE_UPROBE_MULTI");
+  if (!multi && !HasHelper("BPF_FUNC_get_attach_cookie")) {
+    return absl::UnimplementedError(
+        absl::StrCat("the kernel does not tell a program which uprobe it runs for (needs Linux ",
+                     std::string(family.kernel), " or newer)"));
+  }
+  if (!multi) remark = "uprobes one by one: to put many in at once needs Linux 6.6 or newer";
   for (const probe::Program& program : family.programs) {
     if (program.attach == probe::Attach::kAtLoad) continue;
-    // What is not needed is not loaded: the verifier takes 0.15 s for each.
-    const bool spare = program.attach == probe::Attach::kUprobesInstead && sessions;
-    const auto type = program.attach == probe::Attach::kUprobeSession ? sessions : multi;
     const std::string name(program.name);
     bpf_program* found = bpf_object__find_program_by_name(object, name.c_str());
     if (found == nullptr) return absl::InternalError(absl::StrCat("object has no ", name));
-    if (type && !spare) {
-      bpf_program__set_expected_attach_type(found, static_cast<bpf_attach_type>(*type));
-    } else if (!spare && program.on_failure == probe::OnFailure::kFatal) {
-      return absl::UnimplementedError(absl::StrCat("the kernel cannot attach many uprobes at once ",
-                                                   "(needs Linux ", std::string(family.kernel),
-                                                   " or newer)"));
-    } else {
+    const bool session = program.attach == probe::Attach::kUprobeSession;
+    // What is not needed is not loaded: the verifier takes 0.15 s for each.
+    const bool spare = program.attach == probe::Attach::kUprobesInstead && sessions;
+    if (spare || (session && !sessions)) {
       bpf_program__set_autoload(found, false);
+    } else if (const auto type = session ? sessions : multi) {
+      bpf_program__set_expected_attach_type(found, static_cast<bpf_attach_type>(*type));
     }
   }
   return absl::OkStatus();
@@ -127,16 +129,21 @@ Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& fa
   options.sz = sizeof(options);
   const std::string name(family.object);
   options.object_name = name.c_str();
+  // A line per program: what it costs to load, and no more than the reason if it fails.
+  options.kernel_log_level = LibbpfLog::kStatistics;
   ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
   if (object == nullptr) return Failure(family, "cannot open", errno, log);
   if (Status status = WriteSettings(object.get(), settings); !status.ok()) return status;
   if (Status status = maps.Prepare(object.get(), settings.socket_table != 0); !status.ok())
     return status;
-  if (Status status = PrepareUprobes(object.get(), family); !status.ok()) return status;
+  std::string remark;
+  if (Status status = PrepareUprobes(object.get(), family, remark); !status.ok()) return status;
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return Failure(family, "cannot load", error, log);
   }
   std::unique_ptr<LoadedFamily> loaded(new LoadedFamily(family, std::move(object)));
+  loaded->remark_ = std::move(remark);
+  loaded->costs_ = log.VerifierCosts();
   if (Status status = loaded->Attach(); !status.ok()) return status;
   if (Status status = maps.Keep(loaded->object()); !status.ok()) return status;
   return loaded;

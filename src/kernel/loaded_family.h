@@ -4,8 +4,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "kernel/libbpf_log.h"
 #include "kernel/shared_maps.h"
 #include "sonde/abi/control.h"
 #include "sonde/base/result.h"
@@ -29,6 +31,10 @@ class LoadedFamily {
 
   const probe::Family& family() const { return family_; }
   bpf_object* object() const { return object_.get(); }
+  // What is done in another way than on the newest kernels, and why; empty: nothing.
+  const std::string& remark() const { return remark_; }
+  // Instructions that the verifier walked through, by program.
+  const LibbpfLog::Costs& costs() const { return costs_; }
 
  private:
   struct ObjectCloser {
@@ -41,6 +47,8 @@ class LoadedFamily {
 
   const probe::Family& family_;
   ObjectPtr object_;
+  std::string remark_;
+  LibbpfLog::Costs costs_;
   std::vector<bpf_link*> links_;  // owned; destroyed before the object
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attaches one program to many instructions of one file (Linux 6.6: BPF_LINK_CREATE, uprobe_multi),
-// which the libbpf that sonde is built with does not know. Any thread.
+// Attaches one program to many instructions of one file: by one link (Linux 6.6: BPF_LINK_CREATE,
+// uprobe_multi, which the libbpf that sonde is built with does not know), or by one for each (5.15:
+// a perf event whose link has a cookie). Any thread.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +25,11 @@ struct UprobeSites {
   }
 };
 
-// The link keeps the probes in; closing it takes them out, which waits for the kernel. Without
-// sites: an invalid descriptor, and no error.
-Result<FileDescriptor> LinkUprobes(int program, uint32_t attach_type, int file, UprobeSites sites,
-                                   bool at_return);
+// Adds to `links` what keeps the probes in; closing it takes them out, which waits for the kernel.
+// `attach_type`: what the program was loaded with; 0: one link per site. All sites or, on error,
+// none.
+Status LinkUprobes(int program, uint32_t attach_type, int file, const UprobeSites& sites,
+                   bool at_return, std::vector<FileDescriptor>& links);
 
 // A program of a loaded family, invalid if it has none of that name.
 FileDescriptor ProgramOf(const LoadedFamily& family, const char* name);

@@ -34,13 +34,6 @@ constexpr uint32_t kTracedRuntime = 4;  // SONDE_TRACED_RUNTIME of bpf/maps/trac
 
 Status TooMany() { return absl::ResourceExhaustedError("more than 4096 probed instructions"); }
 
-// Keeps the link in `fds`; an error is handed on.
-Status Keep(Result<FileDescriptor> link, std::vector<FileDescriptor>& fds) {
-  if (!link.ok()) return link.status();
-  if (link->valid()) fds.push_back(*std::move(link));
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 class Uprobes::Links final : public Attachment {
@@ -112,16 +105,13 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     (point.follows_return ? followed : at).Add(point.file_offset, static_cast<uint64_t>(slot));
   }
   auto& fds = attachment->fds;
-  Status status = Keep(LinkUprobes(text_.get(), multi_type_, file, std::move(at), false), fds);
+  Status status = LinkUprobes(text_.get(), multi_type_, file, at, false, fds);
   if (status.ok() && sessions()) {
-    status =
-        Keep(LinkUprobes(session_.get(), session_type_, file, std::move(followed), false), fds);
+    status = LinkUprobes(session_.get(), session_type_, file, followed, false, fds);
   } else if (status.ok()) {
     // The return first: an entry without it would be remembered for nothing.
-    status = Keep(LinkUprobes(leave_.get(), multi_type_, file, followed, true), fds);
-    if (status.ok()) {
-      status = Keep(LinkUprobes(enter_.get(), multi_type_, file, std::move(followed), false), fds);
-    }
+    status = LinkUprobes(leave_.get(), multi_type_, file, followed, true, fds);
+    if (status.ok()) status = LinkUprobes(enter_.get(), multi_type_, file, followed, false, fds);
   }
   if (!status.ok()) return status;
   for (size_t i = 0; i < points.size(); ++i) {
@@ -149,11 +139,9 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     (point.at_return ? returns : at).Add(point.file_offset, static_cast<uint64_t>(slot));
   }
   auto& fds = attachment->fds;
-  Status status =
-      Keep(LinkUprobes(runtime_at_.get(), multi_type_, file, std::move(at), false), fds);
+  Status status = LinkUprobes(runtime_at_.get(), multi_type_, file, at, false, fds);
   if (status.ok()) {
-    status =
-        Keep(LinkUprobes(runtime_return_.get(), multi_type_, file, std::move(returns), true), fds);
+    status = LinkUprobes(runtime_return_.get(), multi_type_, file, returns, true, fds);
   }
   if (!status.ok()) return status;
   return attachment;

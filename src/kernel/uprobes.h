@@ -48,7 +48,7 @@ class Uprobes final : public probe::Prober {
   FileDescriptor leave_;
   FileDescriptor runtime_at_;
   FileDescriptor runtime_return_;
-  uint32_t multi_type_ = 0;  // of the running kernel's enum bpf_attach_type
+  uint32_t multi_type_ = 0;  // of the running kernel's enum bpf_attach_type; 0: it has none
   uint32_t session_type_ = 0;
   Slots text_slots_;     // of sonde_tls_probes
   Slots runtime_slots_;  // of sonde_runtime_probes

@@ -21,7 +21,7 @@ enum class OnFailure {
 // When a program is attached, and to what.
 enum class Attach {
   kAtLoad,          // to what its section names
-  kUprobes,         // later, to instructions of files (Linux 6.6)
+  kUprobes,         // later, to instructions of files (Linux 5.15; many at once: 6.6)
   kUprobeSession,   // the same, with the return if the program asks for it (Linux 6.13)
   kUprobesInstead,  // as kUprobes, loaded only where the kernel has no sessions
 };

@@ -23,7 +23,7 @@ const Family kRuntime = {
     .on_failure = OnFailure::kWarn,
     .programs = kPrograms,
     .tracepoints = {},
-    .kernel = "6.6",
+    .kernel = "5.15",
     .fallback = "",
     .cost =
         "only in processes with such a runtime: Python about 2 us per asyncio task and 4 us per "

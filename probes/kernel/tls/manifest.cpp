@@ -24,7 +24,7 @@ const Family kTls = {
     .on_failure = OnFailure::kWarn,
     .programs = kPrograms,
     .tracepoints = {},
-    .kernel = "6.6",
+    .kernel = "5.15",
     .fallback = "",
     .cost =
         "about 1.5 us per read and per write of a traced process; 1.1 us if an untraced process "

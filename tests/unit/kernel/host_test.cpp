@@ -123,5 +123,15 @@ TEST(EventCountersTest, ByTypeAndByFault) {
   EXPECT_EQ(faults, 2);
 }
 
+TEST_F(HostTest, ComparesReleasesByNumber) {
+  EXPECT_TRUE(sonde::kernel::IsOlder("5.10.0-46-cloud-amd64", "5.12"));
+  EXPECT_TRUE(sonde::kernel::IsOlder("6.1.0", "6.10"));
+  EXPECT_TRUE(sonde::kernel::IsOlder("5.15", "6.3"));
+  EXPECT_FALSE(sonde::kernel::IsOlder("6.12.107+deb13-amd64", "6.3"));
+  EXPECT_FALSE(sonde::kernel::IsOlder("6.3", "6.3"));
+  EXPECT_FALSE(sonde::kernel::IsOlder("7", "6.18"));
+  EXPECT_TRUE(sonde::kernel::IsOlder("", "5.12"));
+}
+
 }  // namespace
 }  // namespace sonde::kernel_unit

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generated part of docs/reference/kernels.md: what each row of the matrix did when it was last run."""
+import judge
+
+BEGIN = "<!-- generated: tests/vm/run.py --update -->"
+END = "<!-- end of the generated part -->"
+PARTS = ("sock_length", "sys_exit", "tcp_state", "process", "tls", "mapped", "runtime")
+
+
+def _table(head, lines):
+    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(line) + " |" for line in lines)])
+
+
+def _states(row, doctor):
+    states = {family["name"]: family["state"] for family in doctor.get("families", [])}
+    return [row["name"], *(states.get(name, "–") for name in PARTS)]
+
+
+def generated(report):
+    """Text between the marks."""
+    results, families, costs = [], [], []
+    for row, version, outcome, _, said in report:
+        doctor = said.doctor
+        if doctor["ok"]:
+            right = [f"{right}/{of}" for right, of, _ in judge.cases(said).values()]
+            right.append(str(judge.counted_losses(said)))
+            families.append(_states(row, doctor))
+        else:
+            right = ["–"] * (len(judge.CASES) + 1)
+        verdict = "can trace" if doctor["ok"] else "cannot trace: " + ("; ".join(m["what"] for m in doctor["missing"]) or "too old")
+        results.append([row["name"], said.text("release"), version, *right, verdict, outcome])
+        for family, programs in judge.costs(said).items():
+            costs += [[row["name"], family, f"`{program}`", str(count)] for program, count in programs.items()]
+    return "\n\n".join([
+        _table(["row", "kernel", "package", *judge.CASES, "lost, counted", "doctor", "result"], results),
+        "What doctor says of each family, and what then was used:",
+        _table(["row", *PARTS], families),
+        "Instructions that the verifier walks through; its limit is 1,000,000:",
+        _table(["row", "family", "program", "instructions"], costs)])
+
+
+def write(path, report):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}{BEGIN}\n\n{generated(report)}\n\n{END}{after}")

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs sonde on the kernels of rows.toml, each in a guest of its own: tests/vm/run.py --sonde build/kernel/sonde [ROW...]
+
+Without rows: all. The exit code is 0 if every row that could be run passes, 77 if none could be run. --update writes what was
+measured into budget.json and docs/reference/kernels.md.
+"""
+import argparse
+import json
+import os
+import sys
+import time
+import tomllib
+
+import document
+import guest
+import initramfs
+import judge
+import kernels
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUDGET = os.path.join(HERE, "budget.json")
+
+
+def read_budget():
+    try:
+        with open(BUDGET, encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", help="names of rows.toml")
+    parser.add_argument("--sonde", default=os.path.join(ROOT, "build/kernel/sonde"), help="the binary")
+    parser.add_argument("--cache", default=os.path.join(ROOT, "build/vm"), help="kernels, guests, results")
+    parser.add_argument("--seconds", type=int, default=900, help="longest time of one guest")
+    parser.add_argument("--update", action="store_true", help="take what is measured as budget and as documentation")
+    parser.add_argument("--again", action="store_true", help="judge what the last run left, start no guest")
+    return parser.parse_args()
+
+
+def run_row(row, options, image):
+    """(outcome, complaints, results or None, version of the kernel's package)."""
+    directory = os.path.join(options.cache, "rows", row["name"])
+    try:
+        kernel, version = kernels.fetch(row["suite"], row["package"], options.cache)
+    except kernels.Unavailable as reason:
+        return "unavailable", [str(reason)], None, ""
+    words = row.get("guest", "").split() + ([f"sonde.probes={row['probes']}"] if "probes" in row else [])
+    try:
+        folder = os.path.join(directory, "results") if options.again else guest.run(kernel, image, directory, words, options.seconds)
+        results = judge.Results(folder)
+        wrong = judge.complaints(row, results, {} if options.update else read_budget().get(row["name"], {}))
+    except (guest.Broken, OSError, ValueError, TypeError) as reason:
+        return "FAILED", [f"{type(reason).__name__}: {reason}"], None, version
+    if options.update:
+        wrong = [w for w in wrong if "is not in the budget" not in w]
+    return ("FAILED" if wrong else "passed"), wrong, results, version
+
+
+def main():
+    options = arguments()
+    with open(os.path.join(HERE, "rows.toml"), "rb") as file:
+        rows = tomllib.load(file)["row"]
+    unknown = set(options.rows) - {row["name"] for row in rows}
+    if unknown:
+        sys.exit(f"no row {', '.join(sorted(unknown))}; there are: {', '.join(row['name'] for row in rows)}")
+    os.makedirs(options.cache, exist_ok=True)
+    image = None if options.again else initramfs.build(options.sonde, options.cache)
+    outcomes, report, budget = [], [], read_budget()
+    for row in rows:
+        if options.rows and row["name"] not in options.rows:
+            continue
+        start = time.monotonic()
+        outcome, wrong, results, version = run_row(row, options, image)
+        print(f"{row['name']:20} {outcome} in {time.monotonic() - start:.0f} s" + "".join(f"\n  {w}" for w in wrong), flush=True)
+        if results is not None:
+            costs = judge.costs(results)
+            if costs:
+                print("".join(f"  {family}: {programs}\n" for family, programs in costs.items()), end="", flush=True)
+                budget[row["name"]] = costs
+            report.append((row, version, outcome, wrong, results))
+        outcomes.append("told" if outcome == "FAILED" and row.get("informative") else outcome)
+    if options.update:
+        with open(BUDGET, "w", encoding="utf-8") as file:
+            json.dump(budget, file, indent=2, sort_keys=True)
+            file.write("\n")
+        document.write(os.path.join(ROOT, "docs/reference/kernels.md"), report)
+    print(f"{outcomes.count('passed')} passed, {outcomes.count('FAILED')} failed, {outcomes.count('unavailable')} skipped")
+    if "FAILED" in outcomes:
+        return 1
+    return 0 if "passed" in outcomes else 77
+
+
+if __name__ == "__main__":
+    sys.exit(main())
