@@ -28,7 +28,8 @@ def generated(report):
         else:
             right = ["–"] * (len(judge.CASES) + 1)
         verdict = "can trace" if doctor["ok"] else "cannot trace: " + ("; ".join(m["what"] for m in doctor["missing"]) or "too old")
-        results.append([row["name"], said.text("release"), version, *right, verdict, outcome])
+        results.append([row["name"], said.text("release"), version, *right, verdict,
+                        "refuses, as expected" if outcome == "passed" and not doctor["ok"] else outcome])
         for family, programs in judge.costs(said).items():
             costs += [[row["name"], family, f"`{program}`", str(count)] for program, count in programs.items()]
     return "\n\n".join([

@@ -48,7 +48,7 @@ def _run(kernel, initramfs, directory, words, seconds):
         raise Broken(f"no end after {seconds} s; {_last(console)}") from None
     try:
         with tarfile.open(archive) as file:
-            file.extractall(directory, filter="data")
+            file.extractall(directory)  # ours, from our own guest
     except (tarfile.TarError, EOFError, OSError) as error:
         raise Broken(f"no results ({error}); {_last(console)}") from None
     return os.path.join(directory, "results")
