@@ -392,7 +392,7 @@ void Connection::NotRecognised(Direction direction) {
 }
 
 void Connection::Ignore() {
-  if (active_->parser) active_->parser->Close(Unfinished::kConnectionClosed);
+  if (active_ != nullptr && active_->parser) active_->parser->Close(Unfinished::kConnectionClosed);
   SetState(State::kIgnored, protocol_);
   environment_.verdicts.OnVerdict(info_.id, Verdict::kRefused);
 }

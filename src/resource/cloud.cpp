@@ -3,8 +3,6 @@
 
 #include <httplib.h>
 
-#include <array>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>

@@ -33,6 +33,7 @@ namespace {
 // About 3 KiB each with its attributes: 12 MiB at the most.
 constexpr size_t kMaxEntries = 4096;
 constexpr uint64_t kKeepAfterExitNs = 60'000'000'000;
+constexpr uint64_t kForkedContextNs = 2'000'000'000;
 constexpr uint64_t kTickNs = 10'000'000;  // USER_HZ is 100
 
 Counter& Dropped(MetricRegistry& metrics, const char* reason) {
@@ -192,7 +193,9 @@ void ResourceStage::OnFork(const ProcessEvent& event) {
               .parent = event.parent_tgid,
               .start_ticks = event.start_ns / kTickNs,
               .around = parent->second.around,
-              .asked_mono_ns = parent->second.asked_mono_ns};
+              .asked_mono_ns = parent->second.asked_mono_ns,
+              // It has no mapping of its parent's, and most live no longer than this.
+              .context_due_ns = now_mono_ns_ + kForkedContextNs};
   Store(event.tgid, std::move(child));
 }
 

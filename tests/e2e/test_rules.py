@@ -39,6 +39,40 @@ def test_name_sampling_export_and_port(work, sonde, started):
     assert sorted(span.service for span in run.spans(SERVER)) == ["bound", "front"]
 
 
+def test_port_of_a_rule_among_others(work, sonde, started):
+    """The kernel cannot know ports when another rule has none: the calls of nginx are refused all the same."""
+    behind, other = started(servers.go(work).start()), started(servers.go(work).start())
+    front = started(servers.nginx(work, f"location / {{ proxy_pass http://127.0.0.1:{behind.address[1]}; }}").start())
+    run = sonde("--config", write(work, f"""sonde:
+  discovery:
+    include:
+      - {{port: {front.address[1]}, service_name: front}}
+      - {{cmdline: "serve {other.address[1]}$", service_name: other}}
+"""))
+    get(front, "/1", "/2")
+    get(other, "/3")
+    run.stop()
+    assert sorted((span.service, span.target) for span in run.spans(SERVER)) == [("front", "/1"), ("front", "/2"), ("other", "/3")]
+    assert not run.spans(CLIENT)
+
+
+def test_port_of_a_rule_among_others(work, sonde, started):
+    """The kernel cannot know ports when another rule has none: the calls of nginx are refused all the same."""
+    behind, other = started(servers.go(work).start()), started(servers.go(work).start())
+    front = started(servers.nginx(work, f"location / {{ proxy_pass http://127.0.0.1:{behind.address[1]}; }}").start())
+    run = sonde("--config", write(work, f"""sonde:
+  discovery:
+    include:
+      - {{port: {front.address[1]}, service_name: front}}
+      - {{cmdline: "serve {other.address[1]}$", service_name: other}}
+"""))
+    get(front, "/1", "/2")
+    get(other, "/3")
+    run.stop()
+    assert sorted((span.service, span.target) for span in run.spans(SERVER)) == [("front", "/1"), ("front", "/2"), ("other", "/3")]
+    assert not run.spans(CLIENT)
+
+
 def test_reload_renames(work, sonde, started):
     server = started(servers.go(work).start())
     text = "sonde: {discovery: {include: [{port: %d, service_name: %s}]}}\n"
