@@ -102,6 +102,7 @@ PeriodicReader::Counters PeriodicReader::MakeCounters(const std::string& label,
 }
 
 PeriodicReader::PeriodicReader(std::unique_ptr<MetricExporter> exporter, std::string label,
+                               // NOLINTNEXTLINE(modernize-pass-by-value): callers keep theirs
                                const MetricReaderOptions& options, MetricSources sources,
                                MetricRegistry& metrics, const RetryOptions& retry)
     : exporter_(std::move(exporter)),
@@ -164,15 +165,17 @@ std::vector<ResourceMetrics> PeriodicReader::Collect(uint64_t wall_ns) {
   for (ResourceMetrics& of : collected) {
     if (of.resource == nullptr) of.resource = sources_.sonde;
   }
-  ResourceMetrics own;
-  if (sources_.own) own = own_.Convert(sources_.own());
-  // They are observed, in OpenTelemetry's word: read when they are collected, not when they change.
+  // sonde's own are observed, in OpenTelemetry's word: read when they are collected, not when they
+  // change.
+  const auto add_own = [&] {
+    if (sources_.own) collected.push_back(own_.Convert(sources_.own()));
+  };
   const bool observed_too = options_.temporality == Temporality::kDelta;
-  if (observed_too) collected.push_back(std::move(own));
+  if (observed_too) add_own();
   if (options_.temporality != Temporality::kCumulative) {
     collected = delta_.Since(std::move(collected), wall_ns);
   }
-  if (!observed_too && !own.metrics.empty()) collected.push_back(std::move(own));
+  if (!observed_too) add_own();
   return collected;
 }
 
