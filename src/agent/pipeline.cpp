@@ -16,6 +16,7 @@
 #include "agent/memory_guard.h"
 #include "agent/own_resource.h"
 #include "connection/connection_table.h"
+#include "discovery/discovery.h"
 #include "exporter/exporter_set.h"
 #include "exporter/metrics/periodic_reader.h"
 #include "exporter/metrics/reader_set.h"
@@ -38,6 +39,7 @@
 #include "sonde/pipeline/process.h"
 #include "sonde/pipeline/protocol.h"
 #include "sonde/pipeline/span.h"
+#include "sonde/pipeline/workload.h"
 #include "span/span_builder.h"
 #include "trace/trace_stage.h"
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "config/draft.h"
-#include "config/endpoint.h"
 #include "config/environment.h"
 #include "config/key_table.h"
 #include "config/origin.h"

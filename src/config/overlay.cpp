@@ -6,6 +6,7 @@
 
 #include "config/draft.h"
 #include "config/endpoint.h"
+#include "config/key.h"
 #include "config/key_table.h"
 #include "config/origin.h"
 #include "config/section.h"

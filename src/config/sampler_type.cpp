@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/draft.h"
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/origin.h"

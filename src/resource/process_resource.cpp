@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "resource/arguments.h"
 #include "resource/environment.h"
@@ -16,6 +17,7 @@
 #include "resource/identity.h"
 #include "resource/owned_resource.h"
 #include "resource/pod_attributes.h"
+#include "resource/process_context.h"
 #include "resource/service_name.h"
 #include "resource/surroundings.h"
 #include "resource/text.h"

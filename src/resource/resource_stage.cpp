@@ -18,6 +18,7 @@
 #include "resource/cloud.h"
 #include "resource/host.h"
 #include "resource/owned_resource.h"
+#include "resource/process_context.h"
 #include "resource/process_resource.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"

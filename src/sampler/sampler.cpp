@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampler/sampler.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/memory/memory.h>
 #include <absl/status/status.h>
 
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "sampler/choice.h"
+#include "sampler/rules.h"
 #include "sampler/trace_state.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
@@ -41,8 +43,9 @@ Status Sampler::Configure(const SamplerOptions& options, const std::vector<Disco
   if (!choices.ok()) return choices.status();
   absl::flat_hash_map<std::shared_ptr<const RuleSettings>, Choices> of_rules;
   for (const DiscoveryRule& rule : rules) {
-    if (!rule.settings->sampler) continue;
-    auto own = MakeChoices(*rule.settings->sampler);
+    const std::optional<SamplerOptions>& sampler = rule.settings->sampler;
+    if (!sampler) continue;
+    auto own = MakeChoices(*sampler);
     if (!own.ok()) return own.status();
     of_rules.emplace(rule.settings, *std::move(own));
   }

@@ -4,13 +4,13 @@
 #include <absl/status/status.h>
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "exporter/file/line_file.h"
 #include "exporter/file/metric_file_exporter.h"
 #include "exporter/metrics/periodic_reader.h"
 #include "exporter/otlp/metric_exporter.h"

@@ -76,6 +76,7 @@ void PutHistogram(ProtoWriter& writer, int field, const MetricData& data, const 
 void PutExponential(ProtoWriter& writer, int field, const MetricData& data,
                     const MetricPoint& point, uint64_t wall_ns) {
   using Wire = wire::ExponentialHistogramDataPoint;
+  if (!point.exponential) return;
   const ExponentialBuckets& buckets = *point.exponential;
   const auto mark = writer.Begin(field);
   PutDistribution<Wire>(writer, data, point, wall_ns);

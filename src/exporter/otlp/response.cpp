@@ -51,8 +51,8 @@ bool Parse(std::string_view text, bool json, Message* message) {
   if (!json) return message->ParseFromArray(text.data(), static_cast<int>(text.size()));
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
-  const google::protobuf::StringPiece piece(text.data(), text.size());
-  return google::protobuf::util::JsonStringToMessage(piece, message, options).ok();
+  return google::protobuf::util::JsonStringToMessage({text.data(), text.size()}, message, options)
+      .ok();
 }
 
 // The batch was taken even if the words about it make no sense.
