@@ -18,7 +18,7 @@ endfunction()
 
 # tests/unit/<name>/*_test.cpp -> one program sonde_<name>_test; every case is a ctest entry.
 function(sonde_unit_tests name target)
-  if(NOT SONDE_TESTS)
+  if(NOT SONDE_TESTS OR NOT SONDE_UNIT_TESTS)
     return()
   endif()
   file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${name}/*_test.cpp)
@@ -35,7 +35,7 @@ endfunction()
 # tests/fuzz/<name>/*_fuzz.cpp -> libFuzzer program <file>; seeds in tests/fuzz/<name>/<file>_seeds/. Without
 # SONDE_FUZZ the same file is linked with a small main that replays the seeds, so a harness can never rot.
 function(sonde_fuzzers name target)
-  if(NOT SONDE_TESTS)
+  if(NOT SONDE_TESTS OR NOT SONDE_UNIT_TESTS)
     return()
   endif()
   file(GLOB harnesses CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}/*_fuzz.cpp)
