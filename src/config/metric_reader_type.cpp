@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `meter_provider.readers`: periodic readers, each with its exporter.
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "config/draft.h"
+#include "config/exporter_names.h"
 #include "config/key.h"
 #include "config/key_table.h"
 #include "config/key_types.h"
@@ -26,14 +26,6 @@ namespace {
 const KeyTable& HttpKeys() { return OtlpHttpKeys(Signal::kMetrics); }
 const KeyTable& GrpcKeys() { return OtlpGrpcKeys(Signal::kMetrics); }
 
-// The exporters of metrics, by the name they have in the file.
-struct ExporterName {
-  std::string_view name;
-  ExporterKind kind;
-  std::optional<OtlpProtocol> protocol;
-  const KeyTable& (*keys)();
-};
-
 constexpr std::array<ExporterName, 4> kExporters{{
     {"otlp_http", ExporterKind::kOtlp, OtlpProtocol::kHttpProtobuf, HttpKeys},
     {"otlp_grpc", ExporterKind::kOtlp, OtlpProtocol::kGrpc, GrpcKeys},
@@ -43,15 +35,6 @@ constexpr std::array<ExporterName, 4> kExporters{{
 
 constexpr std::string_view kExporterNames =
     "one of otlp_http, otlp_grpc, otlp_file/development, console";
-
-const ExporterName* FindFor(const ExporterOptions& options) {
-  const bool grpc = options.otlp.protocol == OtlpProtocol::kGrpc;
-  const auto* found = std::ranges::find_if(kExporters, [&](const ExporterName& known) {
-    if (known.kind != options.kind) return false;
-    return options.kind != ExporterKind::kOtlp || grpc == (known.name == "otlp_grpc");
-  });
-  return found == kExporters.end() ? nullptr : found;
-}
 
 class MetricReaderListType final : public ValueType {
  public:
@@ -72,13 +55,9 @@ class MetricReaderListType final : public ValueType {
     YamlNode list = YamlNode::Sequence();
     for (const MetricReaderDraft& reader : draft.metric_readers) {
       draft.metric_reader = reader;
-      draft.exporter = reader.exporter;
-      const ExporterName* known = FindFor(reader.exporter.options);
+      const ExporterName* known = FindFor(kExporters, reader.exporter.options);
       if (known == nullptr) continue;
-      YamlNode settings = WriteSection(known->keys(), draft, reader.exporter.origins);
-      if (settings.entries.empty()) settings.comment = reader.exporter.origin.ToString();
-      YamlNode named = YamlNode::Map();
-      named.Add(std::string(known->name), std::move(settings));
+      YamlNode named = WriteExporter(*known, reader.exporter, draft);
       YamlNode periodic = WriteSection(PeriodicKeys(), draft, reader.origins);
       periodic.Add("exporter", std::move(named));
       YamlNode item = YamlNode::Map();
@@ -90,18 +69,8 @@ class MetricReaderListType final : public ValueType {
   }
 
   Json Schema() const override {
-    Json exporters = {{"type", "object"},
-                      {"properties", Json::object()},
-                      {"additionalProperties", false},
-                      {"minProperties", 1},
-                      {"maxProperties", 1}};
-    for (const ExporterName& known : kExporters) {
-      Json schema = SchemaOf(known.keys());
-      schema["type"] = Json::array({"object", "null"});
-      exporters["properties"][std::string(known.name)] = std::move(schema);
-    }
     Json periodic = SchemaOf(PeriodicKeys());
-    periodic["properties"]["exporter"] = exporters;
+    periodic["properties"]["exporter"] = ExportersSchema(kExporters);
     periodic["required"] = Json::array({"exporter"});
     const Json reader = {{"type", "object"},
                          {"properties", {{"periodic", periodic}}},
@@ -143,9 +112,8 @@ class MetricReaderListType final : public ValueType {
   }
 
   static bool ReadExporter(const YamlNode::Entry& entry, const Reading& in) {
-    const auto* known =
-        std::ranges::find(kExporters, std::string_view(entry.key), &ExporterName::name);
-    if (known == kExporters.end()) {
+    const auto* known = FindByName(kExporters, entry.key);
+    if (known == nullptr) {
       in.Expected(std::string(kExporterNames), YamlNode::Scalar(entry.key));
       return false;
     }

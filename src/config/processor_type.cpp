@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/draft.h"
+#include "config/exporter_names.h"
 #include "config/key.h"
 #include "config/key_table.h"
 #include "config/key_types.h"
@@ -20,14 +21,6 @@
 
 namespace sonde::config {
 namespace {
-
-// The exporters of the file, by the name they have there.
-struct ExporterName {
-  std::string_view name;
-  ExporterKind kind;
-  std::optional<OtlpProtocol> protocol;
-  const KeyTable& (*keys)();
-};
 
 const KeyTable& NoKeys() {
   static const KeyTable table;
@@ -47,22 +40,6 @@ constexpr std::array<ExporterName, 5> kExporters{{
 
 constexpr std::string_view kExporterNames =
     "one of otlp_http, otlp_grpc, otlp_file/development, zipkin, console";
-
-const ExporterName* FindByName(std::string_view name) {
-  for (const ExporterName& known : kExporters) {
-    if (known.name == name) return &known;
-  }
-  return nullptr;
-}
-
-const ExporterName* FindFor(const ExporterOptions& options) {
-  const bool grpc = options.otlp.protocol == OtlpProtocol::kGrpc;
-  if (options.kind == ExporterKind::kOtlp) return FindByName(grpc ? "otlp_grpc" : "otlp_http");
-  for (const ExporterName& known : kExporters) {
-    if (known.kind == options.kind) return &known;
-  }
-  return nullptr;
-}
 
 class ProcessorListType final : public ValueType {
  public:
@@ -96,13 +73,9 @@ class ProcessorListType final : public ValueType {
   YamlNode Write(Draft& draft, const Origins& origins, const std::string& key) const override {
     YamlNode list = YamlNode::Sequence();
     for (const ExporterDraft& exporter : draft.exporters) {
-      draft.exporter = exporter;
-      const ExporterName* known = FindFor(exporter.options);
+      const ExporterName* known = FindFor(kExporters, exporter.options);
       if (known == nullptr) continue;  // none
-      YamlNode settings = WriteSection(known->keys(), draft, exporter.origins);
-      if (settings.entries.empty()) settings.comment = exporter.origin.ToString();
-      YamlNode named = YamlNode::Map();
-      named.Add(std::string(known->name), std::move(settings));
+      YamlNode named = WriteExporter(*known, exporter, draft);
       YamlNode batch = WriteSection(BatchKeys(), draft, origins);
       batch.Add("exporter", std::move(named));
       YamlNode processor = YamlNode::Map();
@@ -114,16 +87,7 @@ class ProcessorListType final : public ValueType {
   }
 
   Json Schema() const override {
-    Json exporters = {{"type", "object"},
-                      {"properties", Json::object()},
-                      {"additionalProperties", false},
-                      {"minProperties", 1},
-                      {"maxProperties", 1}};
-    for (const ExporterName& known : kExporters) {
-      Json schema = SchemaOf(known.keys());
-      schema["type"] = Json::array({"object", "null"});
-      exporters["properties"][std::string(known.name)] = std::move(schema);
-    }
+    const Json exporters = ExportersSchema(kExporters);
     Json batch = SchemaOf(BatchKeys());
     batch["properties"]["exporter"] = exporters;
     batch["required"] = Json::array({"exporter"});
@@ -175,7 +139,7 @@ class ProcessorListType final : public ValueType {
 
   static void ReadExporter(const YamlNode::Entry& entry, bool simple, Reading in) {
     in.origin.line = entry.line;
-    const ExporterName* known = FindByName(entry.key);
+    const ExporterName* known = FindByName(kExporters, entry.key);
     if (known == nullptr) {
       return in.Expected(std::string(kExporterNames), YamlNode::Scalar(entry.key));
     }

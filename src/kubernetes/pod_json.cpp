@@ -15,16 +15,19 @@
 #include <utility>
 #include <vector>
 
+#include "container/json.h"
 #include "container/text.h"
 #include "sonde/pipeline/workload.h"
 
 namespace sonde::kubernetes {
 namespace {
 
-using Json = nlohmann::json;
 using container::CleanText;
+using container::Json;
 using container::kMaxKeyBytes;
 using container::kMaxNameBytes;
+using container::Member;
+using container::Text;
 
 constexpr size_t kMaxLabels = 256;
 constexpr size_t kMaxOwners = 8;
@@ -63,19 +66,6 @@ Json Parse(std::string_view text) {
       text,
       [&](int depth, Json::parse_event_t event, Json& value) { return sieve(depth, event, value); },
       false);
-}
-
-// A member that is there, or null.
-const Json& Member(const Json& object, const char* name) {
-  static const Json kNothing;
-  if (!object.is_object()) return kNothing;
-  const auto found = object.find(name);
-  return found == object.end() ? kNothing : *found;
-}
-
-std::string_view Text(const Json& value) {
-  const auto* text = value.get_ptr<const std::string*>();
-  return text == nullptr ? std::string_view() : std::string_view(*text);
 }
 
 std::string Name(const Json& object, const char* name, size_t* cut) {
