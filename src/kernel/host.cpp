@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,20 +80,26 @@ void CheckCapabilities(Host& host, uint64_t effective) {
   }
 }
 
-// Number of a member of one of the running kernel's enums.
-std::optional<uint32_t> EnumValue(const char* enum_name, const std::string& name) {
-  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
-  if (types == nullptr) return std::nullopt;
-  const int id = btf__find_by_name_kind(types.get(), enum_name, BTF_KIND_ENUM);
-  if (id <= 0) return std::nullopt;
-  const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
-  const auto* members = btf_enum(type);
-  for (int i = 0; i < btf_vlen(type); ++i) {
-    if (name == btf__name_by_offset(types.get(), members[i].name_off)) {
-      return static_cast<uint32_t>(members[i].val);
+// Members of the running kernel's enums of attach types and helpers. Reading the kernel's types
+// takes ten milliseconds, so it is done once.
+const std::map<std::string, uint32_t>& KernelNumbers() {
+  static const std::map<std::string, uint32_t> numbers = [] {
+    std::map<std::string, uint32_t> found;
+    const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+    for (const char* name : {"bpf_attach_type", "bpf_func_id"}) {
+      const int id =
+          types == nullptr ? -1 : btf__find_by_name_kind(types.get(), name, BTF_KIND_ENUM);
+      if (id <= 0) continue;
+      const btf_type* type = btf__type_by_id(types.get(), static_cast<__u32>(id));
+      const auto* members = btf_enum(type);
+      for (int i = 0; i < btf_vlen(type); ++i) {
+        found.emplace(btf__name_by_offset(types.get(), members[i].name_off),
+                      static_cast<uint32_t>(members[i].val));
+      }
     }
-  }
-  return std::nullopt;
+    return found;
+  }();
+  return numbers;
 }
 
 }  // namespace
@@ -149,9 +156,10 @@ bool HasTracepoint(const std::string& name) {
 }
 
 std::optional<uint32_t> AttachType(const std::string& name) {
-  return EnumValue("bpf_attach_type", name);
+  const auto found = KernelNumbers().find(name);
+  return found == KernelNumbers().end() ? std::nullopt : std::optional(found->second);
 }
 
-bool HasHelper(const std::string& name) { return EnumValue("bpf_func_id", name).has_value(); }
+bool HasHelper(const std::string& name) { return KernelNumbers().contains(name); }
 
 }  // namespace sonde::kernel
