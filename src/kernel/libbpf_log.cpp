@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/libbpf_log.h"
 
-#include <absl/strings/str_cat.h>
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
 
@@ -19,28 +18,7 @@ namespace {
 
 // libbpf's print function has no context argument, hence a variable per thread.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
-thread_local std::string* first_warning = nullptr;
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
-thread_local LibbpfLog::Costs* costs = nullptr;
-
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
-thread_local bool reason_known = false;
-
-// "prog 'NAME': -- BEGIN PROG LOAD LOG -- ... processed N insns": what the verifier says of a
-// program that was loaded with its statistics asked for.
-void NoteCost(std::string_view text) {
-  constexpr std::string_view kName = "prog '";
-  constexpr std::string_view kCount = "processed ";
-  const size_t name = text.find(kName);
-  const size_t count = text.find(kCount);
-  if (costs == nullptr || name == std::string_view::npos || count == std::string_view::npos) return;
-  const size_t from = name + kName.size();
-  const size_t end = text.find('\'', from);
-  if (end == std::string_view::npos) return;
-  uint64_t instructions = 0;
-  std::from_chars(text.data() + count + kCount.size(), text.data() + text.size(), instructions);
-  (*costs)[std::string(text.substr(from, end - from))] = instructions;
-}
+thread_local LibbpfLog* current = nullptr;
 
 // Of the verifier's log of a program that it refused: the line before its statistics says why.
 std::string_view Reason(std::string_view log) {
@@ -61,18 +39,12 @@ int Print(libbpf_print_level level, const char* format, va_list arguments) {
   const int size = std::vsnprintf(line, sizeof(line), format, arguments);
   std::string_view text(line);
   if (level == LIBBPF_DEBUG) {
-    NoteCost(text);
+    if (current != nullptr) current->NoteDebug(text);
     return size;
   }
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   spdlog::debug("{}", text);
-  if (level != LIBBPF_WARN || first_warning == nullptr) return size;
-  if (text.find("-- BEGIN PROG LOAD LOG --") != std::string_view::npos && !reason_known) {
-    absl::StrAppend(first_warning, ": ", std::string(Reason(text)));
-    reason_known = true;
-  } else if (first_warning->empty()) {
-    *first_warning = text.substr(0, text.find('\n'));
-  }
+  if (level == LIBBPF_WARN && current != nullptr) current->NoteWarning(text);
   return size;
 }
 
@@ -80,24 +52,34 @@ int Print(libbpf_print_level level, const char* format, va_list arguments) {
 
 LibbpfLog::LibbpfLog() {
   libbpf_set_print(Print);
-  static thread_local std::string warning;
-  warning.clear();
-  reason_known = false;
-  first_warning = &warning;
-  static thread_local Costs instructions;
-  instructions.clear();
-  costs = &instructions;
+  current = this;
 }
 
-LibbpfLog::~LibbpfLog() {
-  first_warning = nullptr;
-  costs = nullptr;
+LibbpfLog::~LibbpfLog() { current = nullptr; }
+
+// "prog 'NAME': -- BEGIN PROG LOAD LOG -- ... processed N insns": what the verifier says of a
+// program that was loaded with its statistics asked for.
+void LibbpfLog::NoteDebug(std::string_view text) {
+  constexpr std::string_view kName = "prog '";
+  constexpr std::string_view kCount = "processed ";
+  const size_t name = text.find(kName);
+  const size_t count = text.find(kCount);
+  if (name == std::string_view::npos || count == std::string_view::npos) return;
+  const size_t from = name + kName.size();
+  const size_t end = text.find('\'', from);
+  if (end == std::string_view::npos) return;
+  uint64_t instructions = 0;
+  std::from_chars(text.data() + count + kCount.size(), text.data() + text.size(), instructions);
+  costs_[std::string(text.substr(from, end - from))] = instructions;
 }
 
-LibbpfLog::Costs LibbpfLog::VerifierCosts() const { return costs == nullptr ? Costs() : *costs; }
-
-std::string LibbpfLog::FirstWarning() const {
-  return first_warning == nullptr ? std::string() : *first_warning;
+void LibbpfLog::NoteWarning(std::string_view text) {
+  if (text.find("-- BEGIN PROG LOAD LOG --") != std::string_view::npos && !reason_known_) {
+    first_warning_.append(": ").append(Reason(text));
+    reason_known_ = true;
+  } else if (first_warning_.empty()) {
+    first_warning_ = text.substr(0, text.find('\n'));
+  }
 }
 
 }  // namespace sonde::kernel

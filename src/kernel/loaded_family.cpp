@@ -123,7 +123,7 @@ LoadedFamily::~LoadedFamily() {
 Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& family,
                                                          const sonde_settings& settings,
                                                          SharedMaps& maps) {
-  const LibbpfLog log;
+  LibbpfLog log;
   const std::string_view bytes = ObjectBytes(family.object);
   bpf_object_open_opts options = {};
   options.sz = sizeof(options);
@@ -150,7 +150,7 @@ Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& fa
 }
 
 Status LoadedFamily::Attach() {
-  const LibbpfLog log;
+  LibbpfLog log;
   for (const probe::Program& program : family_.programs) {
     if (program.attach != probe::Attach::kAtLoad) continue;
     const std::string name(program.name);
