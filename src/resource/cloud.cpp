@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "resource/cloud.h"
 
-#include <httplib.h>
+#include <curl/curl.h>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -15,6 +17,7 @@
 
 #include "resource/text.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/transfer.h"
 #include "sonde/pipeline/span.h"
 
 namespace sonde::resource {
@@ -59,31 +62,23 @@ class Builder {
 struct Provider {
   std::string_view name;
   const char* path;
-  httplib::Headers headers;
+  const char* header;  // "": a token instead
   Attributes (*parse)(std::string_view json);
 };
 
-std::optional<Provider> FindProvider(std::string_view name) {
-  if (name == "aws")
-    return Provider{name, "/latest/dynamic/instance-identity/document", {}, ParseAws};
-  if (name == "gcp") {
-    return Provider{
-        name, "/computeMetadata/v1/?recursive=true", {{"Metadata-Flavor", "Google"}}, ParseGcp};
-  }
-  if (name == "azure") {
-    return Provider{
-        name, "/metadata/instance?api-version=2021-02-01", {{"Metadata", "true"}}, ParseAzure};
-  }
-  return std::nullopt;
-}
+constexpr std::array<Provider, 3> kProviders{{
+    {"aws", "/latest/dynamic/instance-identity/document", "", ParseAws},
+    {"gcp", "/computeMetadata/v1/?recursive=true", "Metadata-Flavor: Google", ParseGcp},
+    {"azure", "/metadata/instance?api-version=2021-02-01", "Metadata: true", ParseAzure},
+}};
 
-// AWS gives what it knows for a token only (IMDSv2).
-bool AddAwsToken(httplib::Client& client, httplib::Headers& headers) {
-  const auto token = client.Put("/latest/api/token",
-                                {{"X-aws-ec2-metadata-token-ttl-seconds", "60"}}, "", "text/plain");
-  if (!token || token->status != 200) return false;
-  headers.emplace("X-aws-ec2-metadata-token", token->body);
-  return true;
+// 0 makes libcurl give up with CURLE_WRITE_ERROR.
+size_t OnBody(char* data, size_t size, size_t count, void* user) {
+  auto& body = *static_cast<std::string*>(user);
+  const size_t bytes = size * count;
+  if (body.size() + bytes > kMaxAnswerBytes) return 0;
+  body.append(data, bytes);
+  return bytes;
 }
 
 }  // namespace
@@ -142,6 +137,7 @@ CloudMetadata::~CloudMetadata() {
     const std::scoped_lock lock(mutex_);
     stop_ = true;
   }
+  transfer_.Cancel();
   stopping_.notify_all();
   thread_.join();
 }
@@ -167,36 +163,61 @@ void CloudMetadata::Run() {
   }
 }
 
+// The body of an answer with status 200, to GET or to an empty PUT.
+std::optional<std::string> CloudMetadata::Request(bool put, const char* path,
+                                                  const std::string& header) {
+  CURL* curl = transfer_.handle();
+  HeaderList headers;
+  if (curl == nullptr || !headers.Add(header).ok()) return std::nullopt;
+  std::string body;
+  curl_easy_reset(curl);
+  curl_easy_setopt(curl, CURLOPT_URL, (options_.base + path).c_str());
+  if (put) curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");  // Content-Length: 0
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, put ? "PUT" : "GET");
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  // A proxy has no business here, and whoever redirects is no metadata service.
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http");
+  curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "sonde");
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+                   std::max<long>(1, static_cast<long>(options_.timeout.count())));  // 0 = none
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &OnBody);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+  long status = 0;
+  const CURLcode code = transfer_.Perform();
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  if (code != CURLE_OK || status != 200) return std::nullopt;
+  return body;
+}
+
 bool CloudMetadata::Ask(const std::string& name) {
-  auto provider = FindProvider(name);
-  if (!provider) return false;
+  const auto* provider = std::ranges::find(kProviders, name, &Provider::name);
+  if (provider == kProviders.end()) return false;
   const auto count = [&](const char* result) {
     metrics_
         .AddCounter("sonde_cloud_lookups_total", "Questions to clouds' metadata services",
                     {{"provider", name}, {"result", result}})
         .Add();
   };
-  httplib::Client client(options_.base);
-  client.set_connection_timeout(options_.timeout);
-  client.set_read_timeout(options_.timeout);
-  client.set_write_timeout(options_.timeout);
-  // A proxy has no business here, and whoever redirects is no metadata service.
-  client.set_follow_location(false);
-  if (name == "aws" && !AddAwsToken(client, provider->headers)) {
+  std::string header = provider->header;
+  if (header.empty()) {
+    // AWS gives what it knows for a token only (IMDSv2).
+    const auto token =
+        Request(true, "/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds: 60");
+    header = "X-aws-ec2-metadata-token: " + token.value_or("");
+    if (!token) {
+      count("unreachable");
+      return false;
+    }
+  }
+  const auto answer = Request(false, provider->path, header);
+  if (!answer) {
     count("unreachable");
     return false;
   }
-  std::string body;
-  const auto answer =
-      client.Get(provider->path, provider->headers, [&body](const char* data, size_t size) {
-        body.append(data, size);
-        return body.size() <= kMaxAnswerBytes;
-      });
-  if (!answer || answer->status != 200) {
-    count("unreachable");
-    return false;
-  }
-  Attributes attributes = provider->parse(body);
+  Attributes attributes = provider->parse(*answer);
   if (attributes.empty()) {
     count("malformed");
     return false;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sonde/base/metrics.h"
+#include "sonde/base/transfer.h"
 #include "sonde/pipeline/span.h"
 
 namespace sonde::resource {
@@ -25,14 +26,14 @@ class CloudMetadata {
     std::vector<std::string>
         providers;  // aws, gcp, azure: asked in this order, the first to answer counts
     std::string base = "http://169.254.169.254";
-    std::chrono::milliseconds timeout{1000};  // of connecting, and of each answer
+    std::chrono::milliseconds timeout{1000};  // of each question, with its connection
     std::vector<std::chrono::milliseconds> retries = {std::chrono::seconds(5),
                                                       std::chrono::seconds(30)};
   };
 
   // Asks on a thread of its own. `metrics` outlives it.
   CloudMetadata(Options options, MetricRegistry& metrics);
-  // Waits for a question in progress: at most Options::timeout twice.
+  // Ends a question in progress.
   ~CloudMetadata();
   CloudMetadata(const CloudMetadata&) = delete;
   CloudMetadata& operator=(const CloudMetadata&) = delete;
@@ -43,9 +44,11 @@ class CloudMetadata {
  private:
   void Run();
   bool Ask(const std::string& provider);
+  std::optional<std::string> Request(bool put, const char* path, const std::string& header);
 
   const Options options_;
   MetricRegistry& metrics_;
+  Transfer transfer_;
   std::mutex mutex_;
   std::condition_variable stopping_;
   bool stop_ = false;
