@@ -20,6 +20,10 @@ bool IsAdditive(MetricKind kind) {
   return kind == MetricKind::kSum || kind == MetricKind::kHistogram;
 }
 
+bool Moved(const MetricPoint& now, const MetricPoint& before) {
+  return now.count != before.count || now.value != before.value;
+}
+
 // Those of `now` that were not there before.
 void KeepNew(const std::vector<Exemplar>& before, std::vector<Exemplar>& now) {
   std::erase_if(now, [&](const Exemplar& exemplar) {
@@ -44,16 +48,12 @@ void SubtractPoint(const MetricPoint& before, MetricPoint& point) {
 
 }  // namespace
 
-// False: nothing was added.
-bool DeltaState::Subtract(const Key& key, MetricPoint& point, uint64_t wall_ns) {
+// Null: never delivered.
+const DeltaState::Last* DeltaState::Seen(const Key& key) {
   const auto last = delivered_.find(key);
-  if (last == delivered_.end()) return point.count > 0 || point.value > 0;
+  if (last == delivered_.end()) return nullptr;
   last->second.seen = collection_;
-  const MetricPoint& before = last->second.point;
-  if (point.count == before.count && point.value == before.value) return false;
-  point.start_wall_ns = std::min(last->second.wall_ns, wall_ns);  // the clock may have been set
-  SubtractPoint(before, point);
-  return true;
+  return &last->second;
 }
 
 std::vector<ResourceMetrics> DeltaState::Since(std::vector<ResourceMetrics> cumulative,
@@ -66,9 +66,13 @@ std::vector<ResourceMetrics> DeltaState::Since(std::vector<ResourceMetrics> cumu
       data.delta = true;
       std::erase_if(data.points, [&](MetricPoint& point) {
         const Key key{point.series, data.kind};
-        MetricPoint whole = point;
-        if (!Subtract(key, point, wall_ns)) return true;
-        sent_.emplace(key, std::move(whole));
+        const Last* last = Seen(key);
+        if (!Moved(point, last == nullptr ? MetricPoint() : last->point)) return true;
+        sent_.emplace(key, point);
+        if (last != nullptr) {
+          point.start_wall_ns = std::min(last->wall_ns, wall_ns);  // the clock may have been set
+          SubtractPoint(last->point, point);
+        }
         return false;
       });
     }

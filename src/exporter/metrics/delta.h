@@ -30,7 +30,7 @@ class DeltaState {
     uint64_t wall_ns = 0;
     uint64_t seen = 0;  // collection
   };
-  bool Subtract(const Key& key, MetricPoint& point, uint64_t wall_ns);
+  const Last* Seen(const Key& key);
 
   absl::flat_hash_map<Key, Last> delivered_;
   absl::flat_hash_map<Key, MetricPoint> sent_;  // cumulative points behind the latest deltas
