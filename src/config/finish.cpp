@@ -17,6 +17,7 @@
 #include "config/section.h"
 #include "config/selectors.h"
 #include "config/suggest.h"
+#include "sonde/base/component_names.h"
 #include "sonde/config/config.h"
 
 namespace sonde::config {
@@ -127,18 +128,15 @@ void FinishPorts(Draft& draft) {
   if (all) ports.clear();
 }
 
-// As the exporters are called in the metrics: "otlp", the second of a kind "otlp/2".
+// As the exporters are called in the metrics.
 std::vector<std::string> ExporterLabels(const Draft& draft) {
-  constexpr std::array<std::string_view, 4> kNames = {"console", "otlp", "file", "zipkin"};
+  constexpr std::array<const char*, 4> kNames = {"console", "otlp", "file", "zipkin"};
   static_assert(static_cast<size_t>(ExporterKind::kZipkin) + 1 == kNames.size());
-  std::array<size_t, kNames.size()> counts{};
+  ComponentNames names;
   std::vector<std::string> labels;
   for (const ExporterDraft& exporter : draft.exporters) {
     const auto kind = static_cast<size_t>(exporter.options.kind);
-    if (kind >= kNames.size()) continue;
-    const size_t number = ++counts.at(kind);
-    const std::string name(kNames.at(kind));
-    labels.push_back(number == 1 ? name : name + "/" + std::to_string(number));
+    if (kind < kNames.size()) labels.push_back(names.Next(kNames.at(kind)));
   }
   return labels;
 }

@@ -15,6 +15,7 @@
 #include "exporter/batch.h"
 #include "exporter/batch_processor.h"
 #include "exporter/queue/queue_directory.h"
+#include "sonde/base/component_names.h"
 #include "sonde/base/memory_level.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
@@ -24,15 +25,12 @@
 namespace sonde::exporter {
 
 std::vector<Destination> Labelled(std::vector<std::unique_ptr<SpanExporter>> exporters) {
+  ComponentNames names;
   std::vector<Destination> destinations;
   for (auto& exporter : exporters) {
-    const std::string name = exporter->name();
-    const auto same = 1 + std::ranges::count_if(destinations, [&](const Destination& other) {
-                        return name == other.exporter->name();
-                      });
-    destinations.push_back({.exporter = std::move(exporter),
-                            .label = same == 1 ? name : name + "/" + std::to_string(same),
-                            .spool = nullptr});
+    std::string label = names.Next(exporter->name());
+    destinations.push_back(
+        {.exporter = std::move(exporter), .label = std::move(label), .spool = nullptr});
   }
   return destinations;
 }

@@ -72,8 +72,7 @@ class ExporterSet final : public SpanSink {
   Counter& no_exporter_;
 };
 
-// Each exporter with its label: "otlp", and the second of a kind "otlp/2", as the Collector names
-// its components. Without queues on disk.
+// Each exporter with its label (ComponentNames). Without queues on disk.
 std::vector<Destination> Labelled(std::vector<std::unique_ptr<SpanExporter>> exporters);
 
 // What the configuration asks for. Refuses with the reason (kInvalidArgument).

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "exporter/file/metric_file_exporter.h"
 #include "exporter/metrics/periodic_reader.h"
 #include "exporter/otlp/metric_exporter.h"
+#include "sonde/base/component_names.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -54,11 +54,9 @@ Result<std::unique_ptr<ReaderSet>> ReaderSet::Create(
     exporters.push_back(*std::move(exporter));
   }
   auto set = std::make_unique<ReaderSet>();
-  std::map<std::string, int> named;
+  ComponentNames names;
   for (size_t i = 0; i < exporters.size(); ++i) {
-    std::string label = exporters[i]->name();
-    const int number = ++named[label];
-    if (number > 1) label += "/" + std::to_string(number);
+    std::string label = names.Next(exporters[i]->name());
     set->readers_.push_back(std::make_unique<PeriodicReader>(
         std::move(exporters[i]), std::move(label), options[i], sources, metrics));
   }
