@@ -12,9 +12,11 @@
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/kubernetes_keys.h"
+#include "config/metric_keys.h"
 #include "config/pairs.h"
 #include "config/rule_keys.h"
 #include "config/selectors.h"
+#include "config/tail_sampling_keys.h"
 #include "config/telemetry_types.h"
 #include "config/text_rules.h"
 #include "sonde/config/config.h"
@@ -295,148 +297,6 @@ void AddTraceKeys(KeyTable& t) {
                "Keys of baggage that may be exported, as baggage.KEY. Default: none.",
                TextList([](Draft& d) -> auto& { return d.config.redaction.baggage_keys; },
                         {.each = BaggageKey()})});
-}
-
-void AddTailSamplingKeys(KeyTable& t) {
-  t.push_back({"sonde.tail_sampling.policies",
-               "",
-               "",
-               {},
-               "Policies of the Collector's tail_sampling processor; none: no tail sampling.",
-               TailPolicyList()});
-  t.push_back({"sonde.tail_sampling.decision_wait",
-               "",
-               "",
-               {},
-               "How long the spans of a trace are collected, from the first one.",
-               Duration([](Draft& d) -> auto& { return d.config.tail_sampling.decision_wait; },
-                        kShortest, minutes(10))});
-  t.push_back(
-      {"sonde.tail_sampling.num_traces",
-       "",
-       "",
-       {},
-       "Traces that wait at once; beyond, the oldest is decided early.",
-       Count([](Draft& d) -> auto& { return d.config.tail_sampling.num_traces; }, 1, 10'000'000)});
-  t.push_back(
-      {"sonde.tail_sampling.expected_new_traces_per_sec",
-       "",
-       "",
-       {},
-       "Room is made at the start for what so many bring until they are decided.",
-       Count([](Draft& d) -> auto& { return d.config.tail_sampling.expected_traces_per_second; }, 0,
-             1'000'000)});
-  t.push_back(
-      {"sonde.tail_sampling.sample_on_first_match",
-       "",
-       "",
-       {},
-       "Policies after the first one that samples are not asked.",
-       Flag([](Draft& d) -> auto& { return d.config.tail_sampling.sample_on_first_match; })});
-  t.push_back(
-      {"sonde.tail_sampling.drop_pending_traces_on_shutdown",
-       "",
-       "",
-       {},
-       "Traces that wait when sonde stops are dropped and counted; else they are decided by what "
-       "is "
-       "there.",
-       Flag([](Draft& d) -> auto& { return d.config.tail_sampling.drop_pending_on_shutdown; })});
-  t.push_back(
-      {"sonde.tail_sampling.max_spans",
-       "",
-       "",
-       {},
-       "Spans that wait at once, about 2.5 KiB each; beyond, the oldest trace is decided early.",
-       Count([](Draft& d) -> auto& { return d.config.tail_sampling.max_spans; }, 1, 10'000'000)});
-  t.push_back({"sonde.tail_sampling.decision_cache.sampled_cache_size",
-               "",
-               "",
-               {},
-               "Decisions to keep that are remembered for late spans. 0: num_traces.",
-               Count([](Draft& d) -> auto& { return d.config.tail_sampling.sampled_cache_size; }, 0,
-                     10'000'000)});
-  t.push_back(
-      {"sonde.tail_sampling.decision_cache.non_sampled_cache_size",
-       "",
-       "",
-       {},
-       "The same for decisions to drop.",
-       Count([](Draft& d) -> auto& { return d.config.tail_sampling.non_sampled_cache_size; }, 0,
-             10'000'000)});
-}
-
-void AddMetricKeys(KeyTable& t) {
-  t.push_back({"sonde.metrics.span_metrics",
-               "",
-               "",
-               {},
-               "Calls and durations of every span, as the Collector's spanmetrics connector has "
-               "them.",
-               Flag([](Draft& d) -> auto& { return d.config.metrics.span_metrics; })});
-  t.push_back({"sonde.metrics.semantic_conventions",
-               "",
-               "",
-               {},
-               "http.server.request.duration and the like.",
-               Flag([](Draft& d) -> auto& { return d.config.metrics.semantic_conventions; })});
-  t.push_back({"sonde.metrics.service_graph",
-               "",
-               "",
-               {},
-               "Who calls whom, as the Collector's servicegraph connector has it.",
-               Flag([](Draft& d) -> auto& { return d.config.metrics.service_graph; })});
-  t.push_back({"sonde.metrics.names",
-               "",
-               "",
-               {},
-               "Names of span metrics: span_metrics (traces_span_metrics_calls_total, _duration), "
-               "spanmetrics (traces_spanmetrics_calls_total, _duration) or tempo "
-               "(traces_spanmetrics_calls_total, _latency, label service).",
-               Choice<SpanMetricNames>([](Draft& d) -> auto& { return d.config.metrics.names; },
-                                       {{"span_metrics", SpanMetricNames::kSpanMetrics},
-                                        {"spanmetrics", SpanMetricNames::kSpanmetrics},
-                                        {"tempo", SpanMetricNames::kTempo}})});
-  t.push_back({"sonde.metrics.unit",
-               "",
-               "",
-               {},
-               "Unit of the durations of span metrics.",
-               Choice<bool>([](Draft& d) -> auto& { return d.config.metrics.span_seconds; },
-                            {{"ms", false}, {"s", true}})});
-  t.push_back({"sonde.metrics.buckets",
-               "",
-               "",
-               {},
-               "Boundaries of span metrics and of the service graph. Default: the connectors'.",
-               BucketList([](Draft& d) -> auto& { return d.config.metrics.buckets; })});
-  t.push_back({"sonde.metrics.dimensions",
-               "",
-               "",
-               {},
-               "Attributes of the span, or of its resource, that are added to span metrics.",
-               TextList([](Draft& d) -> auto& { return d.config.metrics.dimensions; },
-                        {.each = AttributeName()})});
-  t.push_back(
-      {"sonde.metrics.cardinality_limit",
-       "",
-       "",
-       {},
-       "Series of one metric and service; beyond, one with otel.metric.overflow.",
-       Count([](Draft& d) -> auto& { return d.config.metrics.cardinality_limit; }, 1, 1'000'000)});
-  t.push_back({"sonde.metrics.expiration",
-               "",
-               "",
-               {},
-               "A series without a new span is forgotten after this time.",
-               Duration([](Draft& d) -> auto& { return d.config.metrics.expiration; }, minutes(1),
-                        hours(24 * 7))});
-  t.push_back({"sonde.metrics.exemplars",
-               "",
-               "",
-               {},
-               "Trace ids of kept traces beside the durations.",
-               Flag([](Draft& d) -> auto& { return d.config.metrics.exemplars; })});
 }
 
 void AddResourceKeys(KeyTable& t) {
