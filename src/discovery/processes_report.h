@@ -48,8 +48,7 @@ std::vector<Candidate> ListCandidates(const ProcessReader& reader, const Selecti
 std::string ToTable(const std::vector<Candidate>& candidates, size_t width);
 
 // One JSON array, objects with the keys pid, executable, language, service.name, container, pod,
-// unit,
-// listen_ports, tls_library, runtime, selected, rule.
+// unit, listen_ports, tls_library, runtime, selected, rule.
 std::string ToJson(const std::vector<Candidate>& candidates);
 
 }  // namespace sonde::discovery
