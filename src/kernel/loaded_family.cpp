@@ -32,7 +32,7 @@ Status Failure(const probe::Family& family, std::string_view step, int error,
   if (error < 0) error = -error;
   std::string message =
       absl::StrCat(std::string(step), " ", std::string(family.object), ": ", std::strerror(error));
-  if (const std::string said = log.FirstWarning(); !said.empty())
+  if (const std::string& said = log.FirstWarning(); !said.empty())
     absl::StrAppend(&message, " (", said, ")");
   return error == EPERM || error == EACCES ? absl::PermissionDeniedError(message)
                                            : absl::UnimplementedError(message);
