@@ -12,6 +12,7 @@
 
 #include "agent/workloads.h"
 #include "container/containerd.h"
+#include "container/cri.h"
 #include "container/endpoints.h"
 #include "container/engine.h"
 #include "container/engine_client.h"
@@ -27,9 +28,21 @@ namespace {
 
 constexpr const char* kRemedy =
     "to select by container name, image or label, let sonde's user read the engine's socket "
-    "(DOCKER_HOST, CONTAINER_HOST, CONTAINERD_ADDRESS, /var/run/docker.sock, "
-    "/run/podman/podman.sock, /run/containerd/containerd.sock); in a container, "
+    "(DOCKER_HOST, CONTAINER_HOST, CONTAINERD_ADDRESS, CONTAINER_RUNTIME_ENDPOINT, "
+    "/var/run/docker.sock, /run/podman/podman.sock, /run/containerd/containerd.sock, "
+    "/run/crio/crio.sock); in a container, "
     "mount it, or the host's / and give sonde.resource.host_root";
+
+bool IsThere(const std::string& socket, const char* variable) {
+  return access(socket.c_str(), F_OK) == 0 || !Variable(variable).empty();
+}
+
+RuntimeState StateOf(std::string name, const std::string& address, const Status& answer) {
+  return {.name = std::move(name),
+          .address = address,
+          .usable = answer.ok(),
+          .why = answer.ok() ? "answers" : std::string(answer.message())};
+}
 
 }  // namespace
 
@@ -38,12 +51,14 @@ std::unique_ptr<container::RuntimeSource> OpenRuntimes(const ResourceOptions& op
   const auto endpoints = container::FindEndpoints(Variable, options.host_root);
   for (const std::string& problem : endpoints.problems) spdlog::warn("{}", problem);
   std::vector<std::unique_ptr<container::Provider>> providers;
-  providers.reserve(endpoints.found.size() + 2);
+  providers.reserve(endpoints.found.size() + 3);
   for (const container::Endpoint& endpoint : endpoints.found) {
     providers.push_back(std::make_unique<container::Engine>(endpoint));
   }
   providers.push_back(std::make_unique<container::Containerd>(
       container::FindContainerd(Variable, options.host_root)));
+  providers.push_back(
+      std::make_unique<container::Cri>(container::FindCri(Variable, options.host_root)));
   providers.push_back(std::make_unique<container::StateFiles>(options.host_root));
   return std::make_unique<container::RuntimeSource>(std::move(providers), metrics);
 }
@@ -55,19 +70,17 @@ RuntimeReport DescribeRuntimes(const ResourceOptions& options) {
     const bool is_default = endpoint.origin == "default";
     if (is_default && access(endpoint.socket.c_str(), F_OK) != 0) continue;
     const auto answer = container::EngineClient(endpoint).Get("/_ping", kRuntimesAnswer);
-    report.states.push_back(
-        {.name = endpoint.engine,
-         .address = endpoint.address(),
-         .usable = answer.ok(),
-         .why = answer.ok() ? "answers" : std::string(answer.status().message())});
+    report.states.push_back(StateOf(endpoint.engine, endpoint.address(), answer.status()));
   }
   const std::string containerd = container::FindContainerd(Variable, options.host_root);
-  if (access(containerd.c_str(), F_OK) == 0 || !Variable("CONTAINERD_ADDRESS").empty()) {
-    const Status answer = container::Containerd(containerd).Ping();
-    report.states.push_back({.name = "containerd",
-                             .address = containerd,
-                             .usable = answer.ok(),
-                             .why = answer.ok() ? "answers" : std::string(answer.message())});
+  if (IsThere(containerd, "CONTAINERD_ADDRESS")) {
+    report.states.push_back(
+        StateOf("containerd", containerd, container::Containerd(containerd).Ping()));
+  }
+  const std::string cri = container::FindCri(Variable, options.host_root);
+  if (IsThere(cri, "CONTAINER_RUNTIME_ENDPOINT")) {
+    const auto name = container::Cri(cri).RuntimeName();
+    report.states.push_back(StateOf(name.value_or("CRI"), cri, name.status()));
   }
   for (const auto& place : container::StateFiles(options.host_root).Places()) {
     report.states.push_back({.name = place.runtime + " files",

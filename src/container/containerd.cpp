@@ -6,7 +6,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <mutex>
 #include <string>
@@ -15,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "container/json.h"
+#include "container/facts.h"
 #include "container/provider.h"
 #include "container/text.h"
 #include "sonde/base/result.h"
@@ -25,7 +24,6 @@ namespace sonde::container {
 namespace {
 
 constexpr size_t kMaxNamespaces = 64;
-constexpr size_t kMaxLabels = 256;
 constexpr const char* kListNamespaces = "/containerd.services.namespaces.v1.Namespaces/List";
 constexpr const char* kGetContainer = "/containerd.services.containers.v1.Containers/Get";
 constexpr const char* kListContainers = "/containerd.services.containers.v1.Containers/List";
@@ -35,19 +33,6 @@ constexpr const char* kSubscribe = "/containerd.services.events.v1.Events/Subscr
 template <typename Message>
 bool Parse(std::string_view bytes, Message& message) {
   return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
-
-Labels CleanLabels(const wire::Container& container, size_t* cut) {
-  Labels labels;
-  for (const auto& [key, value] : container.labels()) {
-    if (labels.size() == kMaxLabels || key.size() > kMaxKeyBytes) {
-      ++*cut;
-      continue;
-    }
-    labels.emplace_back(CleanText(key, kMaxKeyBytes), CleanText(value, kMaxLabelBytes, cut));
-  }
-  std::ranges::sort(labels);
-  return labels;
 }
 
 std::string NameOf(const wire::Container& container) {
@@ -73,7 +58,7 @@ Result<ContainerFacts> ParseContainerdContainer(std::string_view answer,
   facts.id = container.id();
   facts.runtime = name_space == "moby" ? "docker" : "containerd";
   facts.name = CleanText(NameOf(container), kMaxNameBytes, cut);
-  facts.labels = CleanLabels(container, cut);
+  for (const auto& [key, value] : container.labels()) AddLabel(key, value, facts.labels, cut);
   AddImageName(CleanText(container.image(), kMaxNameBytes, cut), facts);
   *image = container.image();
   return facts;

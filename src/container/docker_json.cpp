@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "container/facts.h"
 #include "container/json.h"
 #include "container/text.h"
 #include "sonde/pipeline/workload.h"

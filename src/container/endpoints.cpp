@@ -42,6 +42,13 @@ void AddDefault(std::string_view engine, std::string socket, Endpoints& endpoint
       endpoints);
 }
 
+// "unix:///run/x.sock" or the path alone.
+std::string SocketOf(std::string address) {
+  constexpr std::string_view kUnix = "unix://";
+  if (address.starts_with(kUnix)) address.erase(0, kUnix.size());
+  return address;
+}
+
 }  // namespace
 
 Endpoints FindEndpoints(const GetEnv& env, const std::string& root) {
@@ -63,10 +70,13 @@ Endpoints FindEndpoints(const GetEnv& env, const std::string& root) {
 }
 
 std::string FindContainerd(const GetEnv& env, const std::string& root) {
-  constexpr std::string_view kUnix = "unix://";
-  std::string address = env("CONTAINERD_ADDRESS");
-  if (address.starts_with(kUnix)) address.erase(0, kUnix.size());
-  return address.empty() ? root + "/run/containerd/containerd.sock" : address;
+  const std::string given = SocketOf(env("CONTAINERD_ADDRESS"));
+  return given.empty() ? root + "/run/containerd/containerd.sock" : given;
+}
+
+std::string FindCri(const GetEnv& env, const std::string& root) {
+  const std::string given = SocketOf(env("CONTAINER_RUNTIME_ENDPOINT"));
+  return given.empty() ? root + "/run/crio/crio.sock" : given;
 }
 
 }  // namespace sonde::container

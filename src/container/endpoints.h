@@ -32,5 +32,7 @@ struct Endpoints {
 Endpoints FindEndpoints(const GetEnv& env, const std::string& root = "");
 // CONTAINERD_ADDRESS, else /run/containerd/containerd.sock beneath `root`.
 std::string FindContainerd(const GetEnv& env, const std::string& root = "");
+// CONTAINER_RUNTIME_ENDPOINT, as of crictl, else CRI-O's /run/crio/crio.sock beneath `root`.
+std::string FindCri(const GetEnv& env, const std::string& root = "");
 
 }  // namespace sonde::container

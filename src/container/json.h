@@ -4,9 +4,7 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "sonde/pipeline/workload.h"
 
@@ -20,11 +18,7 @@ Json ParseJson(std::string_view text);
 const Json& Member(const Json& object, const char* name);
 // "" if it is no string.
 std::string_view Text(const Json& value);
-// Members that are strings: cleaned, sorted, at most 256. `cut` counts what was cut or left out.
+// Members that are strings, by AddLabel().
 Labels LabelsOf(const Json& object, size_t* cut);
-// Sets name, tags and digests from the name that an image was asked for by; an id is none.
-void AddImageName(std::string_view name, ContainerFacts& facts);
-// A tag or a digest, each once and only so many.
-void AddUnique(std::string value, std::vector<std::string>& list);
 
 }  // namespace sonde::container

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "container/docker_json.h"
+#include "container/facts.h"
 #include "container/json.h"
 #include "container/text.h"
 #include "sonde/base/result.h"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""containerd by its own API: what its labels choose is traced, and every span says which container made it."""
+"""containerd by its own API, and by Kubernetes' runtime interface, which CRI-O speaks too: what labels choose is traced, and every
+span says which container made it."""
 import json
 import os
 import subprocess
@@ -75,3 +76,35 @@ def test_processes_and_doctor(containerd):
     assert mine[0]["selected"] is True
     assert mine[0]["rule"] == "--container-label team=shop"
     assert f"{containerd.socket}" in ask("doctor")
+
+
+@pytest.fixture
+def cri(work, started):
+    return started(engines.Cri(work))
+
+
+def test_runtime_interface(work, sonde, cri):
+    """Nothing but the interface is there to ask."""
+    cri.image("sandbox.example/pause:1")
+    digest = cri.image(IMAGE)
+    before, before_port = cri.serve(IMAGE, "team=shop", name="web-1")
+    _, other_port = cri.serve(IMAGE, "team=shops")
+    run = sonde("--container-label", "team=shop", env=cri.env)
+    get(before_port, "/before")
+    get(other_port, "/other")
+    after, after_port = cri.serve(IMAGE, "team=shop", name="web-2")
+    wait_until(lambda: run.metric("sonde_processes", state="selected") == 2, "its container is traced, too", 1)
+    get(after_port, "/after")
+    run.stop()
+    spans = {span.target: span for span in run.spans(SERVER)}
+    assert sorted(spans) == ["/after", "/before"]
+    for target, identity, name in (("/before", before, "web-1"), ("/after", after, "web-2")):
+        said = {key: value for key, value in spans[target].resource.items() if key.startswith("container.")}
+        image_id = said.pop("container.image.id", "")
+        assert image_id.startswith("sha256:"), (image_id, digest)
+        assert said == {
+            "container.id": identity, "container.runtime.name": "containerd", "container.label.team": "shop", "container.name": name,
+            "container.image.name": "registry.example:5000/shop/peer", "container.image.tags": ["1.2"]}
+        assert spans[target].service == name
+    assert "containerd" in subprocess.run([BINARY, "doctor"], env={**os.environ, **cri.env}, capture_output=True, text=True,
+                                          timeout=60, check=False).stdout

@@ -3,6 +3,7 @@
 machine is touched. Images are made of one static program, because nothing can be pulled."""
 import glob
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 
+import grpc
 import pytest
 
 from . import servers
@@ -138,7 +140,7 @@ def oci_archive(path, name, program):
         layer.add(program, "peer")
     layer = add(layer_bytes.getvalue(), "layer.v1.tar")
     machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
-    config = add(json.dumps({"architecture": machine, "os": "linux", "config": {},
+    config = add(json.dumps({"architecture": machine, "os": "linux", "config": {"Entrypoint": ["/peer", "serve", "0"], "Env": ["ACCESS_LOG=/dev/null"]},
                              "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}).encode(), "config.v1+json")
     manifest = add(json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode(), "manifest.v1+json")
     index = {"schemaVersion": 2, "manifests": [{**manifest, "annotations": {"io.containerd.image.name": name}}]}
@@ -157,6 +159,8 @@ class Containerd:
 
     name = "containerd"
 
+    plugins = 'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+
     def __init__(self, directory):
         root = os.path.join(directory, "containerd")
         os.makedirs(root)
@@ -164,8 +168,7 @@ class Containerd:
         self.socket = f"{root}/sock"
         config = f"{root}/config.toml"
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f'version = 2\nroot = "{root}/data"\nstate = "{root}/state"\n'
-                       'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
+            file.write(f'version = 2\nroot = "{root}/data"\nstate = "{root}/state"\n{self.plugins}'
                        f'[grpc]\naddress = "{self.socket}"\n[ttrpc]\naddress = "{self.socket}.ttrpc"\n')
         self.command = [installed("ctr"), "--address", self.socket]
         self.env = {"CONTAINERD_ADDRESS": self.socket, "DOCKER_HOST": "/nowhere", "CONTAINER_HOST": "/nowhere"}
@@ -211,6 +214,56 @@ class Containerd:
                             ["containers", "delete", identity]):
                 subprocess.run([*self.command, *command], env={"PATH": PATH}, capture_output=True, timeout=30, check=False)
         self.process.stop(seconds=30)
+
+
+class Cri(Containerd):
+    """containerd as a kubelet uses it, by Kubernetes' runtime interface. Pods have the host's network: others need its plug-ins."""
+
+    plugins = ('[plugins."io.containerd.grpc.v1.cri"]\nsandbox_image = "sandbox.example/pause:1"\ndisable_apparmor = true\n'
+               'restrict_oom_score_adj = true\n[plugins."io.containerd.grpc.v1.cri".containerd]\nsnapshotter = "native"\n')
+    NODE = 2  # the network of the host
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.command += ["--namespace", "k8s.io"]
+        self.env = {"CONTAINER_RUNTIME_ENDPOINT": f"unix://{self.socket}", "CONTAINERD_ADDRESS": "/nowhere", "DOCKER_HOST": "/nowhere",
+                    "CONTAINER_HOST": "/nowhere"}
+        here = os.path.dirname(os.path.abspath(__file__))
+        say(["protoc", "-I", here, f"--python_out={directory}", f"{here}/cri.proto"])
+        spec = importlib.util.spec_from_file_location("cri_pb2", f"{directory}/cri_pb2.py")
+        self.messages = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.messages)
+        self.channel = grpc.insecure_channel(f"unix:{self.socket}")
+        self.sandboxes = []
+
+    def ask(self, method, request, answer):
+        return self.channel.unary_unary(f"/runtime.v1.RuntimeService/{method}", type(request).SerializeToString,
+                                        getattr(self.messages, answer).FromString)(request, timeout=30)
+
+    def serve(self, image, *labels, name="web"):
+        m, port = self.messages, free_port()
+        namespaces = m.NamespaceOption(network=self.NODE)
+        sandbox = m.SandboxConfig(metadata=m.SandboxMetadata(name=f"pod-{port}", uid=secrets.token_hex(8), namespace="default"),
+                                  log_directory=self.directory,
+                                  linux=m.LinuxSandbox(security_context=m.SandboxSecurityContext(namespace_options=namespaces)))
+        pod = self.ask("RunPodSandbox", m.RunSandboxRequest(config=sandbox), "Sandbox").pod_sandbox_id
+        self.sandboxes.append(pod)
+        config = m.ContainerConfig(metadata=m.ContainerMetadata(name=name), image=m.ImageSpec(image=image),
+                                   command=["/peer", "serve", str(port)], envs=[m.KeyValue(key="ACCESS_LOG", value="/dev/null")],
+                                   labels=dict(label.split("=") for label in labels), log_path=f"{port}.log",
+                                   linux=m.LinuxContainer(
+                                       security_context=m.ContainerSecurityContext(namespace_options=namespaces)))
+        identity = self.ask("CreateContainer", m.CreateRequest(pod_sandbox_id=pod, config=config, sandbox_config=sandbox),
+                            "ContainerId").container_id
+        self.ask("StartContainer", m.ContainerId(container_id=identity), "Empty")
+        return identity, port
+
+    def stop(self):
+        for pod in self.sandboxes:
+            for method in ("StopPodSandbox", "RemovePodSandbox"):
+                self.ask(method, self.messages.Sandbox(pod_sandbox_id=pod), "Empty")
+        self.channel.close()
+        super().stop()
 
 
 ENGINES = {"docker": Docker, "podman": Podman}
