@@ -133,6 +133,25 @@ def echo_server(port):
         threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
 
 
+@pytest.mark.parametrize("depth,size", [(2, 900), (16, 64), (16, 2000)])
+def test_pipelined_answers_in_one_write(depth, size, work, sonde, started):
+    """Heads in the middle of a large write; a client that pipelines does it from the first."""
+    server = started(servers.python_app(work, "batch_server.py", "batch").start())
+    run = sonde(*servers.selectors(server))
+    with socket.create_connection(server.address) as connection:
+        for batch in range(40):
+            heads = [f"GET /p/{batch}/{i}?size={size} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for i in range(depth)]
+            connection.sendall(b"".join(heads))
+            missing = depth * (size + len(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n"))
+            while missing > 0:
+                missing -= len(connection.recv(65536))
+    run.settle()
+    run.stop()
+    entries = server.entries()
+    assert len(entries) == 40 * depth
+    judge.judge(entries, run.spans(SERVER))
+
+
 def test_foreign_protocol_goes_quiet(work, sonde, started):
     """After a few hundred bytes a connection that is not HTTP costs counters only: no spans, and hardly any CPU."""
     port = free_port()

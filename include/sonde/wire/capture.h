@@ -46,7 +46,7 @@ struct sonde_capture_direction {
 	__u8 partial_bytes; /* 0..7 */
 	__u8 head_open;     /* the end of the head was not seen yet */
 	__u8 carry;         /* enum sonde_head_carry */
-	__u8 reserved;
+	__u8 heads;         /* that ended with their record, modulo 256 */
 	struct sonde_chunk_walk
 	    chunks; /* the body behind the last head; advanced by whoever copies the bytes */
 	struct sonde_frame_walk frames; /* of HTTP/2; the same */
@@ -174,6 +174,15 @@ static inline void sonde_capture_copy(struct sonde_capture_call *call, __u32 cap
 	}
 }
 
+/* Several requests that are sent at once end as one does. Who sends so does it from the first, and
+ * what a look costs is not worth it each time. */
+static inline __u32 sonde_capture_looks(struct sonde_capture_direction *dir)
+{
+	__u32 heads = dir->heads++;
+
+	return heads < SONDE_LOOK_FIRST || heads % SONDE_LOOK_EVERY == 0;
+}
+
 /* Offset just past the open head, 0 if its end is not here. Most heads end with their record: that
  * is looked at first. */
 static inline __u32 sonde_capture_head_end(struct sonde_capture_direction *dir,
@@ -189,7 +198,7 @@ static inline __u32 sonde_capture_head_end(struct sonde_capture_direction *dir,
 		__u32 offset = sonde_min(call->have - 8, SONDE_HEAD_SCAN);
 
 		if (sonde_head_end_step(sonde_load(first, offset), 8, &none) == 8 &&
-		    none == SONDE_CARRY_LF)
+		    none == SONDE_CARRY_LF && !sonde_capture_looks(dir))
 			return call->have;
 	}
 	end = sonde_head_end(first, call->have, &carry);

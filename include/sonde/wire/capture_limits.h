@@ -16,6 +16,11 @@
  * cookie-laden head. */
 #define SONDE_HEAD_SCAN 4096
 
+/* Of the heads that end with their record so many are read for another one in it, and then one in
+ * so many. */
+#define SONDE_LOOK_FIRST 4
+#define SONDE_LOOK_EVERY 32
+
 /* Copied behind the end of a head: a chunk-size line, or enough to see that another message begins.
  */
 #define SONDE_AFTER_HEAD 128

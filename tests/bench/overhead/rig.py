@@ -58,8 +58,14 @@ class Measured:
     def started(self, command, directory):
         return Process(command, directory, "load", preexec=lambda: os.sched_setaffinity(0, OTHER_CPUS))
 
-    def wrk(self, directory, path, seconds, connections, scheme="http"):
-        return self.started([servers.tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s",
+    def wrk(self, directory, path, seconds, connections, scheme="http", depth=1):
+        """`depth`: requests that a connection sends at once."""
+        options = []
+        if depth > 1:
+            options = ["-s", f"{directory}/pipeline.lua"]
+            with open(options[1], "w", encoding="utf-8") as file:
+                file.write(f"init = function() all = string.rep(wrk.format(), {depth}) end\nrequest = function() return all end\n")
+        return self.started([servers.tool("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", *options,
                              f"{scheme}://127.0.0.1:{self.port}{path}"], directory)
 
     def h2load(self, directory, path, seconds, *options):
@@ -94,10 +100,10 @@ def nginx_tls(directory):
     return Nginx(directory, " ssl", f"ssl_certificate {files.certificate}; ssl_certificate_key {files.key};")
 
 
-def go_server(directory, command):
-    """Started with a port for the status last; on one thread, as an nginx worker is."""
+def go_server(directory, command, port=2):
+    """`port`: which word of the command is it. Started with a port for the status last; on one thread, as an nginx worker is."""
     status = free_port()
-    server = servers.Server([*command, str(status)], directory, "go", ("127.0.0.1", int(command[2])), f"{directory}/none",
+    server = servers.Server([*command, str(status)], directory, "go", ("127.0.0.1", int(command[port])), f"{directory}/none",
                             env={"GOMAXPROCS": "1"})
     server.start()
     return Measured(server, server.process.pid, f"http://127.0.0.1:{status}/")
@@ -110,6 +116,10 @@ def go_tls(directory):
 
 def grpc_go(directory):
     return go_server(directory, [build.grpc_go(), "bench", str(free_port())])
+
+
+def fasthttp(directory):
+    return go_server(directory, [build.fasthttp(), str(free_port())], port=1)
 
 
 def grpc_message(directory):

@@ -48,6 +48,7 @@ def rows(results):
         r = results["volume"]
         yield (f"{r['seconds']} s at full speed, all stages: spans/s; agent resident at most, MiB",
                f"{r['rate']:.0f}; {r['rss_peak_bytes'] / MIB:.1f}")
+        yield "... requests served / spans made; events dropped", f"{r['requests']} / {r['spans']:.0f}; {r['events_dropped']:.0f}"
         yield ("... spans made = exported + sampled out + dropped otherwise; counted in metrics",
                f"{r['spans']:.0f} = {r['exported']:.0f} + {r['sampled_out']:.0f} + {r['dropped'] - r['sampled_out']:.0f}"
                f" (missing {r['missing']:.0f}); {r['counted']:.0f}")

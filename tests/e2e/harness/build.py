@@ -104,6 +104,17 @@ def grpc_go(stripped=False):
     return os.path.join(once("grpc_go", texts(sources(source)), make), "grpc_go_stripped" if stripped else "grpc_go")
 
 
+def fasthttp():
+    source = os.path.join(APPS, "fasthttp")
+
+    def make(path):
+        shutil.copytree(source, path, dirs_exist_ok=True)
+        attempt([program("go"), "build", "-o", f"{path}/fasthttp", "."], path,
+                {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
+
+    return os.path.join(once("fasthttp", texts(sources(source)), make), "fasthttp")
+
+
 def otel_collector():
     """The OpenTelemetry Collector itself, with an OTLP receiver and an OTLP exporter."""
     source = os.path.join(APPS, "otelcol")

@@ -159,8 +159,6 @@ TEST(CaptureTest, InterimResponseIsNoMessageOfItsOwn) {
   EXPECT_EQ(socket.state().flags & SONDE_CAPTURE_PIPELINED, 0);
 }
 
-// Requests one behind the other in a large record: from then on large records are copied, because a
-// head may be anywhere.
 // The last byte of a body may be the first letter of a method.
 TEST(CaptureTest, BodyByteIsNoStart) {
   Socket socket;
@@ -173,6 +171,8 @@ TEST(CaptureTest, BodyByteIsNoStart) {
   EXPECT_EQ(socket.state().flags & SONDE_CAPTURE_PIPELINED, 0);
 }
 
+// Requests one behind the other: from then on large records are copied, because a head may be
+// anywhere.
 TEST(CaptureTest, PipeliningIsNoticed) {
   Socket together;
   std::string many;
@@ -184,6 +184,24 @@ TEST(CaptureTest, PipeliningIsNoticed) {
   behind.Call(kIn, Head(100));
   behind.Call(kIn, Head(100));
   EXPECT_TRUE(Whole(behind.Call(kIn, many), many.size()));
+}
+
+// In a record that ends as a single request does: seen on the first ones, and now and then.
+TEST(CaptureTest, PipeliningInASmallRecordIsNoticed) {
+  const std::string two = Head(60) + Head(60);
+  const std::string large =
+      "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n" + std::string(2000, 'b');
+  Socket at_once;
+  at_once.Call(kIn, two);
+  EXPECT_TRUE(Whole(at_once.Call(kOut, large + large), 2 * large.size()));
+
+  Socket later;
+  for (int i = 0; i < 100; ++i) {
+    later.Call(kIn, Head(60));
+    EXPECT_FALSE(Whole(later.Call(kOut, large), large.size()));
+  }
+  for (int i = 0; i < SONDE_LOOK_EVERY; ++i) later.Call(kIn, two);
+  EXPECT_TRUE(Whole(later.Call(kOut, large + large), 2 * large.size()));
 }
 
 TEST(CaptureTest, AttachedInTheMiddleOfABody) {
