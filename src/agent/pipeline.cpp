@@ -184,6 +184,12 @@ void Pipeline::OnProcess(const ProcessEvent& event) {
   }
 }
 
+void Pipeline::SetTlsWatcher(tls::Watcher* watcher) {
+  watcher_ = watcher;
+  if (watcher == nullptr) return resources_->SetRuntimes(nullptr);
+  resources_->SetRuntimes([watcher](uint32_t tgid) { return watcher->RuntimeVersion(tgid); });
+}
+
 void Pipeline::OnMapped(const MappedEvent& event) {
   if (watcher_ != nullptr) watcher_->Begin(event.tgid);
 }
@@ -198,6 +204,7 @@ void Pipeline::TakeWorkloads() {
 }
 
 void Pipeline::OnTick(uint64_t mono_ns) {
+  if (watcher_ != nullptr) resources_->OnRuntimes(watcher_->TakeRuntimes());
   now_mono_ns_ = std::max(now_mono_ns_, mono_ns);
   if (clock_is_live_ && now_mono_ns_ - clock_read_mono_ns_ >= kClockRefreshNs) {
     clock_.Refresh();

@@ -54,7 +54,7 @@ class Pipeline final : public EventHandler, public SpanFactory {
   // Live only: decides about processes before the other stages hear of them.
   void SetDiscovery(discovery::Discovery* discovery);
   // Live only: hears of processes after discovery decided about them.
-  void SetTlsWatcher(tls::Watcher* watcher) { watcher_ = watcher; }
+  void SetTlsWatcher(tls::Watcher* watcher);
   // Live only: what is learnt of containers reaches discovery and resources with each tick.
   void SetWorkloads(WorkloadSource* workloads);
   void TakeWorkloads();

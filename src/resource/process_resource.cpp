@@ -160,7 +160,8 @@ std::shared_ptr<const OwnedResource> ProcessResource::Make(const ProcessFacts& f
 
 std::shared_ptr<const OwnedResource> ProcessResource::Surround(
     std::shared_ptr<const OwnedResource> base, const Surroundings& around,
-    std::shared_ptr<const RuleSettings> rule, const ProcessContext& context) const {
+    std::shared_ptr<const RuleSettings> rule, const ProcessContext& context,
+    const std::string& runtime_version) const {
   ResourceBuilder builder(std::move(base));
   OwnedResource& resource = builder.resource();
   for (const Attribute& attribute : cloud_) {
@@ -169,6 +170,7 @@ std::shared_ptr<const OwnedResource> ProcessResource::Surround(
     if (found && builder.Has(attribute.key)) Replace(resource, attribute.key, attribute.value);
     builder.Add(attribute.key, attribute.value);
   }
+  builder.AddText("process.runtime.version", ToUtf8(runtime_version));
   AddPublished(context, builder);
   if (rule != nullptr && !rule->service_name.empty() && resource.name_from != NameFrom::kProcess) {
     Replace(resource, "service.name", ToUtf8(rule->service_name, kMaxNameBytes));

@@ -46,11 +46,12 @@ class ProcessResource {
                                             bool* malformed) const;
   // The same with what is known of container and unit added, and what the rule that chose the
   // process says, if any, and, above all, what the process publishes of itself. `base` is Make()'s
-  // or Fork()'s.
+  // or Fork()'s; `runtime_version` adds what that could not tell.
   std::shared_ptr<const OwnedResource> Surround(std::shared_ptr<const OwnedResource> base,
                                                 const Surroundings& around,
                                                 std::shared_ptr<const RuleSettings> rule,
-                                                const ProcessContext& context) const;
+                                                const ProcessContext& context,
+                                                const std::string& runtime_version = "") const;
   // The resource of a child that has not executed anything yet: its parent's with another identity.
   std::shared_ptr<const OwnedResource> Fork(const OwnedResource& parent, uint32_t pid,
                                             uint32_t parent_pid, uint64_t start_ticks) const;

@@ -95,8 +95,7 @@ std::shared_ptr<const Resource> ResourceStage::ResourceOf(uint32_t tgid, Entry& 
     entry.resource.reset();
   }
   if (now_mono_ns_ >= entry.context_due_ns && entry.exit_mono_ns == 0) LookForContext(tgid, entry);
-  if (entry.resource == nullptr)
-    entry.resource = maker_.Surround(entry.base, entry.around, Rule(tgid), entry.context);
+  if (entry.resource == nullptr) Describe(tgid, entry);
   return entry.resource;
 }
 
@@ -158,8 +157,19 @@ void ResourceStage::LookForContext(uint32_t tgid, Entry& entry) {
 
 void ResourceStage::Renew(uint32_t tgid, Entry& entry) {
   entry.before = std::exchange(entry.resource, nullptr);
-  if (entry.before == nullptr) return;
-  entry.resource = maker_.Surround(entry.base, entry.around, Rule(tgid), entry.context);
+  if (entry.before != nullptr) Describe(tgid, entry);
+}
+
+void ResourceStage::Describe(uint32_t tgid, Entry& entry) {
+  const std::string version = version_of_ == nullptr ? std::string() : version_of_(tgid);
+  entry.resource = maker_.Surround(entry.base, entry.around, Rule(tgid), entry.context, version);
+}
+
+void ResourceStage::OnRuntimes(const std::vector<uint32_t>& changed) {
+  for (const uint32_t tgid : changed) {
+    const auto found = entries_.find(tgid);
+    if (found != entries_.end()) Renew(tgid, found->second);
+  }
 }
 
 void ResourceStage::OnProcess(const ProcessEvent& event) {

@@ -62,6 +62,13 @@ class ResourceStage {
     return rule_of_ == nullptr ? nullptr : rule_of_(tgid);
   }
 
+  // The version of a process's runtime where the executable does not tell, "" if it is not known.
+  // Before the first process.
+  using RuntimeVersionOf = std::function<std::string(uint32_t tgid)>;
+  void SetRuntimes(RuntimeVersionOf version_of) { version_of_ = std::move(version_of); }
+  // Processes of which it became known.
+  void OnRuntimes(const std::vector<uint32_t>& changed);
+
   // What a cloud says of this host, for all resources.
   void SetCloud(Attributes cloud);
 
@@ -105,6 +112,7 @@ class ResourceStage {
   std::optional<Entry> ReadNow(uint32_t tgid);
   std::shared_ptr<const OwnedResource> Make(const ProcessFacts& facts);
   std::shared_ptr<const Resource> ResourceOf(uint32_t tgid, Entry& entry);
+  void Describe(uint32_t tgid, Entry& entry);
   void Renew(uint32_t tgid, Entry& entry);
   void LookForContext(uint32_t tgid, Entry& entry);
   Entry& Store(uint32_t tgid, Entry entry);
@@ -115,6 +123,7 @@ class ResourceStage {
   ProcessReader reader_;
   std::unique_ptr<CloudMetadata> cloud_;  // null: not wanted
   RuleOf rule_of_;
+  RuntimeVersionOf version_of_;
   const uint64_t hold_ns_;
   ProcessResource maker_;
   std::shared_ptr<const OwnedResource> wire_;

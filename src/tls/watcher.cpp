@@ -43,6 +43,22 @@ constexpr char kLibraries[] = "sonde_tls_libraries";
 constexpr char kLibrariesHelp[] =
     "Files with a TLS library that traced processes use, by library and whether it is decoded.";
 
+// Of the runtimes of languages; tokio and HAProxy are none. Node writes v20.19.2 where
+// process.versions says 20.19.2.
+std::string LanguageVersion(const Inspection& found) {
+  std::string version = found.runtime_plan.version;
+  switch (found.runtime_kind) {
+    case SONDE_RUNTIME_NODE:
+      if (version.starts_with('v')) version.erase(0, 1);
+      return version;
+    case SONDE_RUNTIME_PYTHON:
+    case SONDE_RUNTIME_JAVA:
+      return version;
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 Watcher::Watcher(probe::Prober& prober, Options options, MetricRegistry& metrics)
@@ -182,6 +198,7 @@ void Watcher::Share(uint32_t tgid, uint32_t parent) {
   process.looked.insert(same.looked.begin(), same.looked.end());
   process.uses.insert(same.uses.begin(), same.uses.end());
   process.runtime = same.runtime;
+  NoteVersion(tgid, RuntimeVersion(parent));
 }
 
 void Watcher::Look(uint32_t tgid) {
@@ -220,6 +237,7 @@ void Watcher::ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File
   if (file.found.runtime.empty() || !process.runtime.empty()) return;
   if (file.found.runtime_kind == SONDE_RUNTIME_NONE) return;  // a part of one
   process.runtime = file.found.runtime;
+  NoteVersion(tgid, LanguageVersion(file.found));
   sonde_runtime layout = file.found.runtime_plan.layout;
   if (!file.found.runtime_status.ok()) {
     layout = {};
@@ -360,6 +378,26 @@ void Watcher::LoseUser(uint32_t tgid) {
     if (file->second.users.empty()) file->second.idle_since = Clock::now();
   }
   processes_.erase(process);
+  const std::scoped_lock lock(mutex_);
+  versions_.erase(tgid);
+}
+
+void Watcher::NoteVersion(uint32_t tgid, std::string version) {
+  if (version.empty()) return;
+  const std::scoped_lock lock(mutex_);
+  versions_[tgid] = std::move(version);
+  new_versions_.push_back(tgid);
+}
+
+std::string Watcher::RuntimeVersion(uint32_t tgid) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = versions_.find(tgid);
+  return found == versions_.end() ? std::string() : found->second;
+}
+
+std::vector<uint32_t> Watcher::TakeRuntimes() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(new_versions_, {});
 }
 
 void Watcher::LetGo(Clock::time_point now) {

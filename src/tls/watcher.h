@@ -66,6 +66,11 @@ class Watcher {
   void OnProcess(const ProcessEvent& event);
   // Probes files that a process will use soon; they are let go like any other if none does. Waits.
   void Expect(const std::vector<std::string>& paths);
+  // Any thread. The version of its language's runtime, as the runtime itself would say it
+  // ("3.11.2", "20.19.2"), where the file it has mapped tells; "" if not known.
+  std::string RuntimeVersion(uint32_t tgid);
+  // Processes of which it became known.
+  std::vector<uint32_t> TakeRuntimes();
   // Until everything told so far is done; for tests and for the start of sonde.
   void Settle();
 
@@ -121,6 +126,7 @@ class Watcher {
   std::unique_ptr<probe::Prober::Attachment> AttachRuntime(File& file, int opened,
                                                            const std::string& place, bool once);
   void ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file);
+  void NoteVersion(uint32_t tgid, std::string version);
   bool AllWereMet(const File& file) const;
   void TakeOutOnce(File& file);
   void LoseUser(uint32_t tgid);
@@ -140,6 +146,8 @@ class Watcher {
   std::condition_variable wake_;
   std::condition_variable settled_;
   std::vector<Task> tasks_;
+  absl::flat_hash_map<uint32_t, std::string> versions_;  // of traced processes' runtimes
+  std::vector<uint32_t> new_versions_;
   bool busy_ = false;
   bool stop_ = false;
   std::thread thread_;  // last: starts when all else is there

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each server, started by `sonde run --`: every request of a mixed load is exactly one server span, as its log has it."""
 import signal
+import subprocess
 
 import pytest
 from harness import judge, load, servers
@@ -29,6 +30,14 @@ def trace(sonde, server, drive):
     return run.spans(SERVER)
 
 
+# What the runtime says of itself; an SDK would give the same as process.runtime.version.
+VERSIONS = {
+    "flask": [servers.PYTHON, "-c", "import platform; print(platform.python_version())"],
+    "node": ["node", "-p", "process.versions.node"],
+    "java": ["sh", "-c", "java -XshowSettings:properties -version 2>&1 | sed -n 's/ *java.runtime.version = //p'"],
+}
+
+
 @pytest.mark.parametrize("name", APPLICATIONS)
 def test_application(name, work, sonde):
     server = APPLICATIONS[name](work)
@@ -38,6 +47,9 @@ def test_application(name, work, sonde):
     entries = [e for e in server.entries() if e.target != "/"]
     judge.judge_load(requests, entries)
     judge.judge(entries, spans)
+    if name in VERSIONS:
+        said = subprocess.run(VERSIONS[name], capture_output=True, text=True, check=True).stdout.strip()
+        assert {span.resource.get("process.runtime.version") for span in spans} == {said}
 
 
 def test_apache(work, sonde):

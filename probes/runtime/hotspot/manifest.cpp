@@ -271,15 +271,17 @@ std::string AddThreads(const binary::Elf& elf, RuntimePlan& plan) {
   return {};
 }
 
-// "OpenJDK 64-Bit Server VM (17.0.15+6-Debian-1deb12u1) for linux-amd64 JRE (17.0.15+6-...)"
+// "OpenJDK 64-Bit Server VM (...) for linux-amd64 JRE (17.0.15+6-Debian-1deb12u1), built ...": what
+// java.runtime.version says.
 std::string Version(const binary::Elf& elf) {
   constexpr std::string_view kBefore = " JRE (";
   constexpr size_t kMaxVersion = 40;
   const std::string data = elf.Section(".rodata");
   for (size_t at = data.find(kBefore); at != std::string::npos; at = data.find(kBefore, at + 1)) {
     const std::string_view rest = std::string_view(data).substr(at + kBefore.size(), kMaxVersion);
-    const size_t end = rest.find_first_not_of("0123456789._+");
-    if (end > 0 && end != std::string_view::npos) return std::string(rest.substr(0, end));
+    const size_t end = rest.find(')');
+    const bool is_number = !rest.empty() && rest[0] >= '0' && rest[0] <= '9';
+    if (is_number && end != std::string_view::npos) return std::string(rest.substr(0, end));
   }
   return {};
 }

@@ -130,6 +130,21 @@ TEST_F(ResourceStageTest, EverythingThatIsKnown) {
   EXPECT_THAT(ToJson(*resource), testing::Not(testing::HasSubstr("secret")));
 }
 
+TEST_F(ResourceStageTest, TheRuntimesVersionWhenItIsKnown) {
+  proc_.Add({.pid = 10, .exe = "/usr/bin/node"});
+  proc_.Add({.pid = 11, .exe = "/usr/bin/node"});
+  Start();
+  std::string version;
+  stage_->SetRuntimes([&](uint32_t tgid) { return tgid == 10 ? version : std::string(); });
+  const auto before = stage_->ForProcess(10);
+  EXPECT_EQ(Text(*before, "process.runtime.version"), "(none)");
+  version = "20.19.2";
+  stage_->OnRuntimes({10, 99});
+  EXPECT_EQ(Text(*stage_->ForProcess(10), "process.runtime.version"), "20.19.2");
+  EXPECT_EQ(Text(*stage_->Latest(10, before), "process.runtime.version"), "20.19.2");
+  EXPECT_EQ(Text(*stage_->ForProcess(11), "process.runtime.version"), "(none)");
+}
+
 TEST_F(ResourceStageTest, TheCommandLineOnlyIfWantedAndWithoutSecrets) {
   proc_.Add({.pid = 10, .exe = "/bin/a", .args = {"a", "--token=secret", "--port=80"}});
   proc_.Add({.pid = 11, .exe = "/bin/a", .args = {"a"}});

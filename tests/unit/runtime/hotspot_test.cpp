@@ -115,7 +115,7 @@ std::string Why(const Result<RuntimePlan>& plan) { return std::string(plan.statu
 TEST(Hotspot, ItsOwnProbePointsAreUsed) {
   const auto plan = Library().Resolve();
   ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_EQ(plan->version, "25.0.3+9");
+  EXPECT_EQ(plan->version, "25.0.3+9-LTS");
   EXPECT_EQ(plan->layout.kind, SONDE_RUNTIME_JAVA);
   ASSERT_EQ(plan->points.size(), 2);
   const RuntimePoint& unparked = plan->points[0];

@@ -85,6 +85,11 @@ Inspection InspectFake(int file) {
   const std::string content(bytes, got < 0 ? 0 : static_cast<size_t>(got));
   Inspection inspection;
   if (content.starts_with("decodable")) inspection.library = "openssl";
+  if (content.starts_with("runtime")) {
+    inspection.runtime = "node";
+    inspection.runtime_kind = SONDE_RUNTIME_NODE;
+    inspection.runtime_plan.version = "v20.19.2";
+  }
   if (content.starts_with("undecodable")) {
     inspection.library = "jvm";
     inspection.status = absl::UnimplementedError("its code is made at run time");
@@ -168,6 +173,20 @@ class WatcherTest : public ::testing::Test {
   int inspected_ = 0;
   std::unique_ptr<Watcher> watcher_;
 };
+
+TEST_F(WatcherTest, TheVersionOfARuntime) {
+  tree_.AddProcess(7, "/usr/bin/node");
+  tree_.Map(7, "/usr/bin/node", 60, tree_.AddFile("node", "runtime"));
+  EXPECT_EQ(watcher_->RuntimeVersion(7), "");
+  Begin(7);
+  EXPECT_EQ(watcher_->RuntimeVersion(7), "20.19.2");
+  Happens(ProcessChange::kFork, 8, 7);
+  EXPECT_EQ(watcher_->RuntimeVersion(8), "20.19.2");
+  EXPECT_EQ(watcher_->TakeRuntimes(), (std::vector<uint32_t>{7, 8}));
+  EXPECT_EQ(watcher_->TakeRuntimes(), std::vector<uint32_t>{});
+  Happens(ProcessChange::kExit, 7);
+  EXPECT_EQ(watcher_->RuntimeVersion(7), "");
+}
 
 TEST_F(WatcherTest, ALibraryIsProbedOnceForAllItsUsers) {
   for (const uint32_t tgid : {7U, 8U, 9U}) {
