@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Outages and ends of sonde itself: spans in = exported + dropped(by reason) + in queue, to the span; with --queue-dir nothing is
 missing."""
+import os
 import re
 import signal
+import subprocess
 
 import pytest
 from harness import load, servers
@@ -96,3 +98,83 @@ def test_two_on_one_directory(server, sonde, work):
     assert second.wait() == 1
     assert f"in use by another sonde (pid {first.process.pid})" in second.process.stderr()
     first.stop()
+
+
+def test_a_receiver_that_comes_back_slow(server, sonde, started, work):
+    sink = started(HttpSink("cut"))
+    run = otlp(sonde, server, sink.endpoint, "--queue-dir", f"{work}/queue",
+               env={"OTEL_BSP_MAX_QUEUE_SIZE": "1024", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "256"})
+    load.run(server.address, requests("during"))
+    wait_until(lambda: run.metric("sonde_export_queue_stored_spans_total") >= COUNT, "they are stored")
+    sink.mode = "slow"
+    load.run(server.address, requests("after"))
+    wait_until(lambda: run.metric("sonde_export_queue_length") == 0 and len(set(sink.paths())) == 2 * COUNT,
+               "every span arrived", 60)
+    assert run.metric("sonde_spans_dropped_total") == 0
+    run.stop()
+
+
+class Disk:
+    """A file system of its own on which 512 KiB are left, less than the spans need."""
+
+    def __init__(self, work):
+        image, self.path = f"{work}/disk.img", f"{work}/disk"
+        os.mkdir(self.path)
+        subprocess.run(["truncate", "--size=1M", image], check=True)
+        subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", "-e", "remount-ro", image], check=True)
+        self.device = subprocess.run(["losetup", "--find", "--show", image], check=True, capture_output=True, text=True).stdout.strip()
+        subprocess.run(["mount", self.device, self.path], check=True)
+
+    def fail(self):
+        """As ext4 does it when the disk gives an error: nothing can be written any more."""
+        with open(f"/sys/fs/ext4/{os.path.basename(self.device)}/trigger_fs_error", "w", encoding="utf-8") as file:
+            file.write("1")
+
+    def remove(self):
+        subprocess.run(["umount", "--lazy", self.path], check=True)
+        subprocess.run(["losetup", "--detach", self.device], check=True)
+
+
+@pytest.fixture
+def disk(work):
+    try:
+        made = Disk(work)
+    except subprocess.CalledProcessError as reason:
+        pytest.skip(f"no loop device here: {reason}")
+    yield made
+    made.remove()
+
+
+def test_a_directory_on_a_read_only_disk(server, sonde, disk):
+    subprocess.run(["mount", "-o", "remount,ro", disk.path], check=True)
+    run = otlp(sonde, server, f"http://127.0.0.1:{free_port()}", "--queue-dir", f"{disk.path}/queue", ready=False)
+    assert run.wait() == 2
+    assert "Read-only file system; give a directory that sonde may write to" in run.process.stderr()
+
+
+@pytest.mark.parametrize("ending", ["receiver", "stop"])
+@pytest.mark.parametrize("trouble", ["full", "failed"])
+def test_a_disk_that_takes_no_more(trouble, ending, server, sonde, started, disk):
+    """Batches wait in memory then, as far as that goes; in the end the sum fits, with a receiver or without one."""
+    sink = started(HttpSink("cut"))
+    run = otlp(sonde, server, sink.endpoint, "--queue-dir", f"{disk.path}/queue", "--shutdown-timeout", "2s",
+               env={"OTEL_BSP_MAX_QUEUE_SIZE": "16384", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "256"})
+    load.run(server.address, requests("first", 300))
+    wait_until(lambda: run.metric("sonde_export_queue_stored_spans_total") >= 300, "they are stored")
+    if trouble == "failed":
+        disk.fail()
+    load.run(server.address, requests("second", 3 * COUNT))
+    total = 300 + 3 * COUNT
+    wait_until(lambda: run.metric("sonde_spans_total") == total, "every request is a span")
+    wait_until(lambda: run.metric("sonde_export_queue_errors_total", operation="write") > 0, "the disk's failure is counted")
+    if ending == "receiver":
+        sink.mode = "ok"
+        wait_until(lambda: run.metric("sonde_export_queue_length") == 0, "nothing waits", 40)
+        arrived, dropped = len(set(sink.paths())), run.metric("sonde_spans_dropped_total")
+        assert arrived + dropped == total and dropped == 0, (arrived, dropped)
+        run.stop()
+        return
+    run.stop()
+    exported, dropped, kept = last_words(run)
+    assert exported + dropped + kept == total, (exported, dropped, kept)
+    assert exported == 0 and kept >= 300

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hostile and foreign bytes: sonde keeps running within its limits, other requests are still judged exactly, and the
 metrics say what was lost."""
+import glob
 import http.client
 import os
 import random
@@ -150,6 +151,37 @@ def test_pipelined_answers_in_one_write(depth, size, work, sonde, started):
     entries = server.entries()
     assert len(entries) == 40 * depth
     judge.judge(entries, run.spans(SERVER))
+
+
+def test_the_clock_is_set(server, work, sonde):
+    """An hour forth and two back while sonde runs: times follow within a second, durations do not notice. libfaketime shows sonde,
+    and nobody else, another wall clock."""
+    library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+    assert library, "script/bootstrap test installs faketime"
+    hand = os.path.join(work, "clock")
+
+    def set_clock(offset):
+        with open(f"{hand}.new", "w", encoding="utf-8") as file:
+            file.write(f"{offset:+d}s\n")
+        os.replace(f"{hand}.new", hand)
+
+    set_clock(0)
+    run = sonde(*servers.selectors(server), env={"LD_PRELOAD": library[0], "FAKETIME_TIMESTAMP_FILE": hand, "FAKETIME_NO_CACHE": "1",
+                                                 "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
+    offsets = (0, 3600, -3600)
+    asked = {}
+    for offset in offsets:
+        set_clock(offset)
+        time.sleep(2.5)
+        asked[offset] = time.time()
+        load.run(server.address, [load.Request("GET", f"/clock/{offset}/{i}") for i in range(200)])
+    run.stop()
+    for offset in offsets:
+        spans = [s for s in run.spans(SERVER) if s["url.path"].startswith(f"/clock/{offset}/")]
+        assert len(spans) == 200
+        for span in spans:
+            assert 0 <= span.duration_ms < 1000
+            assert -0.1 < span.start_ns / 1e9 - offset - asked[offset] < 2, (offset, span.start_ns / 1e9 - asked[offset])
 
 
 def test_foreign_protocol_goes_quiet(work, sonde, started):

@@ -4,6 +4,7 @@ import collections
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -224,4 +225,46 @@ scrape_configs: [{{job_name: sonde, static_configs: [{{targets: ["127.0.0.1:{run
                       end=time.time() + 10)
     traces = {e["labels"]["trace_id"] for series in exemplars for e in series["exemplars"]}
     assert traces and traces <= {span.trace_id for span in run.spans()}
+    run.stop()
+
+
+@pytest.mark.long
+def test_a_million_paths(work, sonde, started):
+    """No two requests have the same path: routes, series and memory stay within their limits, and every request is counted."""
+    server = started(site(work).start())
+    script, config = os.path.join(work, "paths.lua"), os.path.join(work, "sonde.yaml")
+    with open(script, "w", encoding="utf-8") as file:
+        file.write("""local n = 0
+request = function()
+  n = n + 1
+  return wrk.format("GET", string.format("/u%d/%x/item", n, n * 2654435761 % 4294967296))
+end
+""")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write("""file_format: "1.0"
+tracer_provider: {sampler: {trace_id_ratio_based: {ratio: 0.01}}}
+sonde: {metrics: {dimensions: [url.path], cardinality_limit: 10000}}
+""")
+    run = sonde(*servers.selectors(server), "--config", config)
+    served = 0
+    while served < 1_000_000:
+        done = subprocess.run(["wrk", "-t1", "-c32", "-d30s", "-s", script, f"http://127.0.0.1:{server.address[1]}"],
+                              capture_output=True, text=True, check=True)
+        served += int(re.search(r"(\d+) requests in", done.stdout)[1])
+        script_start = served
+        with open(script, encoding="utf-8") as file:  # the next run goes on where this one ended
+            text = re.sub(r"local n = \d+", f"local n = {script_start + 100}", file.read())
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(text)
+    wait_until(lambda: run.metric("sonde_spans_total") >= served, "every request is a span", 20)
+    made = run.metric("sonde_spans_total")  # wrk leaves some unanswered when it ends
+    assert served <= made <= served + 500 and run.metric("sonde_events_dropped_total") == 0
+    assert run.metric("traces_span_metrics_calls_total") == made
+    series = sum(1 for name, _ in run.metrics() if name == "traces_span_metrics_calls_total")
+    assert series <= 10_001, series
+    assert run.process.rss_bytes() < 450 << 20, run.process.rss_bytes()
+    begin = time.monotonic()
+    lines = scrape(run, "")[1].count("\n")
+    print(f"{made:.0f} paths, {series} series with histograms ({lines} lines) scraped in {(time.monotonic() - begin) * 1000:.0f} ms, "
+          f"resident {run.process.rss_bytes() >> 20} MiB")
     run.stop()

@@ -76,7 +76,7 @@ def total(points, name, **attributes):
 
 class HttpSink:
     """mode: ok, hang, error (500), once (503 with Retry-After, then ok), partial, refuse (400), garbage, cut (the connection
-    ends without an answer)."""
+    ends without an answer), slow (300 ms)."""
 
     def __init__(self, mode="ok", keep=True):
         self.mode = mode
@@ -110,6 +110,8 @@ class HttpSink:
         self.times.append(time.monotonic())
         if self.mode == "hang":
             time.sleep(60)
+        if self.mode == "slow":
+            time.sleep(0.3)
         if self.mode == "cut":
             handler.close_connection = True
             return
