@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,12 @@ std::shared_ptr<const ContainerFacts> Workloads::Container(const Membership& of)
 
 std::shared_ptr<const PodFacts> Workloads::Pod(const Membership& of) {
   return kubernetes_ == nullptr ? nullptr : kubernetes_->Pod(of);
+}
+
+Surroundings Workloads::AtAddress(std::string_view address) const {
+  Surroundings found = runtimes_->AtAddress(address);
+  if (kubernetes_ != nullptr) found.pod = kubernetes_->AtAddress(address).pod;
+  return found;
 }
 
 bool Workloads::Pending(const Membership& of) const {

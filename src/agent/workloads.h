@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "container/runtime_source.h"
@@ -24,6 +25,7 @@ class Workloads final : public WorkloadSource {
 
   std::shared_ptr<const ContainerFacts> Container(const Membership& of) override;
   std::shared_ptr<const PodFacts> Pod(const Membership& of) override;
+  Surroundings AtAddress(std::string_view address) const override;
   bool Pending(const Membership& of) const override;
   std::vector<std::string> TakeChanged() override;
 

@@ -89,10 +89,12 @@ std::shared_ptr<const ContainerFacts> RuntimeSource::Container(const Membership&
   return {};
 }
 
-std::shared_ptr<const ContainerFacts> RuntimeSource::AtAddress(std::string_view address) {
+Surroundings RuntimeSource::AtAddress(std::string_view address) const {
+  Surroundings found;
   const std::scoped_lock lock(mutex_);
-  const auto found = at_.find(std::string(address));
-  return found == at_.end() ? nullptr : found->second;
+  const auto known = at_.find(std::string(address));
+  if (known != at_.end()) found.container = known->second;
+  return found;
 }
 
 // An address belongs to the container that was described with it last.

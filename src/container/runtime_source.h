@@ -51,7 +51,7 @@ class RuntimeSource final : public WorkloadSource {
   RuntimeSource& operator=(const RuntimeSource&) = delete;
 
   std::shared_ptr<const ContainerFacts> Container(const Membership& of) override;
-  std::shared_ptr<const ContainerFacts> AtAddress(std::string_view address) override;
+  Surroundings AtAddress(std::string_view address) const override;
   bool Pending(const Membership& of) const override;
   std::vector<std::string> TakeChanged() override;
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -142,6 +143,13 @@ std::shared_ptr<const PodFacts> KubernetesSource::Pod(const Membership& of) {
   }
   if (unknown) watch_.Hurry();
   return facts;
+}
+
+Surroundings KubernetesSource::AtAddress(std::string_view address) const {
+  Surroundings found;
+  const std::scoped_lock lock(mutex_);
+  found.pod = table_.ByAddress(address).facts;
+  return found;
 }
 
 void KubernetesSource::NoteAsked(const std::string& id) {

@@ -55,6 +55,7 @@ class KubernetesSource final : public WorkloadSource {
   KubernetesSource& operator=(const KubernetesSource&) = delete;
 
   std::shared_ptr<const PodFacts> Pod(const Membership& of) override;
+  Surroundings AtAddress(std::string_view address) const override;
   bool Pending(const Membership& of) const override;
   std::vector<std::string> TakeChanged() override;
 

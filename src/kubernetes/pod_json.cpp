@@ -24,14 +24,14 @@ namespace {
 
 using container::CleanText;
 using container::Json;
-using container::kMaxKeyBytes;
 using container::kMaxNameBytes;
+using container::LabelsOf;
 using container::Member;
 using container::Text;
 
-constexpr size_t kMaxLabels = 256;
 constexpr size_t kMaxOwners = 8;
 constexpr size_t kMaxContainers = 128;
+constexpr size_t kMaxAddresses = 8;
 constexpr size_t kMaxTokenBytes = 4096;
 
 // The bulk of a pod is of no use here; leaving it out while parsing keeps the tree small. A label
@@ -46,13 +46,15 @@ class Sieve {
     const std::string& key = path_.back();
     const std::string_view parent = depth < 2 ? "" : std::string_view(path_[path_.size() - 2]);
     if (parent == "metadata") return key != "managedFields";
-    if (parent == "spec") return key == "nodeName" || key.ends_with("ontainers");
+    if (parent == "spec") {
+      return key == "nodeName" || key == "hostNetwork" || key.ends_with("ontainers");
+    }
     // Of a container (an element of a list, which has no key of its own).
     const size_t depth_of_list = path_.size() < 4 ? 0 : path_.size() - 3;
     if (depth_of_list != 0 && path_[depth_of_list - 1] == "spec" && parent.empty()) {
       return key == "name" || key == "image";
     }
-    if (parent == "status") return key.ends_with("Statuses");
+    if (parent == "status") return key == "phase" || key == "podIPs" || key.ends_with("Statuses");
     return true;
   }
 
@@ -70,22 +72,6 @@ Json Parse(std::string_view text) {
 
 std::string Name(const Json& object, const char* name, size_t* cut) {
   return CleanText(Text(Member(object, name)), kMaxNameBytes, cut);
-}
-
-Labels LabelsOf(const Json& object, size_t* cut) {
-  Labels labels;
-  if (!object.is_object()) return labels;
-  for (const auto& [key, value] : object.items()) {
-    if (!value.is_string() || key.empty()) continue;
-    if (labels.size() == kMaxLabels || key.size() > kMaxKeyBytes) {
-      ++*cut;
-      continue;
-    }
-    labels.emplace_back(CleanText(key, kMaxKeyBytes, cut),
-                        CleanText(Text(value), kMaxLabelBytes, cut));
-  }
-  std::ranges::sort(labels);
-  return labels;
 }
 
 std::vector<PodOwner> OwnersOf(const Json& metadata, size_t* cut) {
@@ -157,6 +143,22 @@ void AddImages(const Json& spec, std::vector<PodContainer>& containers, size_t* 
   }
 }
 
+// A pod in the node's network has the node's address, and one that has ended none any more.
+void AddAddresses(const Json& object, Pod& pod, size_t* cut) {
+  const Json& shared = Member(Member(object, "spec"), "hostNetwork");
+  const Json& status = Member(object, "status");
+  const std::string_view phase = Text(Member(status, "phase"));
+  const Json& list = Member(status, "podIPs");
+  if (shared.is_boolean() && shared.get<bool>()) return;
+  if (phase == "Succeeded" || phase == "Failed" || !list.is_array()) return;
+  for (const Json& item : list) {
+    std::string address = Name(item, "ip", cut);
+    if (!address.empty() && pod.addresses.size() < kMaxAddresses) {
+      pod.addresses.push_back(std::move(address));
+    }
+  }
+}
+
 std::optional<Pod> PodOf(const Json& object, size_t* cut) {
   const Json& metadata = Member(object, "metadata");
   Pod pod;
@@ -176,6 +178,7 @@ std::optional<Pod> PodOf(const Json& object, size_t* cut) {
     AddContainers(Member(status, list), pod.containers, cut);
   }
   AddImages(Member(object, "spec"), pod.containers, cut);
+  AddAddresses(object, pod, cut);
   return pod;
 }
 

@@ -37,6 +37,7 @@ struct Pod {
   Labels labels;
   Labels annotations;
   std::vector<PodContainer> containers;  // init and ephemeral ones too
+  std::vector<std::string> addresses;    // its own while it runs; none in the node's network
 
   friend bool operator==(const Pod&, const Pod&) = default;
 };

@@ -74,6 +74,7 @@ void PodTable::Make(Entry& entry) {
     config_hashes_.insert_or_assign(pod.config_hash, pod.uid);
     NoteChanged(pod.config_hash);
   }
+  for (const std::string& address : pod.addresses) addresses_.insert_or_assign(address, pod.uid);
   NoteChanged(pod.uid);
 }
 
@@ -86,6 +87,10 @@ void PodTable::Unlink(const Pod& pod) {
   }
   const auto found = config_hashes_.find(pod.config_hash);
   if (found != config_hashes_.end() && found->second == pod.uid) config_hashes_.erase(found);
+  for (const std::string& address : pod.addresses) {
+    const auto at = addresses_.find(address);
+    if (at != addresses_.end() && at->second == pod.uid) addresses_.erase(at);
+  }
 }
 
 void PodTable::Remove(const std::string& uid, Clock::time_point now) {
@@ -160,6 +165,11 @@ PodTable::Found PodTable::ByUid(std::string_view pod_uid) const {
   }
   if (pod == pods_.end()) return {};
   return {.facts = pod->second.facts, .complete = pod->second.complete};
+}
+
+PodTable::Found PodTable::ByAddress(std::string_view address) const {
+  const auto found = addresses_.find(std::string(address));
+  return found == addresses_.end() ? Found() : ByUid(found->second);
 }
 
 bool PodTable::all_complete() const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pods of this node, found by container id or pod uid. No thread of its own and no lock: its
-// owner has one.
+// The pods of this node, found by container id, pod uid or address. No thread of its own and no
+// lock: its owner has one.
 //
 //   Put         new or changed: facts are made anew for each of its containers
 //   Remove      deleted: kept for `keep_deleted`, because spans of its last moments are on their
@@ -54,7 +54,8 @@ class PodTable {
     bool complete = false;  // nothing of it is being looked up
   };
   Found ByContainer(std::string_view container_id) const;
-  Found ByUid(std::string_view pod_uid) const;  // the facts of no container in particular
+  Found ByUid(std::string_view pod_uid) const;      // the facts of no container in particular
+  Found ByAddress(std::string_view address) const;  // the same
 
   // Container ids and pod uids whose facts have changed since the last call.
   std::vector<std::string> TakeChanged();
@@ -82,6 +83,7 @@ class PodTable {
   absl::flat_hash_map<std::string, Entry> pods_;                                 // by uid
   absl::flat_hash_map<std::string, std::pair<std::string, size_t>> containers_;  // uid, index
   absl::flat_hash_map<std::string, std::string> config_hashes_;  // of static pods, to the uid
+  absl::flat_hash_map<std::string, std::string> addresses_;      // to the uid
   std::deque<std::pair<std::string, Clock::time_point>> deleted_;
   absl::flat_hash_set<std::string> changed_;
   uint64_t puts_ = 0;

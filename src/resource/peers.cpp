@@ -11,7 +11,6 @@
 #include <variant>
 
 #include "resource/resource_stage.h"
-#include "resource/surroundings.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
@@ -64,7 +63,8 @@ Peers::Peers(const ResourceStage& resources, WorkloadSource* workloads, MetricRe
     : resources_(resources),
       workloads_(workloads),
       by_process_(Named(metrics, "process")),
-      by_container_(Named(metrics, "container")) {}
+      by_container_(Named(metrics, "container")),
+      by_pod_(Named(metrics, "pod")) {}
 
 Peers::Place Peers::PlaceOf(const Endpoint& endpoint, uint64_t netns) {
   const auto address = Plain(endpoint);
@@ -97,15 +97,17 @@ void Peers::Describe(const ConnectionInfo& connection, Span& span) const {
     return;
   }
   if (workloads_ == nullptr || connection.remote.family == kUnix) return;
-  Surroundings around;
   Endpoint plain = connection.remote;
   plain.address = Plain(connection.remote);
   if (plain.address != connection.remote.address) plain.family = kIpv4;
-  around.container = workloads_->AtAddress(plain.AddressText());
-  std::string name = SurroundingsServiceName(around);
+  const Surroundings around = workloads_->AtAddress(plain.AddressText());
+  std::string name = resources_.NameAround(around);
   if (name.empty()) return;
-  by_container_.Add();
+  (around.pod == nullptr ? by_container_ : by_pod_).Add();
   AddText("service.peer.name", std::move(name), span);
+  if (around.pod != nullptr) {
+    AddText("service.peer.namespace", around.pod->namespace_name, span);
+  }
 }
 
 }  // namespace sonde::resource

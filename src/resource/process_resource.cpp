@@ -177,8 +177,7 @@ std::shared_ptr<const OwnedResource> ProcessResource::Surround(
     resource.name_from = NameFrom::kConfigured;
   }
   resource.rule = std::move(rule);
-  std::string name = around.pod == nullptr ? SurroundingsServiceName(around)
-                                           : PodServiceName(*around.pod, options_.kubernetes);
+  std::string name = NameAround(around);
   if (resource.name_from == NameFrom::kFound && !name.empty())
     Replace(resource, "service.name", std::move(name));
   if (around.pod != nullptr) {
@@ -190,6 +189,11 @@ std::shared_ptr<const OwnedResource> ProcessResource::Surround(
   }
   AddSurroundings(around, options_.container_labels, builder);
   return builder.Build();
+}
+
+std::string ProcessResource::NameAround(const Surroundings& around) const {
+  return around.pod == nullptr ? SurroundingsServiceName(around)
+                               : PodServiceName(*around.pod, options_.kubernetes);
 }
 
 std::shared_ptr<const OwnedResource> ProcessResource::Fork(const OwnedResource& parent,

@@ -55,6 +55,8 @@ class ProcessResource {
   // The resource of a child that has not executed anything yet: its parent's with another identity.
   std::shared_ptr<const OwnedResource> Fork(const OwnedResource& parent, uint32_t pid,
                                             uint32_t parent_pid, uint64_t start_ticks) const;
+  // service.name of what is known of container, pod or unit alone; "" if that names none.
+  std::string NameAround(const Surroundings& around) const;
   // What a cloud says of this host, in the resources made from now on.
   void SetCloud(Attributes cloud) { cloud_ = std::move(cloud); }
   // For packets: nothing is known of any process or host.

@@ -47,6 +47,9 @@ class ResourceStage {
   // What is known of a process that runs; null: nothing, or it has ended. Reads nothing.
   std::shared_ptr<const Resource> Alive(uint32_t tgid) const;
 
+  // service.name of what is known of a container or a pod alone; "" if that names none.
+  std::string NameAround(const Surroundings& around) const { return maker_.NameAround(around); }
+
   // The process's container is still being looked up, and its spans may wait: no longer than
   // ResourceOptions::hold after it was first asked for.
   bool Waits(uint32_t tgid) const;

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 from harness import servers
 from harness.kube_api import Api, Pod, Running
-from harness.process import wait_until
+from harness.process import free_port, wait_until
 from harness.sonde import BARE, BINARY
-from harness.spans import SERVER
+from harness.spans import CLIENT, SERVER
 
 LABELS = {"team": "shop", "pod-template-hash": "6d4b75cb6d", "app.kubernetes.io/name": "storefront"}
 
@@ -149,3 +149,19 @@ def test_processes_and_doctor(work, started, api):
     refused = [f for f in ask("doctor")["kubernetes"]["findings"] if f["state"] == "refused"]
     assert [f["what"] for f in refused] == ["get replicasets"]
     assert '{apiGroups: ["apps"], resources: ["replicasets"], verbs: ["get"]}' in refused[0]["remedy"]
+
+
+@pytest.mark.skipif(BARE, reason="judges sonde")
+def test_who_was_called(work, sonde, started, api):
+    """The pod that has the address of a call; itself not traced, and its process not known."""
+    pod = Pod("cart-6d4b75cb6d-x2x1z", LABELS, {}, api.replica_set("cart-6d4b75cb6d", "cart"))
+    pod.object["status"]["podIPs"] = [{"ip": "127.1.2.3"}]
+    api.put(pod.object)
+    port = free_port()
+    started(servers.nginx(work, "return 200;",
+                          top=f"server {{ listen 127.1.2.3:{port}; listen 127.1.2.4:{port}; return 200; }}").start())
+    config = write_config(work, api, "    service_from_labels: false\n")
+    run = sonde("--config", config, command=["curl", "-s", f"http://127.1.2.3:{port}/named", f"http://127.1.2.4:{port}/unknown"])
+    assert run.wait(20) == 0
+    named = {s.target: (s["service.peer.name"], s["service.peer.namespace"]) for s in run.spans(CLIENT)}
+    assert named == {"/named": ("cart", "shop"), "/unknown": (None, None)}

@@ -27,13 +27,19 @@ class FakeWorkloads final : public WorkloadSource {
   bool Pending(const Membership& of) const override { return pending_.contains(of.container_id); }
   std::vector<std::string> TakeChanged() override { return std::exchange(changed_, {}); }
 
-  std::shared_ptr<const ContainerFacts> AtAddress(std::string_view address) override {
+  Surroundings AtAddress(std::string_view address) const override {
+    Surroundings found;
     for (const auto& [id, facts] : known_) {
       for (const std::string& own : facts->addresses) {
-        if (own == address) return facts;
+        if (own == address) found.container = facts;
       }
     }
-    return {};
+    const auto pod = pods_.find(std::string(address));
+    if (pod != pods_.end()) found.pod = pod->second;
+    return found;
+  }
+  void KnowPod(const std::string& address, PodFacts facts) {
+    pods_[address] = std::make_shared<const PodFacts>(std::move(facts));
   }
 
   void Know(const std::string& id, const std::string& name, Labels labels = {},
@@ -63,6 +69,7 @@ class FakeWorkloads final : public WorkloadSource {
 
  private:
   std::map<std::string, std::shared_ptr<const ContainerFacts>> known_;
+  std::map<std::string, std::shared_ptr<const PodFacts>> pods_;  // by address
   std::set<std::string> pending_;
   std::set<std::string> given_up_;
   std::vector<std::string> changed_;

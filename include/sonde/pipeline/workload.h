@@ -90,10 +90,9 @@ class WorkloadSource {
   virtual std::shared_ptr<const ContainerFacts> Container(const Membership& /*of*/) { return {}; }
   // By the container's id, else by the pod's uid: then the facts of no container in particular.
   virtual std::shared_ptr<const PodFacts> Pod(const Membership& /*of*/) { return {}; }
-  // The container that has this address in a network of the host; null: none is known. Asks nobody.
-  virtual std::shared_ptr<const ContainerFacts> AtAddress(std::string_view /*address*/) {
-    return {};
-  }
+  // The container, or the pod, that has this address in a network of the host; empty: none is
+  // known. Asks nobody.
+  virtual Surroundings AtAddress(std::string_view /*address*/) const { return {}; }
   // Still being looked for: TakeChanged() will name it within the source's time-out, also if
   // nothing was found.
   virtual bool Pending(const Membership& of) const = 0;

@@ -60,6 +60,23 @@ TEST(PodJson, WholePod) {
   EXPECT_EQ(cut, 0U);
 }
 
+TEST(PodJson, AddressesOfItsOwn) {
+  size_t cut = 0;
+  const auto addresses = [&](const std::string& spec, const std::string& status) {
+    const auto page =
+        ParsePodList(R"({"metadata":{},"items":[{"metadata":{"name":"a","uid":"1"},"spec":)" +
+                         spec + R"(,"status":)" + status + "}]}",
+                     &cut);
+    return page && page->pods.size() == 1 ? page->pods[0].addresses : std::vector<std::string>{"?"};
+  };
+  const std::string two = R"("podIP":"10.0.0.7","podIPs":[{"ip":"10.0.0.7"},{"ip":"fd00::7"}])";
+  EXPECT_THAT(addresses("{}", "{" + two + "}"), testing::ElementsAre("10.0.0.7", "fd00::7"));
+  EXPECT_THAT(addresses(R"({"hostNetwork":true})", "{" + two + "}"), testing::IsEmpty());
+  EXPECT_THAT(addresses("{}", R"({"phase":"Succeeded",)" + two + "}"), testing::IsEmpty());
+  EXPECT_THAT(addresses("{}", R"({"podIPs":[7,{"ip":7},null]})"), testing::IsEmpty());
+  EXPECT_THAT(addresses("{}", R"({"podIPs":{}})"), testing::IsEmpty());
+}
+
 TEST(PodJson, HostileLabels) {
   Json pod = KubeApi::MakePod("web", "u1", "c1");
   pod["metadata"]["labels"] = {{"a", "one\ntwo\x1b[31m"}, {"number", 7}};

@@ -125,6 +125,16 @@ TEST_F(PeersTest, AContainerByItsAddress) {
   EXPECT_EQ(Of(At({172, 17, 0, 2}, 6379)), "shop/cart") << "the process knows better";
 }
 
+TEST_F(PeersTest, APodByItsAddress) {
+  PodFacts pod;
+  pod.name = "cart-6d4b75cb6d-x2x1z";
+  pod.namespace_name = "shop";
+  pod.owners = {{.kind = "Deployment", .name = "cart", .uid = "1"}};
+  workloads_.KnowPod("10.244.0.7", std::move(pod));
+  EXPECT_EQ(Of(At({10, 244, 0, 7}, 80)), "shop/cart");
+  EXPECT_EQ(Of(At({10, 244, 0, 8}, 80)), "/");
+}
+
 TEST_F(PeersTest, Bounded) {
   Learn(At({10, 0, 0, 5}, 80));
   for (uint32_t i = 0; i < Peers::kMaxServers; ++i) {
