@@ -9,6 +9,8 @@
 
 #include "core/kernel_types.bpf.h"
 
+#include <bpf/bpf_helpers.h>
+
 #if defined(__TARGET_ARCH_x86)
 
 struct pt_regs {
@@ -57,6 +59,11 @@ struct sonde_registers {
 
 #define SONDE_REG_RETURN(regs) ((regs)->ax)
 #define SONDE_REG_IP(regs)     ((regs)->ip)
+
+static __always_inline __u64 sonde_register(const struct sonde_registers *registers, __u8 number)
+{
+	return registers->value[number & 15];
+}
 
 static __always_inline void sonde_registers_read(struct sonde_registers *to, struct pt_regs *regs)
 {
@@ -130,33 +137,28 @@ struct pt_regs {
  */
 #define SONDE_THREAD_POINTER(task) ((__u64)(task)->thread.uw.tp_value)
 
-/* x0 to x15, by the numbers that DWARF gives them: arguments and results of C and of Go. */
+/* Where the thread's registers are: x0 to x30 are 0 to 30, and the stack pointer is 31. So many are
+ * not copied to the stack of a program. */
 struct sonde_registers {
-	__u64 value[16];
+	__u64 from;
 };
 
 #define SONDE_REG_RETURN(from) ((from)->regs[0])
 #define SONDE_REG_IP(from)     ((from)->pc)
 
+static __always_inline __u64 sonde_register(const struct sonde_registers *registers, __u8 number)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value),
+			      (void *)(registers->from + (number & 31) * sizeof(value)));
+	return value;
+}
+
+/* A uprobe's context is the registers with which the thread came from user space. */
 static __always_inline void sonde_registers_read(struct sonde_registers *to, struct pt_regs *regs)
 {
-	/* One by one: the context may not be read at an offset that is computed. */
-	to->value[0] = regs->regs[0];
-	to->value[1] = regs->regs[1];
-	to->value[2] = regs->regs[2];
-	to->value[3] = regs->regs[3];
-	to->value[4] = regs->regs[4];
-	to->value[5] = regs->regs[5];
-	to->value[6] = regs->regs[6];
-	to->value[7] = regs->regs[7];
-	to->value[8] = regs->regs[8];
-	to->value[9] = regs->regs[9];
-	to->value[10] = regs->regs[10];
-	to->value[11] = regs->regs[11];
-	to->value[12] = regs->regs[12];
-	to->value[13] = regs->regs[13];
-	to->value[14] = regs->regs[14];
-	to->value[15] = regs->regs[15];
+	to->from = (__u64)bpf_task_pt_regs(bpf_get_current_task_btf());
 }
 
 #else

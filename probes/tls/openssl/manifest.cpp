@@ -21,6 +21,7 @@
 #include "probes/tls/tls_libraries.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
+#include "sonde/base/processor.h"
 #include "sonde/base/result.h"
 #include "sonde/probe/tls.h"
 
@@ -306,6 +307,7 @@ Result<TlsPlan> Resolve(const Elf& elf) {
 
 }  // namespace
 
-const TlsLibrary kOpenSsl = {.name = "openssl", .resolve = Resolve};
+const TlsLibrary kOpenSsl = {
+    .name = "openssl", .resolve = Resolve, .processors = Processors::kX86AndArm64};
 
 }  // namespace sonde::probe
