@@ -280,7 +280,7 @@ class Translation {
     const bool swapped = loads && count == 2 && Reg(0).base == base;
     for (uint8_t i = 0; i < count; ++i) {
       const uint8_t which = swapped ? 1 - i : i;
-      Operand place = Memory(base, offset + which * bytes, bytes);
+      Operand place = Memory(base, offset + int64_t{which} * bytes, bytes);
       place.indexed = indexed;
       if (loads) {
         Add(Operation::kMove, Reg(which), place);
