@@ -31,6 +31,7 @@ std::vector<Instruction> Decode(const std::array<uint32_t, N>& words) {
 
 std::vector<Operation> Operations(const std::vector<Instruction>& code) {
   std::vector<Operation> operations;
+  operations.reserve(code.size());
   for (const Instruction& each : code) operations.push_back(each.operation);
   return operations;
 }
@@ -92,7 +93,7 @@ TEST(DecodeArm64, ReturnsAreFoundWhereTheyAre) {
     if (each.operation == Operation::kReturn) returns.push_back(each.address);
   }
   EXPECT_THAT(returns, testing::ElementsAre(kBase + 4, kBase + 8));
-  EXPECT_EQ(code.back().target(), kBase + 16 + 0xdc7 * 4);
+  EXPECT_EQ(code.back().target(), kBase + 16 + uint64_t{0xdc7} * 4);
 }
 
 TEST(DecodeArm64, PairsAndTheirBase) {
