@@ -20,7 +20,7 @@ foreach(source ${bpf_sources})
     OUTPUT ${bpf_out}/${name}.skel.h
     COMMAND ${BPF_CLANG} -target bpf -D__TARGET_ARCH_${bpf_arch} -mcpu=v3 -g -O2 -Wall -Wextra -Werror
             -Wno-unused-parameter -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/bpf
-            -idirafter /usr/include/${CMAKE_SYSTEM_PROCESSOR}-linux-gnu
+            -idirafter ${CMAKE_SYSROOT}/usr/include/${CMAKE_SYSTEM_PROCESSOR}-linux-gnu
             -c ${source} -o ${bpf_out}/${name}.bpf.o
     COMMAND ${BPFTOOL} gen skeleton ${bpf_out}/${name}.bpf.o name ${name}_bpf > ${bpf_out}/${name}.skel.h
     DEPENDS ${source} ${bpf_headers} VERBATIM)

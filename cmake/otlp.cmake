@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # C++ code for OTLP from the .proto files of Debian's package opentelemetry-proto: target sonde_otlp_proto.
-find_path(OTLP_PROTO_DIR opentelemetry/proto/trace/v1/trace.proto PATHS /usr/include /usr/share REQUIRED)
+find_path(OTLP_PROTO_DIR opentelemetry/proto/trace/v1/trace.proto PATHS /usr/include /usr/share REQUIRED NO_CMAKE_FIND_ROOT_PATH)
 find_package(Protobuf REQUIRED)
 find_package(ZLIB REQUIRED)
 find_program(GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)

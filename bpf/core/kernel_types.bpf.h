@@ -142,12 +142,17 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+/* Of each architecture those that arch.bpf.h reads there. */
 struct thread_info {
-	__u32 status;
+	__u32 status;        /* x86 */
+	unsigned long flags; /* arm64 */
 };
 
 struct thread_struct {
-	unsigned long fsbase;
+	unsigned long fsbase; /* x86 */
+	struct {
+		unsigned long tp_value;
+	} uw; /* arm64 */
 };
 
 struct task_struct {

@@ -220,7 +220,7 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 	if (!probe)
 		return 0;
 	sonde_registers_read(&registers, ctx);
-	subject = registers.value[probe->subject.from & 15] + (__s64)probe->subject.offset;
+	subject = sonde_register(&registers, probe->subject.from) + (__s64)probe->subject.offset;
 	if (probe->subject.memory)
 		subject = sonde_word(subject);
 	tokio = &probe->runtime.tokio;

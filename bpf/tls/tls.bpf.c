@@ -38,7 +38,7 @@ struct {
 static __always_inline __u64 sonde_place(const struct sonde_place *place,
 					 const struct sonde_registers *registers)
 {
-	__u64 value = registers->value[place->from & 15] + (__s64)place->offset;
+	__u64 value = sonde_register(registers, place->from) + (__s64)place->offset;
 
 	if (place->memory)
 		value = sonde_user_pointer(value);
@@ -57,7 +57,7 @@ static __always_inline void sonde_tls_read(struct sonde_tls_moved *moved,
 	moved->length = sonde_place(&probe->length, registers);
 	if (probe->chunks &&
 	    !bpf_probe_read_user(pieces, sizeof(pieces),
-				 (void *)(registers->value[probe->text.from & 15] +
+				 (void *)(sonde_register(registers, probe->text.from) +
 					  (__s64)probe->text.offset - sizeof(__u64))) &&
 	    pieces[0]) {
 		moved->text = pieces[0];

@@ -19,6 +19,7 @@
 #include "kubernetes/check.h"
 #include "sonde/abi/runtime.h"
 #include "sonde/base/metrics.h"
+#include "sonde/base/processor.h"
 #include "sonde/base/result.h"
 #include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
@@ -30,16 +31,18 @@ namespace {
 std::vector<std::string> TlsNames(bool named_only) {
   std::vector<std::string> names;
   for (const probe::TlsLibrary* library : probe::TlsLibraries()) {
-    if (library->named_only == named_only) names.emplace_back(library->name);
+    if ((library->named_only || !IncludesHost(library->processors)) == named_only)
+      names.emplace_back(library->name);
   }
   return names;
 }
 
-// Of the language runtimes sonde knows, those that are a process's own.
+// Of the language runtimes sonde knows here, those that are a process's own.
 std::vector<std::string> RuntimeNames() {
   std::vector<std::string> names;
   for (const probe::Runtime* runtime : probe::Runtimes()) {
-    if (runtime->kind != SONDE_RUNTIME_NONE) names.emplace_back(runtime->name);
+    if (runtime->kind == SONDE_RUNTIME_NONE || !IncludesHost(runtime->processors)) continue;
+    names.emplace_back(runtime->name);
   }
   return names;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Disassembly, as far as choosing an instruction to probe needs it. x86-64; Capstone does the work.
+// Disassembly, as far as choosing an instruction to probe needs it. x86-64 and arm64; Capstone does
+// the work.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +37,7 @@ struct Operand {
   enum class Kind : uint8_t { kNone, kRegister, kNumber, kMemory };
   static constexpr uint8_t kNoRegister = 0xff;
   Kind kind = Kind::kNone;
-  uint8_t base = kNoRegister;  // enum sonde_register, of any width
+  uint8_t base = kNoRegister;  // as DWARF numbers it on the processor, of any width
   bool indexed = false;        // memory with an index or segment register: not the whole story
   bool thread = false;         // memory of the thread: the address counts from the base of fs
   uint8_t bytes = 0;           // width
@@ -47,12 +48,15 @@ struct Instruction {
   uint64_t address = 0;
   uint8_t size = 0;
   Operation operation = Operation::kOther;
-  bool emulated = false;  // the kernel emulates it under a uprobe (arch/x86/kernel/uprobes.c): push
-                          // reg, call and jmp relative, jcc, nop
-  uint8_t condition = 0;  // kBranch: the condition code of its encoding (4 equal, 5 not equal)
-  uint16_t writes = 0;    // general registers it writes, by number; a call: none but its own push's
-  Operand destination;    // first operand
-  Operand source;         // second operand
+  bool emulated =
+      false;  // the kernel emulates it under a uprobe: x86-64 (arch/x86/kernel/uprobes.c)
+              // push reg, call and jmp relative, jcc, nop; arm64 (probes/decode-insn.c)
+              // every branch, and what is relative to the instruction
+  bool keeps_flags = false;  // what a comparison before it said still holds after it
+  uint8_t condition = 0;     // kBranch: as x86-64 encodes it (4 equal, 5 not equal)
+  uint32_t writes = 0;  // general registers it writes, by number; a call: none but what itself does
+  Operand destination;  // first operand
+  Operand source;       // second operand
   // Direct call, jump or branch: where to.
   std::optional<uint64_t> target() const {
     const bool goes = operation == Operation::kCall || operation == Operation::kJump ||

@@ -16,7 +16,7 @@
 #include "binary/code.h"
 #include "binary/elf.h"
 #include "binary/machine.h"
-#include "sonde/abi/tls.h"
+#include "binary/registers.h"
 
 namespace sonde::binary {
 namespace {
@@ -97,7 +97,7 @@ class Follower {
   // same frame. With an empty frame it is a call in disguise.
   bool Enter(uint64_t target, const Machine& machine) {
     if (code_.contains(target)) return true;
-    if (machine.registers[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP)) return false;
+    if (machine.registers[kStackPointer] == Value::Input(kStackPointer)) return false;
     const size_t before = code_.size();
     if (!AddPart(target)) complete_ = false;
     again_ = again_ || code_.size() > before;
@@ -131,7 +131,8 @@ class Follower {
         const auto taken = instruction.operation == Operation::kJump
                                ? std::optional<bool>(true)
                                : Taken(instruction.condition, machine.compared);
-        if (!target && machine.registers[SONDE_REGISTER_SP] != Value::Input(SONDE_REGISTER_SP)) {
+        if (!instruction.keeps_flags) machine.compared.reset();
+        if (!target && machine.registers[kStackPointer] != Value::Input(kStackPointer)) {
           complete_ = false;
         }
         if (spread && target && taken.value_or(true) && Enter(*target, machine)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follows what a function got as arguments through its registers and stack slots, over all paths:
-// what is said of an instruction holds whenever it is reached. x86-64, System V calling convention.
+// what is said of an instruction holds whenever it is reached. In C's calling convention
+// (registers.h).
 //
 // Taken for granted of compiled code: calls keep the registers they must keep; a slot a value was
 // spilled to is written through the stack or frame pointer only; and of "a pointer or null", what
@@ -16,6 +17,7 @@
 
 #include "binary/code.h"
 #include "binary/elf.h"
+#include "binary/registers.h"
 #include "sonde/abi/tls.h"
 
 namespace sonde::binary {
@@ -58,7 +60,7 @@ struct Slot {
 
 // Before an instruction.
 struct Machine {
-  std::array<Value, SONDE_REGISTER_COUNT> registers;
+  std::array<Value, kRegisterCount> registers;
   std::map<int64_t, Slot> slots;  // by distance from the stack pointer at entry
   std::optional<Comparison> compared;
   std::optional<uint8_t> leads_to_zero;  // as assumed

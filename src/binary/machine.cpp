@@ -8,6 +8,7 @@
 
 #include "binary/code.h"
 #include "binary/flow.h"
+#include "binary/registers.h"
 #include "sonde/abi/tls.h"
 
 namespace sonde::binary {
@@ -18,8 +19,6 @@ using Kind = Value::Kind;
 constexpr uint8_t kWord = 8;
 // More than compilers spill; what is beyond is not known.
 constexpr size_t kMaxSlots = 512;
-// Registers a call need not keep: ax, dx, cx, si, di, r8 to r11.
-constexpr uint16_t kLostByCalls = 0x0f37;
 
 int64_t Masked(int64_t number, uint8_t bytes) {
   if (bytes >= kWord) return number;
@@ -62,7 +61,7 @@ Value AddressOf(const Machine& machine, const Operand& operand) {
 
 std::optional<int64_t> SlotOf(const Machine& machine, const Operand& operand) {
   const Value address = AddressOf(machine, operand);
-  if (address.kind != Kind::kInput || address.input != SONDE_REGISTER_SP) return std::nullopt;
+  if (address.kind != Kind::kInput || address.input != kStackPointer) return std::nullopt;
   return address.offset;
 }
 
@@ -94,7 +93,7 @@ void Write(Machine& machine, const Operand& to, const Value& value) {
   }
 }
 
-void Forget(Machine& machine, uint16_t registers) {
+void Forget(Machine& machine, uint32_t registers) {
   for (size_t i = 0; i < machine.registers.size(); ++i) {
     if ((registers >> i & 1U) != 0) machine.registers[i] = {};
   }
@@ -112,17 +111,17 @@ Value Sum(const Value& one, const Value& other, bool subtract) {
 }
 
 void Push(Machine& machine, const Value& value) {
-  Value& stack = machine.registers[SONDE_REGISTER_SP];
+  Value& stack = machine.registers[kStackPointer];
   stack = Plus(stack, -kWord);
-  if (stack.kind == Kind::kInput && stack.input == SONDE_REGISTER_SP) {
+  if (stack.kind == Kind::kInput && stack.input == kStackPointer) {
     WriteSlot(machine, stack.offset, kWord, value);
   }
 }
 
 Value Pop(Machine& machine) {
-  Value& stack = machine.registers[SONDE_REGISTER_SP];
+  Value& stack = machine.registers[kStackPointer];
   Value value;
-  if (stack.kind == Kind::kInput && stack.input == SONDE_REGISTER_SP) {
+  if (stack.kind == Kind::kInput && stack.input == kStackPointer) {
     const auto slot = machine.slots.find(stack.offset);
     if (slot != machine.slots.end() && slot->second.bytes == kWord) value = slot->second.value;
   }
@@ -160,7 +159,7 @@ Value Machine::Read(const Operand& operand) const {
     case Operand::Kind::kMemory: {
       const Value address = AddressOf(*this, operand);
       if (address.kind != Kind::kInput) return {};
-      if (address.input != SONDE_REGISTER_SP) {
+      if (address.input != kStackPointer) {
         if (address == Value::Input(address.input) && leads_to_zero == address.input &&
             operand.bytes <= 4) {
           return Value::Number(0);
@@ -184,15 +183,15 @@ Value Machine::Read(const Operand& operand) const {
 std::optional<sonde_place> Machine::Find(const Value& value) const {
   sonde_place place{};
   for (size_t i = 0; i < registers.size(); ++i) {
-    if (registers[i] != value || i == SONDE_REGISTER_SP) continue;
+    if (registers[i] != value || i == kStackPointer) continue;
     place.from = static_cast<uint8_t>(i);
     return place;
   }
   for (const auto& [slot, held] : slots) {
     if (held.value != value || held.bytes != kWord) continue;
-    for (const uint8_t base : {SONDE_REGISTER_SP, SONDE_REGISTER_BP}) {
+    for (const uint8_t base : {kStackPointer, kFramePointer}) {
       const Value& at = registers[base];
-      if (at.kind != Kind::kInput || at.input != SONDE_REGISTER_SP) continue;
+      if (at.kind != Kind::kInput || at.input != kStackPointer) continue;
       place.from = base;
       place.memory = 1;
       place.offset = static_cast<int32_t>(slot - at.offset);
@@ -204,7 +203,7 @@ std::optional<sonde_place> Machine::Find(const Value& value) const {
     const Value& held = registers[i];
     const int64_t distance = value.offset - held.offset;
     const bool same = held.kind == Kind::kInput && value.kind == Kind::kInput &&
-                      held.input == value.input && i != SONDE_REGISTER_SP;
+                      held.input == value.input && i != kStackPointer;
     if (!same || distance != static_cast<int32_t>(distance)) continue;
     place.from = static_cast<uint8_t>(i);
     place.offset = static_cast<int32_t>(distance);
@@ -216,12 +215,7 @@ std::optional<sonde_place> Machine::Find(const Value& value) const {
 void Execute(const Instruction& instruction, bool copies, Machine& machine) {
   const Operand& to = instruction.destination;
   const Operand& from = instruction.source;
-  const bool keeps_flags =
-      instruction.operation == Operation::kMove || instruction.operation == Operation::kPush ||
-      instruction.operation == Operation::kPop || instruction.operation == Operation::kNop ||
-      instruction.operation == Operation::kLoadAddress ||
-      instruction.operation == Operation::kConditionalMove;
-  if (!keeps_flags) machine.compared.reset();
+  if (!instruction.keeps_flags) machine.compared.reset();
   switch (instruction.operation) {
     case Operation::kMove:
       // Into or out of what is no general register, nothing is known but that it is written.
@@ -265,9 +259,9 @@ void Execute(const Instruction& instruction, bool copies, Machine& machine) {
       Compare(instruction, machine);
       break;
     case Operation::kCall: {
-      const Value copied_to = machine.registers[SONDE_REGISTER_DI];
+      const Value copied_to = machine.registers[kArguments[0]];
       Forget(machine, kLostByCalls);
-      if (copies) machine.registers[SONDE_REGISTER_AX] = copied_to;
+      if (copies) machine.registers[kResult] = copied_to;
       break;
     }
     case Operation::kNop:

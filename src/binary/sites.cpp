@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <initializer_list>
 #include <optional>
 #include <set>
@@ -17,6 +16,8 @@
 #include "binary/elf.h"
 #include "binary/flow.h"
 #include "binary/machine.h"
+#include "binary/references.h"
+#include "binary/registers.h"
 #include "sonde/abi/tls.h"
 
 namespace sonde::binary {
@@ -26,11 +27,6 @@ using Kind = Value::Kind;
 
 // An object is none of these small offsets away from null, and a field none further from it.
 constexpr int64_t kMaxField = 1 << 20;
-
-// In the order in which arguments are passed.
-constexpr std::array<uint8_t, 6> kArguments = {SONDE_REGISTER_DI, SONDE_REGISTER_SI,
-                                               SONDE_REGISTER_DX, SONDE_REGISTER_CX,
-                                               SONDE_REGISTER_R8, 9};
 
 bool IsField(int64_t offset) { return offset >= 0 && offset < kMaxField; }
 
@@ -49,14 +45,14 @@ std::vector<Callee> PassedOn(const Elf& elf, uint64_t caller) {
     const auto& at = machine.registers;
     const bool leaves = instruction.operation == Operation::kCall ||
                         (instruction.operation == Operation::kJump &&
-                         at[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP));
-    if (!leaves || !target || at[SONDE_REGISTER_DI] != Value::Input(SONDE_REGISTER_DI) ||
-        at[SONDE_REGISTER_SI] != Value::Input(SONDE_REGISTER_SI)) {
+                         at[kStackPointer] == Value::Input(kStackPointer));
+    if (!leaves || !target || at[kArguments[0]] != Value::Input(kArguments[0]) ||
+        at[kArguments[1]] != Value::Input(kArguments[1])) {
       return;
     }
     Callee callee{*target, std::nullopt};
-    for (const uint8_t reg : {uint8_t{SONDE_REGISTER_CX}, uint8_t{SONDE_REGISTER_R8}}) {
-      if (!callee.count && at[reg].kind == Kind::kInput && at[reg].input == SONDE_REGISTER_SP) {
+    for (const uint8_t reg : {kArguments[3], kArguments[4]}) {
+      if (!callee.count && at[reg].kind == Kind::kInput && at[reg].input == kStackPointer) {
         callee.count = reg;
       }
     }
@@ -71,7 +67,7 @@ std::optional<CopySearch> PassedOn(const Instruction& instruction, const Machine
   const auto target = instruction.target();
   const bool leaves = instruction.operation == Operation::kCall ||
                       (instruction.operation == Operation::kJump &&
-                       machine.registers[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP));
+                       machine.registers[kStackPointer] == Value::Input(kStackPointer));
   if (!leaves || !target) return std::nullopt;
   CopySearch below{*target, Operand::kNoRegister, Operand::kNoRegister, {}};
   for (const uint8_t argument : kArguments) {
@@ -89,14 +85,14 @@ std::vector<sonde_place> PlacesOf(const Machine& machine, const Value& number) {
   std::vector<sonde_place> places;
   sonde_place place{};
   place.narrow = 1;
-  for (uint8_t reg = 0; reg < SONDE_REGISTER_COUNT; ++reg) {
+  for (uint8_t reg = 0; reg < kRegisterCount; ++reg) {
     place.from = reg;
     if (machine.registers[reg] == number) places.push_back(place);
   }
   place.memory = 1;
-  for (const uint8_t base : {SONDE_REGISTER_SP, SONDE_REGISTER_BP}) {
+  for (const uint8_t base : {kStackPointer, kFramePointer}) {
     const Value& at = machine.registers[base];
-    if (at.kind != Kind::kInput || at.input != SONDE_REGISTER_SP) continue;
+    if (at.kind != Kind::kInput || at.input != kStackPointer) continue;
     place.from = base;
     for (const auto& [slot, held] : machine.slots) {
       if (held.value != number || held.bytes < sizeof(int32_t)) continue;
@@ -111,29 +107,26 @@ bool Same(const sonde_place& one, const sonde_place& other) {
   return one.from == other.from && one.memory == other.memory && one.offset == other.offset;
 }
 
-// Functions with an instruction that `is` accepts whose last four bytes, after `prefix` others, are
-// the distance to `address`.
-template <typename Is>
-std::vector<uint64_t> FunctionsThatRefer(const Elf& elf, uint64_t address, size_t limit,
-                                         size_t prefix, Is is) {
+// Functions in whose code `refers(code, address)` says so of the `length` bytes that stand at an
+// address.
+template <typename Refers>
+std::vector<uint64_t> FunctionsThatRefer(const Elf& elf, size_t limit, size_t length,
+                                         Refers refers) {
   constexpr uint64_t kMaxCode = 256U << 20;
   constexpr size_t kPiece = 1U << 20;
-  int32_t distance = 0;
-  const size_t length = prefix + sizeof(distance);
   std::set<uint64_t> functions;
   const uint64_t start = elf.SectionAddress(".text").value_or(0);
   for (uint64_t at = start; at - start < kMaxCode && functions.size() < limit;) {
     const std::string code = elf.Read(at, kPiece);
     if (code.size() < length) break;
     const std::string_view view = code;
-    for (size_t i = 0; i + length <= code.size() && functions.size() < limit; ++i) {
-      if (!is(view.substr(i, length))) continue;
-      std::memcpy(&distance, code.data() + i + prefix, sizeof(distance));
-      if (at + i + length + static_cast<uint64_t>(int64_t{distance}) != address) continue;
+    size_t i = 0;
+    for (; i + length <= code.size() && functions.size() < limit; i += native::kInstructionStep) {
+      if (!refers(view.substr(i, length), at + i)) continue;
       const auto function = elf.FunctionAt(at + i);
       if (function) functions.insert(function->start);
     }
-    at += code.size() - length + 1;
+    at += i;
   }
   return {functions.begin(), functions.end()};
 }
@@ -143,6 +136,7 @@ std::vector<uint64_t> FunctionsThatRefer(const Elf& elf, uint64_t address, size_
 std::optional<uint64_t> CheapEntry(const Elf& elf, uint64_t function,
                                    std::initializer_list<uint8_t> inputs, bool at_entry) {
   constexpr size_t kLookAt = 24;
+  if (!kOnlyEmulated) return function;
   Machine machine = AtEntry();
   uint64_t next = function;
   for (const Instruction& each : Disassemble(elf, function, function + 16 * kLookAt, kLookAt)) {
@@ -150,7 +144,7 @@ std::optional<uint64_t> CheapEntry(const Elf& elf, uint64_t function,
     next = each.next();
     const bool intact = std::ranges::all_of(
         inputs, [&](uint8_t input) { return machine.registers[input] == Value::Input(input); });
-    const bool stack = machine.registers[SONDE_REGISTER_SP] == Value::Input(SONDE_REGISTER_SP);
+    const bool stack = machine.registers[kStackPointer] == Value::Input(kStackPointer);
     if (!intact || (at_entry && !stack)) return std::nullopt;
     if (each.emulated) return each.address;
     if (each.operation == Operation::kReturn || each.operation == Operation::kJump ||
@@ -167,8 +161,8 @@ std::vector<CopySite> CopySites(const Elf& elf, const CopySearch& search) {
   bool certain = true;
   const auto visit = [&](const Instruction& instruction, const Machine& machine) {
     if (!CallsCopy(elf, instruction)) return;
-    const Value& to = machine.registers[SONDE_REGISTER_DI];
-    const Value& from = machine.registers[SONDE_REGISTER_SI];
+    const Value& to = machine.registers[kArguments[0]];
+    const Value& from = machine.registers[kArguments[1]];
     if (to.kind == Kind::kUnknown) certain = false;
     if (!to.FromInput(search.to) || from.FromInput(search.object)) return;
     const auto object = machine.Find(Value::Input(search.object));
@@ -225,19 +219,16 @@ CopyBelow CopySitesBelow(const Elf& elf, const CopySearch& search) {
 }
 
 std::vector<uint64_t> FunctionsThatCall(const Elf& elf, uint64_t target, size_t limit) {
-  constexpr std::array<uint8_t, 2> kCallAndJump = {0xe8, 0xe9};
-  return FunctionsThatRefer(elf, target, limit, 1, [&](std::string_view code) {
-    const auto first = static_cast<uint8_t>(code[0]);
-    return first == kCallAndJump[0] || first == kCallAndJump[1];
-  });
+  return FunctionsThatRefer(
+      elf, limit, native::kCallBytes,
+      [&](std::string_view code, uint64_t at) { return native::CallTarget(code, at) == target; });
 }
 
 std::vector<uint64_t> FunctionsThatName(const Elf& elf, uint64_t address, size_t limit) {
-  // rex.w 8d modrm distance: lea reg, [rip + distance]
-  return FunctionsThatRefer(elf, address, limit, 3, [](std::string_view code) {
-    const auto byte = [&](size_t at) { return static_cast<uint8_t>(code[at]); };
-    return byte(1) == 0x8d && (byte(0) & 0xfbU) == 0x48 && (byte(2) & 0xc7U) == 0x05;
-  });
+  return FunctionsThatRefer(elf, limit, native::kNameBytes,
+                            [&](std::string_view code, uint64_t at) {
+                              return native::NamedAddress(code, at) == address;
+                            });
 }
 
 std::optional<Callee> SharedCallee(const Elf& elf, uint64_t caller, uint64_t other) {
@@ -259,10 +250,10 @@ std::optional<int32_t> ReturnedField(const Elf& elf, uint64_t accessor,
                                      const Assumptions& assumptions) {
   std::optional<int32_t> field;
   Follow(elf, accessor, assumptions, [&](const Instruction& instruction, const Machine& machine) {
-    const Value& result = machine.registers[SONDE_REGISTER_AX];
+    const Value& result = machine.registers[kResult];
     if (field || instruction.operation != Operation::kReturn || result.kind != Kind::kLoaded)
       return;
-    if (result.input == SONDE_REGISTER_DI && result.offset == 0 && IsField(result.pointer)) {
+    if (result.input == kArguments[0] && result.offset == 0 && IsField(result.pointer)) {
       field = static_cast<int32_t>(result.pointer);
     }
   });
@@ -279,8 +270,8 @@ std::optional<int32_t> FirstField(const Elf& elf, uint64_t accessor, uint8_t byt
       return;
     }
     const Value address = machine.Address(from);
-    if (address.kind == Kind::kInput && address.input == SONDE_REGISTER_DI &&
-        IsField(address.offset) && address.offset >= beyond) {
+    if (address.kind == Kind::kInput && address.input == kArguments[0] && IsField(address.offset) &&
+        address.offset >= beyond) {
       field = static_cast<int32_t>(address.offset);
     }
   });
@@ -294,9 +285,9 @@ std::optional<FieldPath> CopiedField(const Elf& elf, uint64_t accessor,
   constexpr int64_t kLowest = 8;
   const auto take = [&](const Value& address) {
     if (field || address.offset < kLowest || !IsField(address.offset)) return;
-    if (address.kind == Kind::kInput && address.input == SONDE_REGISTER_DI) {
+    if (address.kind == Kind::kInput && address.input == kArguments[0]) {
       field = FieldPath{SONDE_NOWHERE, static_cast<int32_t>(address.offset)};
-    } else if (address.kind == Kind::kLoaded && address.input == SONDE_REGISTER_DI &&
+    } else if (address.kind == Kind::kLoaded && address.input == kArguments[0] &&
                IsField(address.pointer)) {
       field =
           FieldPath{static_cast<int32_t>(address.pointer), static_cast<int32_t>(address.offset)};
@@ -305,7 +296,7 @@ std::optional<FieldPath> CopiedField(const Elf& elf, uint64_t accessor,
   // Called, in a tail call, or inlined: either way its address is in the register of the source.
   Follow(elf, accessor, assumptions, [&](const Instruction& instruction, const Machine& machine) {
     if (instruction.operation == Operation::kCall || instruction.operation == Operation::kJump) {
-      take(machine.registers[SONDE_REGISTER_SI]);
+      take(machine.registers[kArguments[1]]);
     } else if (instruction.operation == Operation::kLoadAddress) {
       take(machine.Address(instruction.source));
     }
@@ -316,7 +307,7 @@ std::optional<FieldPath> CopiedField(const Elf& elf, uint64_t accessor,
 std::optional<uint64_t> ReturnedNumber(const Elf& elf, uint64_t function) {
   std::optional<uint64_t> number;
   Follow(elf, function, {}, [&](const Instruction& instruction, const Machine& machine) {
-    const Value& result = machine.registers[SONDE_REGISTER_AX];
+    const Value& result = machine.registers[kResult];
     if (instruction.operation != Operation::kReturn || result.kind != Kind::kNumber) return;
     number = static_cast<uint64_t>(result.offset);
   });

@@ -14,9 +14,10 @@
 
 namespace sonde::binary {
 
-// The first emulated instruction at or after the entry of a function at which `inputs` are still in
-// their registers. With `at_entry` the stack must be as at the entry, too: where a return is to be
-// followed, the kernel takes what is on top of the stack for the return address.
+// The first instruction at or after the entry of a function that the kernel runs cheaply (emulated;
+// on arm64 any), at which `inputs` are still in their registers. With `at_entry` the stack must be
+// as at the entry, too: where a return is to be followed, the kernel takes what is on top of the
+// stack for the return address.
 std::optional<uint64_t> CheapEntry(const Elf& elf, uint64_t function,
                                    std::initializer_list<uint8_t> inputs, bool at_entry);
 

@@ -17,6 +17,7 @@
 #include "kernel/loaded_family.h"
 #include "kernel/shared_maps.h"
 #include "sonde/abi/control.h"
+#include "sonde/base/processor.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
 #include "sonde/probe/family.h"
@@ -91,6 +92,9 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
       state.why = "switched off by --probes or --no-probes";
     } else if (std::ranges::count(served, family->part) > 0) {
       state.why = "not needed: a preferred family works";
+    } else if (!IncludesHost(family->processors)) {
+      state.state = "failed";
+      state.why = kOtherProcessor;
     } else if (state.why = MissingTracepoint(*family); !state.why.empty()) {
       state.state = "failed";
     } else if (auto loaded = LoadedFamily::Load(*family, settings, maps); !loaded.ok()) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "binary/elf.h"
+#include "sonde/base/processor.h"
 #include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 #include "tls/mapped_files.h"
@@ -25,6 +26,9 @@ void InspectRuntime(const binary::Elf& elf, Inspection& inspection) {
   for (const probe::Runtime* runtime : probe::Runtimes()) {
     auto plan = runtime->resolve(elf);
     if (absl::IsNotFound(plan.status())) continue;
+    if (!IncludesHost(runtime->processors) && runtime->kind != SONDE_RUNTIME_OTHER) {
+      plan = absl::UnimplementedError(kOtherProcessor);
+    }
     inspection.runtime = runtime->name;
     inspection.runtime_kind = runtime->kind;
     inspection.runtime_status = plan.status();
@@ -45,6 +49,9 @@ Inspection InspectFile(int file) {
   for (const probe::TlsLibrary* library : probe::TlsLibraries()) {
     auto plan = library->resolve(**elf);
     if (absl::IsNotFound(plan.status())) continue;
+    if (!IncludesHost(library->processors) && !library->named_only) {
+      plan = absl::UnimplementedError(kOtherProcessor);
+    }
     inspection.library = library->name;
     inspection.status = plan.status();
     if (plan.ok()) inspection.plan = *std::move(plan);

@@ -40,10 +40,29 @@ def generated(report):
         _table(["row", "family", "program", "instructions"], costs)])
 
 
-def write(path, report):
+def _cells(line):
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def merged(before, now, order):
+    """`before` with what `now` says of the rows that were run; both are texts of generated(). `order`: names of all rows there are."""
+    run = {_cells(line)[0] for line in now.splitlines() if line.startswith("| ")}
+    old = [[line for line in part.splitlines() if line.startswith("| ")] for part in before.split("\n\n") if part.startswith("|")]
+    parts, tables = [], iter(old)
+    for part in now.split("\n\n"):
+        if part.startswith("|"):
+            head, rule, *lines = part.splitlines()
+            kept = [line for line in next(tables, [])[1:] if _cells(line)[0] not in run and _cells(line)[0] in order]
+            part = "\n".join([head, rule, *sorted(kept + lines, key=lambda line: order.index(_cells(line)[0]))])
+        parts.append(part)
+    return "\n\n".join(parts)
+
+
+def write(path, report, order):
+    """What is said of rows that are not in `report` stays."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
+    old, after = rest.split(END)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{before}{BEGIN}\n\n{generated(report)}\n\n{END}{after}")
+        file.write(f"{before}{BEGIN}\n\n{merged(old.strip(), generated(report), order)}\n\n{END}{after}")

@@ -6,24 +6,39 @@ import subprocess
 import tarfile
 
 
-# Old enough that the emulation of what it has is well tried ("max" has crashed a kernel and a program at random); its own random
-# numbers, because a guest has no other source of them.
-PROCESSOR = "Nehalem,+rdrand"
+class Machine:
+    """What qemu emulates for an architecture. `console`: the guest's name of its first serial line; `results`: of its second."""
+
+    def __init__(self, line, words, console, results):
+        self.line, self.words, self.console, self.results = line, words, console, results
+
+
+MACHINES = {
+    # A processor that is old enough for the emulation of what it has to be well tried ("max" has crashed a kernel and a program at
+    # random); its own random numbers, because a guest has no other source of them.
+    "amd64": Machine(["qemu-system-x86_64", "-machine", "q35", "-cpu", "Nehalem,+rdrand", "-serial", "chardev:console",
+                      "-serial", "chardev:results"],
+                     ["mitigations=off", "no_timer_check"], "ttyS0", "ttyS1"),
+    # What Graviton 2 is made of. The machine has one serial line, and hands over random numbers at the start.
+    "arm64": Machine(["qemu-system-aarch64", "-machine", "virt", "-cpu", "neoverse-n1", "-serial", "chardev:console",
+                      "-device", "pci-serial,chardev=results"],
+                     ["mitigations=off"], "ttyAMA0", "ttyS0"),
+}
 
 
 class Broken(Exception):
     """The guest did not come to its end; says where it stood."""
 
 
-def run(kernel, initramfs, directory, words, seconds=900):
+def run(machine, kernel, initramfs, directory, words, seconds=900):
     """The folder of results. `words`: what is added to the kernel's command line. A guest that does not come up is started once more."""
     try:
-        return _run(kernel, initramfs, directory, words, seconds)
+        return _run(machine, kernel, initramfs, directory, words, seconds)
     except Broken as reason:
         if _came_up(directory):
             raise
         print(f"  started again, the guest did not come up: {reason}", flush=True)
-        return _run(kernel, initramfs, directory, words, seconds)
+        return _run(machine, kernel, initramfs, directory, words, seconds)
 
 
 def _came_up(directory):
@@ -32,14 +47,15 @@ def _came_up(directory):
         return "guest: doctor [ s]" not in (text := file.read()) and "guest: doctor" in text
 
 
-def _run(kernel, initramfs, directory, words, seconds):
+def _run(machine, kernel, initramfs, directory, words, seconds):
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     console, archive = os.path.join(directory, "console"), os.path.join(directory, "results.tar.gz")
-    line = ["nice", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", PROCESSOR, "-smp", "2", "-m", "1536",
+    line = ["nice", *machine.line, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1536",
             "-display", "none", "-monitor", "none", "-no-reboot", "-nic", "none", "-kernel", kernel, "-initrd", initramfs,
-            "-serial", f"file:{console}", "-serial", f"file:{archive}",
-            "-append", " ".join(["console=ttyS0", "panic=-1", "quiet", "loglevel=4", "mitigations=off", "no_timer_check", *words])]
+            "-chardev", f"file,id=console,path={console}", "-chardev", f"file,id=results,path={archive}",
+            "-append", " ".join([f"console={machine.console}", f"sonde.results={machine.results}", "panic=-1", "quiet", "loglevel=4",
+                                 *machine.words, *words])]
     try:
         done = subprocess.run(line, timeout=seconds, capture_output=True, text=True, check=False)
         if done.returncode:

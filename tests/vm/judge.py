@@ -117,11 +117,15 @@ def complaints(row, results, budget):
     if not doctor["ok"]:
         return [f"doctor: {doctor.get('reason')}"]
     # What doctor says works must work, and what it says is off must not: text in TLS is the part that may be off.
-    tls = next(f for f in doctor["families"] if f["name"] == "tls")["state"] in ("works", "fallback")
+    states = {family["name"]: (family["state"], family["why"]) for family in doctor["families"]}
+    for name in row.get("refused", []):
+        if states[name][0] != "failed" or row["because"] not in states[name][1]:
+            wrong.append(f"doctor: family {name} is {states[name]}; expected to be refused because {row['because']}")
+    tls = states["tls"][0] in ("works", "fallback")
     forgiven = counted_losses(results)
     for name, (right, of, complaint) in cases(results).items():
         if CASES[name][1] != "socket" and not tls:
-            wrong.append(f"{name}: family tls is off")
+            wrong += [] if "tls" in row.get("refused", []) else [f"{name}: family tls is off"]
         elif of - right > forgiven:
             wrong.append(f"{name}: {right} of {of}; {complaint}")
         else:

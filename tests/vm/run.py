@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs sonde on the kernels of rows.toml, each in a guest of its own: tests/vm/run.py --sonde build/kernel/sonde [ROW...]
 
-Without rows: all. The exit code is 0 if every row that could be run passes, 77 if none could be run. --update writes what was
+Without rows: all. Those of arm64 need what `script/bootstrap arm64`, `script/sysroot arm64` and the preset arm64 make. The exit code is
+0 if every row that could be run passes, 77 if none could be run. --update writes what was
 measured into budget.json and docs/reference/kernels.md.
 """
 import argparse
@@ -35,6 +36,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", help="names of rows.toml")
     parser.add_argument("--sonde", default=os.path.join(ROOT, "build/kernel/sonde"), help="the binary")
+    parser.add_argument("--arm64", default=os.path.join(ROOT, "build/arm64/sonde"), help="the binary for rows of arm64")
     parser.add_argument("--cache", default=os.path.join(ROOT, "build/vm"), help="kernels, guests, results")
     parser.add_argument("--seconds", type=int, default=900, help="longest time of one guest")
     parser.add_argument("--update", action="store_true", help="take what is measured as budget and as documentation")
@@ -42,16 +44,39 @@ def arguments():
     return parser.parse_args()
 
 
-def run_row(row, options, image):
+class Images:
+    """The guests' file systems, made when the first row asks for one: of amd64 with what this machine runs, of arm64 from the sysroot."""
+
+    def __init__(self, options):
+        self.options, self.made = options, {}
+
+    def of(self, architecture):
+        if architecture not in self.made:
+            directory = os.path.join(self.options.cache, architecture)
+            os.makedirs(directory, exist_ok=True)
+            if architecture == "arm64":
+                machine, sonde = initramfs.Sysroot(os.path.join(ROOT, "build/sysroot/arm64"), "aarch64-linux-gnu"), self.options.arm64
+            else:
+                machine, sonde = initramfs.Machine(), self.options.sonde
+            if not os.path.exists(sonde):
+                raise FileNotFoundError(f"no {sonde}")
+            self.made[architecture] = initramfs.build(sonde, directory, machine)
+        return self.made[architecture]
+
+
+def run_row(row, options, images):
     """(outcome, complaints, results or None, version of the kernel's package)."""
     directory = os.path.join(options.cache, "rows", row["name"])
+    architecture = row.get("architecture", "amd64")
     try:
-        kernel, version = kernels.fetch(row["suite"], row["package"], options.cache)
-    except kernels.Unavailable as reason:
+        kernel, version = kernels.fetch(row["suite"], row["package"], options.cache, row.get("architecture"))
+        image = None if options.again else images.of(architecture)
+    except (kernels.Unavailable, FileNotFoundError) as reason:
         return "unavailable", [str(reason)], None, ""
     words = row.get("guest", "").split() + ([f"sonde.probes={row['probes']}"] if "probes" in row else [])
     try:
-        folder = os.path.join(directory, "results") if options.again else guest.run(kernel, image, directory, words, options.seconds)
+        folder = os.path.join(directory, "results") if options.again else guest.run(
+            guest.MACHINES[architecture], kernel, image, directory, words, options.seconds)
         results = judge.Results(folder)
         wrong = judge.complaints(row, results, {} if options.update else read_budget().get(row["name"], {}))
     except (guest.Broken, OSError, ValueError, TypeError) as reason:
@@ -69,13 +94,13 @@ def main():
     if unknown:
         sys.exit(f"no row {', '.join(sorted(unknown))}; there are: {', '.join(row['name'] for row in rows)}")
     os.makedirs(options.cache, exist_ok=True)
-    image = None if options.again else initramfs.build(options.sonde, options.cache)
+    images = Images(options)
     outcomes, report, budget = [], [], read_budget()
     for row in rows:
         if options.rows and row["name"] not in options.rows:
             continue
         start = time.monotonic()
-        outcome, wrong, results, version = run_row(row, options, image)
+        outcome, wrong, results, version = run_row(row, options, images)
         print(f"{row['name']:20} {outcome} in {time.monotonic() - start:.0f} s" + "".join(f"\n  {w}" for w in wrong), flush=True)
         if results is not None:
             costs = judge.costs(results)
@@ -88,7 +113,7 @@ def main():
         with open(BUDGET, "w", encoding="utf-8") as file:
             json.dump(budget, file, indent=2, sort_keys=True)
             file.write("\n")
-        document.write(os.path.join(ROOT, "docs/reference/kernels.md"), report)
+        document.write(os.path.join(ROOT, "docs/reference/kernels.md"), report, [row["name"] for row in rows])
     print(f"{outcomes.count('passed')} passed, {outcomes.count('FAILED')} failed, {outcomes.count('unavailable')} skipped")
     if "FAILED" in outcomes:
         return 1

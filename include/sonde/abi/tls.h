@@ -9,7 +9,8 @@
 
 #include <linux/types.h>
 
-/* General registers by the number that DWARF gives them on x86-64 (System V ABI, figure 3.36). */
+/* General registers by the number that DWARF gives them on x86-64 (System V ABI, figure 3.36). On
+ * arm64: x0 to x30 are 0 to 30, the stack pointer is 31. */
 enum sonde_register {
 	SONDE_REGISTER_AX = 0,
 	SONDE_REGISTER_DX = 1,
@@ -26,7 +27,7 @@ enum sonde_register {
 
 /* A value: register + offset, or what is in memory there. */
 struct sonde_place {
-	__u8 from;   /* enum sonde_register */
+	__u8 from;   /* enum sonde_register, on arm64 the number */
 	__u8 memory; /* 1: the 8 bytes at that address are the value */
 	__u8 narrow; /* 1: of the value only the low 32 bits count (a C int) */
 	__u8 reserved;

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "sonde/base/processor.h"
+
 namespace sonde::probe {
 
 // What a family is for. Of one part exactly one family is used; the manifests' order in the
@@ -45,6 +47,7 @@ struct Family {
   std::string_view cost;      // measured
   std::string_view without;   // what is lost when it is off
   bool socket_table = false;  // keeps its state in a map instead of on the socket
+  Processors processors = Processors::kX86AndArm64;
 };
 
 // Every family sonde knows, preferred ones first. Defined in probes/registry.cpp.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sonde/abi/runtime.h"
+#include "sonde/base/processor.h"
 #include "sonde/base/result.h"
 
 namespace sonde::binary {
@@ -55,6 +56,8 @@ struct Runtime {
   // it. Any other error: it is, but of a kind whose memory is not known; the message says why and
   // follows "not linked, because".
   Result<RuntimePlan> (*resolve)(const binary::Elf& elf);
+  // On others it is recognised only.
+  Processors processors = Processors::kX86;
 };
 
 // Every runtime sonde knows; the first that is found in a file is the file's. Defined in

@@ -12,6 +12,7 @@
 
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
+#include "sonde/base/processor.h"
 #include "sonde/base/result.h"
 
 namespace sonde::binary {
@@ -56,6 +57,8 @@ struct TlsLibrary {
   Result<TlsPlan> (*resolve)(const binary::Elf& elf);
   // It is never decoded, only recognised, so that it is said by name.
   bool named_only = false;
+  // On others it is recognised only.
+  Processors processors = Processors::kX86;
 };
 
 // Every library sonde knows; the first that is found in a file is the file's. Defined in

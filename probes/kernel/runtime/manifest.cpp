@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "probes/registry.h"
+#include "sonde/base/processor.h"
 #include "sonde/probe/family.h"
 
 namespace sonde::probe {
@@ -33,6 +34,7 @@ const Family kRuntime = {
         "outgoing calls of Python's and Java's thread pools, of tokio and of asyncio's child tasks "
         "stay without a parent",
     .socket_table = false,
+    .processors = Processors::kX86,
 };
 
 }  // namespace sonde::probe

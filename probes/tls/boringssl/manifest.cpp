@@ -17,6 +17,7 @@
 #include "binary/code.h"
 #include "binary/elf.h"
 #include "binary/flow.h"
+#include "binary/registers.h"
 #include "binary/sites.h"
 #include "probes/tls/points.h"
 #include "probes/tls/tls_libraries.h"
@@ -37,9 +38,9 @@ using binary::Value;
 using Kind = binary::Value::Kind;
 
 // SSL_read(ssl, buf, num), SSL_write(ssl, buf, num)
-constexpr uint8_t kObject = SONDE_REGISTER_DI;
-constexpr uint8_t kText = SONDE_REGISTER_SI;
-constexpr uint8_t kLength = SONDE_REGISTER_DX;
+constexpr uint8_t kObject = binary::kArguments[0];
+constexpr uint8_t kText = binary::kArguments[1];
+constexpr uint8_t kLength = binary::kArguments[2];
 
 constexpr uint32_t kRecordBytes = 16384;
 // Functions that name ssl_lib.cc: 46 as a rule.
@@ -78,12 +79,12 @@ Shape ShapeOf(const Elf& elf, uint64_t function) {
     const auto& at = machine.registers;
     const Value text = Value::Input(kText);
     if (binary::CallsCopy(elf, instruction)) {
-      shape.copies_to_text = shape.copies_to_text || at[SONDE_REGISTER_DI] == text;
+      shape.copies_to_text = shape.copies_to_text || at[binary::kArguments[0]] == text;
     } else if (instruction.operation == Operation::kCall && !instruction.target()) {
-      const bool to_method = at[SONDE_REGISTER_DI] == Value::Input(kObject) &&
-                             at[SONDE_REGISTER_SI].FromInput(SONDE_REGISTER_SP);
+      const bool to_method = at[binary::kArguments[0]] == Value::Input(kObject) &&
+                             at[binary::kArguments[1]].FromInput(binary::kStackPointer);
       // The text was the third argument until 2022, as a span it is the fourth.
-      const bool with_text = at[SONDE_REGISTER_CX] == text || at[SONDE_REGISTER_DX] == text;
+      const bool with_text = at[binary::kArguments[3]] == text || at[binary::kArguments[2]] == text;
       shape.passes_text_to_method = shape.passes_text_to_method || (to_method && with_text);
     } else if (shape.copies_to_text && !shape.state && WritesMemory(instruction)) {
       const Value address = machine.Address(instruction.destination);

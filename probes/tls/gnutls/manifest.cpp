@@ -13,6 +13,7 @@
 #include "binary/code.h"
 #include "binary/elf.h"
 #include "binary/flow.h"
+#include "binary/registers.h"
 #include "binary/sites.h"
 #include "probes/tls/points.h"
 #include "probes/tls/tls_libraries.h"
@@ -35,9 +36,9 @@ using Kind = binary::Value::Kind;
 
 // gnutls_record_send2(session, data, data_size, pad, flags)
 // gnutls_record_recv(session, data, data_size)
-constexpr uint8_t kObject = SONDE_REGISTER_DI;
-constexpr uint8_t kText = SONDE_REGISTER_SI;
-constexpr uint8_t kLength = SONDE_REGISTER_DX;
+constexpr uint8_t kObject = binary::kArguments[0];
+constexpr uint8_t kText = binary::kArguments[1];
+constexpr uint8_t kLength = binary::kArguments[2];
 
 constexpr uint32_t kRecordBytes = 16384;
 constexpr int64_t kChangeCipherSpec = 20;
@@ -92,7 +93,7 @@ std::optional<int32_t> HandshakeField(const Elf& elf, uint64_t receive) {
     binary::Follow(elf, caller, {}, [&](const Instruction& instruction, const Machine& machine) {
       awaits =
           awaits || (instruction.operation == Operation::kCall && instruction.target() == receive &&
-                     machine.registers[SONDE_REGISTER_SI] == Value::Number(kChangeCipherSpec));
+                     machine.registers[binary::kArguments[1]] == Value::Number(kChangeCipherSpec));
     });
     if (awaits) return FieldSetTo(elf, caller, kAwaited);
   }
@@ -105,9 +106,9 @@ std::optional<uint64_t> Receive(const Elf& elf, uint64_t recv) {
   constexpr int64_t kApplicationData = 23;
   binary::Follow(elf, recv, {}, [&](const Instruction& instruction, const Machine& machine) {
     const auto& at = machine.registers;
-    const bool passes = at[SONDE_REGISTER_DI] == Value::Input(kObject) &&
-                        at[SONDE_REGISTER_SI] == Value::Number(kApplicationData) &&
-                        at[SONDE_REGISTER_DX] == Value::Input(kText);
+    const bool passes = at[binary::kArguments[0]] == Value::Input(kObject) &&
+                        at[binary::kArguments[1]] == Value::Number(kApplicationData) &&
+                        at[binary::kArguments[2]] == Value::Input(kText);
     // The call before it is to kernel TLS; the last is the one that decrypts here.
     if (passes && instruction.target() &&
         (instruction.operation == Operation::kJump || instruction.operation == Operation::kCall)) {
@@ -121,7 +122,7 @@ bool AddReads(const Elf& elf, const Symbols& symbols, TlsPlan& plan) {
   const auto receive = Receive(elf, symbols.recv.address);
   if (!receive) return false;
   const auto found = binary::CopySitesBelow(
-      elf, {*receive, kObject, SONDE_REGISTER_DX, {{{SONDE_REGISTER_SI, 23}}, {}}});
+      elf, {*receive, kObject, binary::kArguments[2], {{{binary::kArguments[1], 23}}, {}}});
   const auto handshake = HandshakeField(elf, *receive);
   for (const binary::CopySite& site : found.sites) {
     TlsPoint point;

@@ -15,11 +15,13 @@
 
 #include "binary/elf.h"
 #include "binary/flow.h"
+#include "binary/registers.h"
 #include "binary/sites.h"
 #include "probes/tls/points.h"
 #include "probes/tls/tls_libraries.h"
 #include "sonde/abi/record.h"
 #include "sonde/abi/tls.h"
+#include "sonde/base/processor.h"
 #include "sonde/base/result.h"
 #include "sonde/probe/tls.h"
 
@@ -29,15 +31,15 @@ namespace {
 using binary::Elf;
 using binary::Symbol;
 
-constexpr uint8_t kObject = SONDE_REGISTER_DI;  // SSL *
-constexpr uint8_t kText = SONDE_REGISTER_SI;
-constexpr uint8_t kLength = SONDE_REGISTER_DX;
-constexpr uint8_t kCount = SONDE_REGISTER_CX;  // size_t *, where it is the fourth argument
+constexpr uint8_t kObject = binary::kArguments[0];  // SSL *
+constexpr uint8_t kText = binary::kArguments[1];
+constexpr uint8_t kLength = binary::kArguments[2];
+constexpr uint8_t kCount = binary::kArguments[3];  // size_t *, where it is the fourth argument
 
 // ssl3_read_bytes(s, type, recvd_type, buf, len, peek, readbytes)
-constexpr uint8_t kReadType = SONDE_REGISTER_SI;
-constexpr uint8_t kReadTo = SONDE_REGISTER_CX;
-constexpr uint8_t kReadPeek = 9;
+constexpr uint8_t kReadType = binary::kArguments[1];
+constexpr uint8_t kReadTo = binary::kArguments[3];
+constexpr uint8_t kReadPeek = binary::kArguments[5];
 constexpr int64_t kApplicationData = 23;
 constexpr int64_t kHandshake = 22;
 
@@ -305,6 +307,7 @@ Result<TlsPlan> Resolve(const Elf& elf) {
 
 }  // namespace
 
-const TlsLibrary kOpenSsl = {.name = "openssl", .resolve = Resolve};
+const TlsLibrary kOpenSsl = {
+    .name = "openssl", .resolve = Resolve, .processors = Processors::kX86AndArm64};
 
 }  // namespace sonde::probe
