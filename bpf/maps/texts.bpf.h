@@ -48,9 +48,6 @@ struct {
 	__type(value, struct sonde_text_key);
 } sonde_texts_bound SEC(".maps");
 
-/* Set in the id of a connection that is the plain text of another. */
-#define SONDE_TEXT_ID (1ULL << 62)
-
 static __always_inline struct sonde_text *sonde_text_create(const struct sonde_text_key *key,
 							    __u64 connection, __u64 inode, __u64 sk)
 {

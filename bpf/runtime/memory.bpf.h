@@ -8,15 +8,8 @@
 #define SONDE_BPF_RUNTIME_MEMORY_H
 
 #include "core/sonde.bpf.h"
+#include "core/user.bpf.h"
 #include "maps/runtimes.bpf.h"
-
-static __always_inline __u64 sonde_word(__u64 address)
-{
-	__u64 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
 
 static __always_inline __u64 sonde_go_current(const struct sonde_go_layout *go)
 {

@@ -8,6 +8,7 @@
 #include "core/sonde.bpf.h"
 #include "maps/traced.bpf.h"
 #include "runtime/execution.bpf.h"
+#include "runtime/go_streams.bpf.h"
 #include "socket/fd.bpf.h"
 
 /* Written by userspace before the probe is attached, never changed while it is. */
@@ -133,9 +134,7 @@ static __always_inline int sonde_python_passes(__u32 tgid, __u64 work, __u32 eve
 static __always_inline int sonde_python_leaves(__u32 tgid, __u64 stream)
 {
 	struct sonde_runtime *runtime = sonde_runtime_of(tgid);
-	__u64 handle, connection, execution;
-	struct sonde_fd_call found = {};
-	struct sock *sk;
+	__u64 handle, connection, execution, inode = 0;
 	__u32 type = 0;
 	__s32 fd = -1;
 
@@ -146,13 +145,7 @@ static __always_inline int sonde_python_leaves(__u32 tgid, __u64 stream)
 	if (!handle || (type != SONDE_UV_TCP && type != SONDE_UV_NAMED_PIPE))
 		return 0;
 	bpf_probe_read_user(&fd, sizeof(fd), (void *)(handle + SONDE_UV_STREAM_FD));
-	found.fd = fd;
-	if (fd < 0 || !sonde_fd_socket(&found))
-		return 0;
-	sk = found.sk;
-	connection = sonde_settings.socket_table
-			 ? sonde_inode_id(found.inode)
-			 : BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	connection = sonde_fd_connection(fd, &inode);
 	execution = sonde_python_context(runtime);
 	/* No number yet: nothing was seen on it, and its first bytes tell. */
 	if (connection && execution)
@@ -240,6 +233,11 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 		return sonde_node_hooks(tgid, tid, subject);
 	case SONDE_RUNTIME_GO_READY:
 		return sonde_go_ready(probe, tgid, subject);
+	case SONDE_RUNTIME_GO_GRPC_SERVES:
+	case SONDE_RUNTIME_GO_HTTP2_SERVES:
+	case SONDE_RUNTIME_GO_GRPC_CALLS:
+	case SONDE_RUNTIME_GO_GRPC_SENDS:
+		return sonde_go_stream(probe, subject);
 	case SONDE_RUNTIME_JAVA_UNPARKED:
 		return sonde_java_unparked(tgid, tid, subject);
 	case SONDE_RUNTIME_JAVA_PARKS:

@@ -54,6 +54,22 @@ static __always_inline bool sonde_fd_socket(struct sonde_fd_call *found)
 				BPF_CORE_READ(sk, sk_protocol));
 }
 
+/* The number of the connection of this descriptor, and in *inode that of its file. 0: there is
+ * none, or nothing was seen on it yet. */
+static __noinline __attribute__((unused)) __u64 sonde_fd_connection(int fd, __u64 *inode)
+{
+	struct sonde_fd_call found = {};
+	struct sock *sk;
+
+	found.fd = fd;
+	if (fd < 0 || !sonde_fd_socket(&found))
+		return 0;
+	sk = found.sk;
+	*inode = found.inode;
+	return sonde_settings.socket_table ? sonde_inode_id(found.inode)
+					   : BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+}
+
 /* Not inlined: so large a thing must not stay on the stack. */
 static __noinline __attribute__((unused)) struct sonde_socket *
 sonde_fd_state_new(const struct sonde_fd_call *found)

@@ -38,6 +38,9 @@ static __always_inline __u64 sonde_inode_id(__u64 inode)
 	return inode | 1ULL << 63;
 }
 
+/* Set in the id of a connection that is the plain text of another. */
+#define SONDE_TEXT_ID (1ULL << 62)
+
 struct sonde_socket {
 	__u64 connection;
 	__u64 inode;    /* number of the socket's file */

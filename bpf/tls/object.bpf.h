@@ -8,35 +8,21 @@
 #define SONDE_BPF_TLS_OBJECT_H
 
 #include "core/sonde.bpf.h"
+#include "core/user.bpf.h"
 #include "maps/texts.bpf.h"
 #include "socket/fd.bpf.h"
+#include "socket/go_fd.bpf.h"
 #include "tls/beside.bpf.h"
 
 /* Bit of a BIO's type: it is one of a descriptor (BIO_TYPE_DESCRIPTOR, openssl/bio.h). */
 #define SONDE_BIO_DESCRIPTOR 0x100
 #define SONDE_BIO_MEMORY     0x401
 
-static __always_inline __u64 sonde_user_pointer(__u64 address)
-{
-	__u64 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
-
-static __always_inline __u32 sonde_user_int(__u64 address)
-{
-	__u32 value = 0;
-
-	bpf_probe_read_user(&value, sizeof(value), (void *)address);
-	return value;
-}
-
 static __always_inline __u32 sonde_bio_type(const struct sonde_tls_probe *probe, __u64 object)
 {
-	__u64 bio = sonde_user_pointer(object + probe->bio);
+	__u64 bio = sonde_word(object + probe->bio);
 
-	return sonde_user_int(sonde_user_pointer(bio + probe->bio_method));
+	return sonde_number(sonde_word(bio + probe->bio_method));
 }
 
 /* Does it write to something that can refuse? Not if that is memory, or is not known. */
@@ -50,55 +36,6 @@ static __always_inline bool sonde_bio_may_wait(const struct sonde_tls_probe *pro
 	return type && type != SONDE_BIO_MEMORY;
 }
 
-/* Of net.netFD (Go 1.17 to 1.26): poll.FD begins with fdmu, 16 bytes, then Sysfd; family and type
- * follow it. Read together, to know by them that it is one. */
-struct sonde_go_netfd {
-	__u64 mutex[2];
-	__u64 fd;
-	__u64 rest[4];
-	__u64 family;
-	__u64 type;
-};
-
-#define SONDE_GO_MAX_FD   (1U << 20)
-#define SONDE_GO_WRAPPERS 3
-#define SONDE_GO_FIELDS   5
-
-/* `connection`: address of what may be a *net.TCPConn, which is conn{fd *netFD}. */
-static __always_inline int sonde_go_fd_of(__u64 connection)
-{
-	struct sonde_go_netfd netfd;
-	__u64 address;
-
-	if (bpf_probe_read_user(&address, sizeof(address), (void *)connection) || !address ||
-	    bpf_probe_read_user(&netfd, sizeof(netfd), (void *)address))
-		return -1;
-	if (netfd.fd >= SONDE_GO_MAX_FD || netfd.type != SONDE_SOCK_STREAM)
-		return -1;
-	if (netfd.family != SONDE_AF_UNIX && netfd.family != SONDE_AF_INET &&
-	    netfd.family != SONDE_AF_INET6)
-		return -1;
-	return (int)netfd.fd;
-}
-
-/*
- * tls.Conn.conn is an interface: its second word leads to a *net.TCPConn, or to a program's own
- * connection that holds one in one of its first fields, or in what its second field leads to.
- */
-static __always_inline int sonde_go_fd(__u64 object)
-{
-	__u64 at = sonde_user_pointer(object + 8);
-	int fd = sonde_go_fd_of(at);
-	__u32 i, field;
-
-	for (i = 0; i < SONDE_GO_WRAPPERS && fd < 0 && at; i++) {
-		for (field = 0; field < SONDE_GO_FIELDS && fd < 0; field++)
-			fd = sonde_go_fd_of(sonde_user_pointer(at + field * 8));
-		at = sonde_user_pointer(at + 16);
-	}
-	return fd;
-}
-
 /* The descriptor the object writes to, -1 if it does not tell. */
 static __always_inline int sonde_tls_fd(const struct sonde_tls_probe *probe, __u64 object)
 {
@@ -107,8 +44,8 @@ static __always_inline int sonde_tls_fd(const struct sonde_tls_probe *probe, __u
 	if (probe->fd == SONDE_TLS_FD_BIO) {
 		if (!(sonde_bio_type(probe, object) & SONDE_BIO_DESCRIPTOR))
 			return -1;
-		bio = sonde_user_pointer(object + probe->bio);
-		return (int)sonde_user_int(bio + probe->bio_fd);
+		bio = sonde_word(object + probe->bio);
+		return (int)sonde_number(bio + probe->bio_fd);
 	}
 	if (probe->fd == SONDE_TLS_FD_GO) {
 		return sonde_go_fd(object);
@@ -126,11 +63,11 @@ static __always_inline struct sonde_text *sonde_text_by_random(const struct sond
 	if (probe->random == SONDE_NOWHERE)
 		return 0;
 	if (probe->random_pointer != SONDE_NOWHERE)
-		holder = sonde_user_pointer(object + probe->random_pointer);
+		holder = sonde_word(object + probe->random_pointer);
 	if (bpf_probe_read_user(key.name, sizeof(key.name), (void *)(holder + probe->random)))
 		return 0;
 	if (probe->server != SONDE_NOWHERE) {
-		if (!sonde_user_int(object + probe->server))
+		if (!sonde_number(object + probe->server))
 			key.kind = SONDE_TEXT_CLIENT;
 		return bpf_map_lookup_elem(&sonde_texts, &key);
 	}

@@ -127,7 +127,7 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 		return 0;
 	if (!object || length > SONDE_TLS_MAX_TEXT || moved->skip > SONDE_TLS_MAX_TEXT)
 		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
-	if (probe->handshake != SONDE_NOWHERE && sonde_user_int(object + probe->handshake))
+	if (probe->handshake != SONDE_NOWHERE && sonde_number(object + probe->handshake))
 		return 0;
 	text = sonde_text_find(probe, object, tgid, length);
 	if (!text)

@@ -41,7 +41,7 @@ static __always_inline __u64 sonde_place(const struct sonde_place *place,
 	__u64 value = sonde_register(registers, place->from) + (__s64)place->offset;
 
 	if (place->memory)
-		value = sonde_user_pointer(value);
+		value = sonde_word(value);
 	return place->narrow ? (__u32)value : value;
 }
 
@@ -109,7 +109,7 @@ static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
 	sonde_tls_read(&call.moved, probe, &registers);
 	if (call.moved.length <= probe->entire &&
 	    (probe->unready == SONDE_NOWHERE ||
-	     !sonde_user_int(call.moved.object + probe->unready))) {
+	     !sonde_number(call.moved.object + probe->unready))) {
 		sonde_text_moved(probe, &call.moved);
 		return false;
 	}
@@ -134,7 +134,7 @@ static __always_inline int sonde_tls_left(struct pt_regs *ctx)
 	if (!probe)
 		return 0;
 	if (probe->returned == SONDE_RETURNED_COUNT)
-		moved = (int)moved > 0 ? (long)sonde_user_pointer(call.count) : 0;
+		moved = (int)moved > 0 ? (long)sonde_word(call.count) : 0;
 	else if (probe->length.narrow)
 		moved = (int)moved;
 	if (moved <= 0)

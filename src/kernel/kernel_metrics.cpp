@@ -28,8 +28,9 @@ namespace {
 
 // By enum sonde_drop_reason.
 constexpr std::array<const char*, SONDE_DROP_REASON_COUNT> kReasons = {
-    "ring_full",        "payload_fault", "payload_unseen", "segments",        "socket_state_full",
-    "process_map_full", "fd_lookup",     "busy",           "text_state_full", "text_unreadable"};
+    "ring_full",         "payload_fault",    "payload_unseen", "segments",
+    "socket_state_full", "process_map_full", "fd_lookup",      "busy",
+    "text_state_full",   "text_unreadable",  "stream_socket"};
 
 constexpr std::array<std::pair<uint32_t, const char*>, 5> kTlsConnections = {{
     {SONDE_COUNT_TLS_HELLO, "hello"},

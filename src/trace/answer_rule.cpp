@@ -41,8 +41,10 @@ void AnswerRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& ve
     CloseGate(by.tgid, verdicts);
     return;
   }
-  process.requests[fact.id] = {.read_ns = fact.mono_ns, .reader = by.id};
+  process.requests[fact.id] = {.read = fact, .since_ns = fact.mono_ns};
   process.calls.RequestBegins(fact.id);
+  if (!traits_.streams_are_told || fact.stream == 0) return;
+  if (const auto worker = process.streams.Opens(fact)) Serves(process, fact.id, *worker, verdicts);
 }
 
 void AnswerRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
@@ -50,14 +52,39 @@ void AnswerRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>&
   if (process == nullptr || fact.by.id == 0) return;
   const auto request = process->requests.find(fact.id);
   if (request == process->requests.end()) return;
+  if (traits_.streams_are_told && request->second.read.stream != 0) return;
   request->second.answerer = fact.by.id;
-  process->answering[fact.by.id] = fact.id;
-  const auto waiting = process->waiting.find(fact.by.id);
-  if (waiting == process->waiting.end()) return;
+  Answers(*process, fact.id, fact.by.id);
+}
+
+// What the execution calls, and has called since, is for this request.
+void AnswerRule::Answers(Process& process, ExchangeId request, ExecutionId execution) const {
+  process.answering[execution] = request;
+  const auto waiting = process.waiting.find(execution);
+  if (waiting == process.waiting.end()) return;
   EraseIf(waiting->second, [&](ExchangeId call) {
-    return !process->calls.IsFree(call) || Claim(*process, call, fact.id, fact.by.id);
+    return !process.calls.IsFree(call) || Claim(process, call, request, execution);
   });
-  if (waiting->second.empty()) process->waiting.erase(waiting);
+  if (waiting->second.empty()) process.waiting.erase(waiting);
+}
+
+void AnswerRule::Serves(Process& process, ExchangeId request, const ToldStreams::Worker& worker,
+                        std::vector<Verdict>& verdicts) const {
+  const auto found = process.requests.find(request);
+  if (found == process.requests.end()) return;
+  Open& open = found->second;
+  if (open.disputed || open.answerer == worker.execution) return;
+  if (open.answerer != 0) {  // never, if all is as it is taken to be: then nothing is known
+    open.disputed = true;
+    process.answering.erase(open.answerer);
+    for (const ExchangeId call : process.calls.CallsOf(request)) {
+      process.calls.Refuse(call, verdicts);
+    }
+    return;
+  }
+  open.answerer = worker.execution;
+  open.since_ns = std::max(open.since_ns, worker.since_ns);
+  Answers(process, request, worker.execution);
 }
 
 void AnswerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
@@ -70,7 +97,8 @@ void AnswerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
     if (found != by.end() && found->second == fact.id) by.erase(found);
   };
   forget(process->answering, request->second.answerer);
-  forget(process->reading, request->second.reader);
+  forget(process->reading, request->second.read.last_by.id);
+  if (request->second.read.stream != 0) process->streams.Ends(request->second.read);
   process->requests.erase(request);
   process->calls.RequestEnds(fact.id, fact.complete, verdicts);
   Sweep(*process);
@@ -83,12 +111,13 @@ bool AnswerRule::OnCallSent(const RequestFact& fact) {
   if (process == nullptr) return false;
   const ExecutionId caller = CallerOf(*process, fact);
   if (caller == 0 || !process->calls.CallBegins(fact.id)) return false;
-  if (!fact.multiplexed) process->last_on[fact.connection] = fact.id;
+  if (fact.stream == 0) process->last_on[fact.connection] = fact.id;
   Wait(*process, fact.id, ChainOf(*process, caller, fact.mono_ns));
   return true;
 }
 
 AnswerRule::ExecutionId AnswerRule::CallerOf(Process& process, const RequestFact& call) const {
+  if (traits_.streams_are_told && call.stream != 0) return process.streams.Caller(call);
   if (!traits_.connector_calls) return call.first_by.id;
   const ExecutionId* connector = process.connecting.Find(call.connection);
   if (connector == nullptr) return call.first_by.id;
@@ -104,8 +133,13 @@ void AnswerRule::OnReceived(const DataEvent& event) {
   if (process != nullptr) process->connecting.Erase(event.connection);
 }
 
-void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
+void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) {
   if (event.by.runtime != traits_.runtime) return;
+  if (traits_.streams_are_told &&
+      (event.change == ExecutionChange::kServes || event.change == ExecutionChange::kCalls)) {
+    OnStream(event, verdicts);
+    return;
+  }
   if (event.change == ExecutionChange::kMade) {
     Process* process = Find(event.by.tgid);
     if (process == nullptr) return;
@@ -129,6 +163,17 @@ void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& 
     process->made.Put(event.to, {event.from, event.mono_ns});
   }
   Wait(*process, last->second, ChainOf(*process, event.to, event.mono_ns));
+}
+
+void AnswerRule::OnStream(const ExecutionEvent& event, std::vector<Verdict>& verdicts) {
+  if (event.change == ExecutionChange::kCalls) {
+    Process* process = Find(event.by.tgid);
+    if (process != nullptr) process->streams.Calls(event);
+    return;
+  }
+  Process& process = processes_[event.by.tgid];
+  const ExchangeId request = process.streams.Serves(event);
+  Serves(process, request, {event.to, event.mono_ns}, verdicts);
 }
 
 AnswerRule::Chain AnswerRule::ChainOf(Process& process, ExecutionId execution, uint64_t now_ns) {
@@ -167,9 +212,9 @@ bool AnswerRule::Claim(Process& process, ExchangeId call, ExchangeId request,
   }
   // A pool's thread may answer what it has not read (a completed future): it worked for others,
   // too.
-  if (traits_.one_request_each && open->second.reader != answerer) return false;
+  if (traits_.one_request_each && open->second.read.last_by.id != answerer) return false;
   const auto link = std::ranges::find(chain->second, answerer, &Link::execution);
-  if (link == chain->second.end() || link->since_ns < open->second.read_ns) return false;
+  if (link == chain->second.end() || link->since_ns < open->second.since_ns) return false;
   process.calls.Assign(call, request);
   process.chains.erase(chain);
   return true;

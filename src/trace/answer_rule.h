@@ -8,6 +8,10 @@
 // on asyncio with saturated pools, where the thread's last request is right in 1 %). For a call
 // that another execution writes (Go's writeLoop) the kernel side names who waits for the response.
 //
+// Of a connection that several exchanges share (HTTP/2) one execution may read and write for all.
+// Where the runtime tells who works for a stream, and whose call one is (Go), that counts, from
+// then on; who moved the bytes does not.
+//
 // An execution that was made before the request was read did not work for it alone (a worker of a
 // pool, a background task): its maker's answers say nothing about it.
 #pragma once
@@ -27,6 +31,7 @@
 #include "trace/link_rule.h"
 #include "trace/pending_calls.h"
 #include "trace/recent_map.h"
+#include "trace/told_streams.h"
 
 namespace sonde::trace {
 
@@ -45,6 +50,8 @@ class AnswerRule : public LinkRule {
     bool answers_last = false;
     // The first call on a connection is made by who began to connect it: another may write it.
     bool connector_calls = false;
+    // Who works for a stream is told: who answers on one is the connection's writer.
+    bool streams_are_told = false;
   };
 
   AnswerRule(const Traits& traits, MetricRegistry& metrics);
@@ -81,9 +88,10 @@ class AnswerRule : public LinkRule {
     uint64_t made_ns = 0;
   };
   struct Open {
-    uint64_t read_ns = 0;
-    ExecutionId reader = 0;
-    ExecutionId answerer = 0;  // 0: not answered yet
+    RequestFact read;
+    uint64_t since_ns = 0;     // it was read, or is worked for by the one that was told
+    ExecutionId answerer = 0;  // 0: not answered yet, and nobody was told
+    bool disputed = false;     // two were told
   };
   struct Process {
     PendingCalls calls;
@@ -97,11 +105,16 @@ class AnswerRule : public LinkRule {
     absl::flat_hash_map<ExecutionId, ExchangeId>
         answering;                                         // open requests that are being answered
     absl::flat_hash_map<ExecutionId, ExchangeId> reading;  // one_request_each
+    ToldStreams streams;                                   // streams_are_told
     // connector_calls: by whom, until something was sent.
     RecentMap<ConnectionId, ExecutionId> connecting{kConnecting};
   };
 
   Process* Find(uint32_t tgid);
+  void OnStream(const ExecutionEvent& event, std::vector<Verdict>& verdicts);
+  void Answers(Process& process, ExchangeId request, ExecutionId execution) const;
+  void Serves(Process& process, ExchangeId request, const ToldStreams::Worker& worker,
+              std::vector<Verdict>& verdicts) const;
   Chain ChainOf(Process& process, ExecutionId execution, uint64_t now_ns);
   ExecutionId CallerOf(Process& process, const RequestFact& call) const;
   void Wait(Process& process, ExchangeId call, const Chain& chain) const;

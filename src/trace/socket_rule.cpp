@@ -73,7 +73,7 @@ bool SocketRule::OnCallSent(const RequestFact& fact) {
   process->connections.Put(fact.connection, {.call = fact.id, .claimed = request});
   if (!connected && thread.turn_call != 0) process->followed_by[thread.turn_call] = fact.id;
   thread.turn_call = 0;
-  if (request != 0 && request < fact.id && !fact.multiplexed) {
+  if (request != 0 && request < fact.id && fact.stream == 0) {
     process->calls.Assign(fact.id, request);
   }
   return true;

@@ -73,7 +73,7 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
                    .first_by = start.request.first_by,
                    .last_by = start.request.last_by,
                    .mono_ns = start.request.first_mono_ns,
-                   .multiplexed = start.http != nullptr && start.http->version == "2"};
+                   .stream = start.stream};
   if (start.role == Role::kServer) {
     hand_offs_.OnRequestRead(fact.last_by);
     StartServer(request, fact, start.http);

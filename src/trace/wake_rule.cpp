@@ -81,7 +81,7 @@ void WakeRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdict
 bool WakeRule::OnCallSent(const RequestFact& fact) {
   const Execution& by = fact.first_by;
   // Whose response it is that a shared connection received is not known when it wakes somebody.
-  if (!Covers(by) || fact.multiplexed) return false;
+  if (!Covers(by) || fact.stream != 0) return false;
   Process* process = Find(by.tgid);
   if (process == nullptr) return false;
   const ExecutionId sender = KeyOf(by);

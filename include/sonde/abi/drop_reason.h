@@ -22,6 +22,9 @@ enum sonde_drop_reason {
 	SONDE_DROP_TEXT_STATE_FULL =
 	    8, /* TLS: no room for the state of a connection's plain text */
 	SONDE_DROP_TEXT_UNREADABLE = 9, /* TLS: the object or the length made no sense */
+	/* Go: the socket of a stream that is served was not found: its calls stay without a parent
+	 */
+	SONDE_DROP_STREAM_SOCKET = 10,
 	SONDE_DROP_REASON_COUNT
 };
 

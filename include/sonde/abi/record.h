@@ -135,6 +135,12 @@ enum sonde_execution_event {
 	/* `from` leaves the piece of work `to` to whom takes it up; a number that comes again. */
 	SONDE_EXECUTION_HANDS_OFF = 7,
 	SONDE_EXECUTION_TAKES_UP = 8, /* the thread begins with the piece of work `to` */
+	/* Go: `to` works for stream `counter` of HTTP/2 from now on. If `connection` is not 0, of
+	 * that, or of the plain text `from` that is moved over it; else of the one that `from`
+	 * reads. */
+	SONDE_EXECUTION_SERVES = 9,
+	/* Go: `from` is about to send the request of stream `counter`, which is `to`'s call. */
+	SONDE_EXECUTION_CALLS = 10,
 };
 
 struct sonde_execution_record {

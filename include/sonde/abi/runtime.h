@@ -133,6 +133,16 @@ enum sonde_runtime_event {
 	/* Bytes are left for a connection, which the loop sends later; subject: uvloop's UVStream.
 	 */
 	SONDE_RUNTIME_PYTHON_LEAVES = 12,
+	/* grpc-go: the current goroutine, made by the one that reads the connection, begins to
+	 * serve a stream; subject: its transport.Stream. */
+	SONDE_RUNTIME_GO_GRPC_SERVES = 13,
+	/* The same of net/http; subject: the responseWriterState. */
+	SONDE_RUNTIME_GO_HTTP2_SERVES = 14,
+	/* grpc-go: the current goroutine leaves the headers of its call to the connection's writer;
+	 * subject: the headers. */
+	SONDE_RUNTIME_GO_GRPC_CALLS = 15,
+	/* The current goroutine is that writer, and sends them now; subject: the headers. */
+	SONDE_RUNTIME_GO_GRPC_SENDS = 16,
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */
@@ -140,7 +150,7 @@ struct sonde_runtime_probe {
 	struct sonde_place subject;
 	__u32 event; /* enum sonde_runtime_event */
 	/* SONDE_RUNTIME_GO_READY: the reasons to wait that mean a send to a channel, and a select
-	 * (<< 8). */
+	 * (<< 8). SONDE_RUNTIME_GO_GRPC_*: where in the subject the number of the stream is. */
 	__u32 detail;
 	struct sonde_runtime runtime; /* of the file; base 0 */
 };

@@ -142,6 +142,8 @@ enum class ExecutionChange : uint8_t {
   kConnects = 6,
   kHandsOff = 7,
   kTakesUp = 8,
+  kServes = 9,
+  kCalls = 10,
 };
 
 // What a runtime, or a call, says about who works for whom; sonde_execution_record has the meaning

@@ -143,6 +143,8 @@ struct RequestStart {
   const ConnectionInfo* connection = nullptr;
   MessageSpan request;                // last_* as far as known
   const HttpRequest* http = nullptr;  // null for other protocols; valid during the call
+  // HTTP/2: number of its stream. 0: the connection carries one exchange at a time.
+  uint32_t stream = 0;
 };
 
 // Receives what the protocol stage finds, on the drain thread. For an id: OnRequestStart, at most

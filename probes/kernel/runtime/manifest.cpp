@@ -29,10 +29,12 @@ const Family kRuntime = {
     .cost =
         "only in processes with such a runtime: Python about 2 us per asyncio task and 4 us per "
         "piece of work of a thread pool, Java about 1.5 us per wake of a thread, tokio about 9 us "
-        "per outgoing call; Go and Node none",
+        "per outgoing call, Go about 2 us per request of HTTP/2 and 3 us per call of gRPC, else "
+        "none; Node none",
     .without =
-        "outgoing calls of Python's and Java's thread pools, of tokio and of asyncio's child tasks "
-        "stay without a parent",
+        "outgoing calls of Python's and Java's thread pools, of tokio, of asyncio's child tasks "
+        "and "
+        "of Go's gRPC and HTTP/2 servers stay without a parent",
     .socket_table = false,
     .processors = Processors::kX86,
 };

@@ -13,7 +13,9 @@
 #include "binary/code.h"
 #include "binary/elf.h"
 #include "binary/go_functions.h"
+#include "probes/runtime/go/code.h"
 #include "probes/runtime/go/fields.h"
+#include "probes/runtime/go/streams.h"
 #include "probes/runtime/runtime_points.h"
 #include "probes/runtime/runtimes.h"
 #include "sonde/abi/runtime.h"
@@ -32,10 +34,6 @@ using Code = std::vector<Instruction>;
 
 constexpr uint8_t kG = 14;  // r14: the current g, in all code that is compiled
 constexpr uint8_t kWord = 8;
-
-bool Writes(const Instruction& instruction, uint8_t number) {
-  return (instruction.writes >> number & 1U) != 0;
-}
 
 struct Functions {
   GoRuntimeCode code;
@@ -77,7 +75,7 @@ Result<int32_t> ThreadOffset(const Code& code) {
     int64_t offset = to.value;
     if (to.base != Operand::kNoRegister) {
       size_t set = i;
-      while (set > 0 && !Writes(code[set - 1], to.base)) --set;
+      while (set > 0 && !WritesRegister(code[set - 1], to.base)) --set;
       const Instruction* load = set > 0 ? &code[set - 1] : nullptr;
       if (load == nullptr || load->operation != Operation::kMove) break;
       if (load->source.kind != Operand::Kind::kNumber) {
@@ -92,18 +90,8 @@ Result<int32_t> ThreadOffset(const Code& code) {
   return absl::UnimplementedError("runtime.mcall sets the current goroutine in an unknown way");
 }
 
-// AX is the goroutine still at the `push rbp` behind the check of the stack; until Go 1.20 there is
-// none, but a branch of that check, which is passed twice if the stack has to grow.
 void AddReady(const binary::Elf& elf, const Function& ready, RuntimePlan& plan) {
-  constexpr size_t kPrologue = 6;
-  std::optional<uint64_t> address;
-  for (const Instruction& instruction :
-       binary::Disassemble(elf, ready.start, ready.end, kPrologue)) {
-    if (instruction.emulated && (!address || instruction.operation == Operation::kPush)) {
-      address = instruction.address;
-    }
-    if (instruction.operation == Operation::kPush || Writes(instruction, SONDE_REGISTER_AX)) break;
-  }
+  const auto address = GoEntry(elf, ready);
   if (!address) return;
   RuntimePoint point;
   point.event = SONDE_RUNTIME_GO_READY;
@@ -130,6 +118,7 @@ Result<RuntimePlan> Resolve(const binary::Elf& elf) {
   plan.layout.go.g = *offset;
   const auto& ready = functions->ready;
   if (ready) AddReady(elf, *ready, plan);
+  plan.remark = AddStreams(elf, plan);
   return plan;
 }
 

@@ -164,7 +164,8 @@ Outcome Http2Parser::OnRequestFields(Direction direction, FieldList& list) {
                                .role = role_,
                                .connection = &host_.info(),
                                .request = exchange.request,
-                               .http = &request});
+                               .http = &request,
+                               .stream = id});
   return Outcome::kDone;
 }
 

@@ -26,6 +26,16 @@ size_t WantedPayload(const FrameHeader& header, size_t max_payload) {
   return 0;
 }
 
+// A program may read each frame in two calls, its header and its payload (Go's server does).
+bool IsHeaderAlone(std::string_view bytes, const StreamView& stream) {
+  if (!stream.at_record_start() || stream.record_left() != kFrameHeaderBytes ||
+      bytes.size() < kFrameHeaderBytes) {
+    return false;
+  }
+  const FrameHeader header = ReadFrameHeader(bytes);
+  return header.type == FrameType::kHeaders && Plausible(header);
+}
+
 }  // namespace
 
 FrameReader::Step FrameReader::Next(StreamView& stream, size_t max_payload, Frame& frame) {
@@ -89,6 +99,15 @@ FrameReader::Step FrameReader::Search(StreamView& stream) {
     if (stream.hole() == 0) return Step::kNeedMore;
     stream.Skip(stream.hole());
     return Step::kPassed;
+  }
+  if (IsHeaderAlone(bytes, stream)) {
+    const size_t whole = kFrameHeaderBytes + ReadFrameHeader(bytes).length;
+    if (bytes.size() < whole && stream.hole() == 0 && !stream.ended()) return Step::kNeedMore;
+    // The next call moved what the header announced, and no more.
+    if (bytes.size() == whole) {
+      state_ = State::kFrame;
+      return Step::kFrame;
+    }
   }
   const auto at = FindBoundary(bytes, stream.at_record_start(), stream.record_left());
   if (!at) {

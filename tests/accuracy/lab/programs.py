@@ -177,8 +177,26 @@ def node(client):
     return start
 
 
-def go(*flags):
-    return lambda place: place.server([go_binary(source("go.go"), flags)])
+def go(*flags, **env):
+    return lambda place: place.server([go_binary(source("go.go"), flags)], **env)
+
+
+def go_streams(serve, stripped=False):
+    """Of modules from their registry."""
+    def start(place):
+        folder = source("go_streams")
+        files = [os.path.join(folder, name) for name in ("go.mod", "main.go")]
+
+        def make(path):
+            shutil.copytree(folder, path, dirs_exist_ok=True)
+            env = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"}
+            attempt([program("go"), "build", "-p", "1", "-o", f"{path}/program", "."], path, env)
+            attempt([program("go"), "build", "-p", "1", "-ldflags", "-s -w", "-o", f"{path}/stripped", "."], path, env)
+
+        path = once("lab-go-streams", texts(files), make)
+        return place.server([f"{path}/stripped" if stripped else f"{path}/program"], LAB_SERVE=serve)
+
+    return start
 
 
 def nginx(place):

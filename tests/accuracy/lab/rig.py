@@ -50,9 +50,9 @@ class Backend:
 class Load:
     """Connections that stay open from one command to the next."""
 
-    def __init__(self, port, connections, modes, tls=False):
+    def __init__(self, port, connections, modes, wire=""):
         self.modes = [{"name": mode, "calls": calls} for mode, calls in calls_of(modes).items()]
-        command = [programs.traffic(), "load", str(port), str(connections), *(["tls"] if tls else [])]
+        command = [programs.traffic(), "load", str(port), str(connections), *([wire] if wire else [])]
         self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
     def run(self, prefix, count):
@@ -167,7 +167,7 @@ class Case:
             front.wait()
         else:
             started.append(front.start())
-        load = Load(front.port, self.concurrency, self.modes, self.variant.tls)
+        load = Load(front.port, self.concurrency, self.modes, "tls" if self.variant.tls else self.row.wire)
         started.append(load)
         load.run("w", max(16, 2 * self.concurrency))
         if self.variant.attach == "restart":

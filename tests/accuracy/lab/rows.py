@@ -5,7 +5,7 @@ import dataclasses
 from . import programs
 
 # What a request to /<mode>/<id> makes the service call.
-BOTH = ("s", "p", "hp", "cp", "u", "f", "n")
+BOTH = ("s", "p", "hp", "cp", "u", "f", "n", "gp")
 
 
 def calls_of(modes):
@@ -15,6 +15,8 @@ def calls_of(modes):
 ONCE = "r"
 PLAIN = "r s p"
 TOKIO = "r s p c cp u q"
+STREAMS = "r s p g gp"
+UNCHAINED = "large nodelay run restart"  # of what does not serve HTTP/1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +52,12 @@ class Row:
     title: str
     start: object  # programs: Place -> Server
     modes: str = PLAIN
-    variants: str = ""  # beside ALWAYS
+    variants: str = ""  # beside `always`
     recall: dict = dataclasses.field(default_factory=dict)  # mode -> least recall in percent that --check asks for
     short: str = "large timer"  # variants of --check
     short_modes: str = ""  # modes of --check; all if empty
+    wire: str = ""  # what the load speaks: HTTP/1, or h2c or grpc, with all requests on four connections
+    always: str = ALWAYS
 
     @property
     def mode_list(self):
@@ -61,7 +65,7 @@ class Row:
 
     @property
     def variant_list(self):
-        return [*ALWAYS.split(), *self.variants.split()]
+        return [*self.always.split(), *self.variants.split()]
 
 
 def same_thread(*modes):
@@ -112,6 +116,14 @@ ROWS = {
     "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2", runtime("r", "s", "p")),
     "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp",
                        "pool4 timer timer4 tls h2", runtime("r", "s", "p")),
+    "go-grpc": Row("grpc-go server, net/http and grpc-go clients", programs.go_streams("grpc"), STREAMS, "pool4 timer timer4",
+                   runtime("r", "s", "p", "g", "gp"), wire="grpc", always=UNCHAINED),
+    "go-grpc-stripped": Row("grpc-go server, net/http and grpc-go clients, stripped", programs.go_streams("grpc", stripped=True),
+                            STREAMS, "pool4 timer timer4", runtime("r", "s", "p", "g", "gp"), wire="grpc", always=UNCHAINED),
+    "go-h2c": Row("golang.org/x/net HTTP/2 server, net/http and grpc-go clients", programs.go_streams("h2c"), STREAMS,
+                  "pool4 timer timer4", runtime("r", "s", "p", "g", "gp"), wire="h2c", always=UNCHAINED),
+    "go-http2": Row("net/http HTTP/2 server", programs.go(LAB_SERVE="h2c"), "r s p h hp", "pool4 timer timer4",
+                    runtime("r", "s", "p"), wire="h2c"),
     "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer",
                      {"r": 95.0, "s": 95.0}, short_modes="r s"),
     "java-virtual": Row("JDK server, virtual threads, HttpURLConnection", programs.java("url", virtual=True), "r s p h f",

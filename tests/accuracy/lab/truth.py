@@ -10,14 +10,19 @@ REQUEST = re.compile(r"^/(\w+)/([^/?]+)(?:/[^/?]+)?$")
 BACKGROUND = "bg"
 
 
+def path(span):
+    """Of gRPC, the method stands for it."""
+    return span.target or f"/{span['rpc.method'] or ''}"
+
+
 def identity(span):
     """(mode, id): of a client span the mode is 'b'."""
-    found = REQUEST.match(span.target or "")
+    found = REQUEST.match(path(span))
     return (found.group(1), found.group(2)) if found else (None, None)
 
 
 def name(span):
-    return f"{span.target} {span['sonde.link.method']} {span.span_id}"
+    return f"{path(span)} {span['sonde.link.method']} {span.span_id}"
 
 
 class Verdict:
@@ -41,7 +46,7 @@ class Verdict:
         for span in spans:
             self.instant += span.end_ns <= span.start_ns
             parent = by_id.get(span.parent_id)
-            if span.kind == CLIENT and CALL.match(span.target or ""):
+            if span.kind == CLIENT and CALL.match(path(span)):
                 self._call(span, parent)
             elif span.kind == SERVER and span.parent_id:
                 self._join(span, parent)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// net/http as server and client. /h: a pool of four workers fed by a channel, one more channel for the answer.
+// net/http as server and client, with LAB_SERVE=h2c as a server of HTTP/2. /h: a pool of four workers fed by a channel, one more channel for the answer.
 package main
 
 import (
@@ -105,5 +105,8 @@ func main() {
 	if certificate := os.Getenv("LAB_CERTIFICATE"); certificate != "" {
 		panic(http.ListenAndServeTLS(address, certificate, os.Getenv("LAB_KEY"), handler))
 	}
-	panic(http.ListenAndServe(address, handler))
+	server := &http.Server{Addr: address, Handler: handler, Protocols: &http.Protocols{}}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(os.Getenv("LAB_SERVE") == "h2c")
+	panic(server.ListenAndServe())
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Both ends of the lab: the backend that every service calls (traffic backend PORT [CERTIFICATE KEY]; HTTP/2 too if LAB_H2 is
-// set), and the load (traffic load PORT CONNECTIONS [tls]), which keeps its connections over the commands that it reads from standard input. The identity of a request
+// set, or without TLS, and whoever asks in gRPC is answered so), and the load (traffic load PORT CONNECTIONS [tls|h2c|grpc]), which keeps its connections over the commands
+// that it reads from standard input. Of HTTP/2 and gRPC, CONNECTIONS is how many requests are open at once, on four connections. The identity of a request
 // stands in its path; the backend answers with the path that it was asked for, and the load checks that a service passed
 // on the answers to that request's own calls.
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -66,8 +69,73 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if longest := b.delay.Load(); longest > 0 {
 		time.Sleep(time.Duration(rand.Int63n(longest)) * time.Microsecond)
 	}
+	if r.Header.Get("Content-Type") == grpcType {
+		io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", grpcType)
+		w.Header().Set("Trailer", "Grpc-Status")
+		w.Write(message(path + "\n"))
+		w.Header().Set("Grpc-Status", "0")
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain")
 	io.WriteString(w, path+"\n")
+}
+
+const grpcType = "application/grpc"
+
+// As gRPC frames it: not compressed, length, text.
+func message(text string) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(text))), text...)
+}
+
+// One of those that share a connection of HTTP/2.
+type stream struct {
+	address string
+	grpc    bool
+	client  *http.Client
+}
+
+func (s *stream) get(path string) (string, error) {
+	request, err := http.NewRequest("GET", "http://"+s.address+path, nil)
+	if s.grpc {
+		request, err = http.NewRequest("POST", "http://"+s.address+path, bytes.NewReader(message("")))
+		request.Header.Set("Content-Type", grpcType)
+		request.Header.Set("TE", "trailers")
+	}
+	if err != nil {
+		return "", err
+	}
+	answer, err := s.client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != 200 {
+		err = fmt.Errorf("status %d", answer.StatusCode)
+	}
+	if s.grpc && err == nil {
+		if status := answer.Trailer.Get("Grpc-Status"); status != "0" || len(body) < 5 {
+			return "", fmt.Errorf("gRPC status %q", status)
+		}
+		body = body[5:]
+	}
+	return string(body), err
+}
+
+// `count` streams on four connections.
+func streams(port string, count int, grpc bool) []asker {
+	askers := []asker{}
+	clients := []*http.Client{}
+	for i := 0; i < 4; i++ {
+		transport := &http.Transport{Protocols: &http.Protocols{}}
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		clients = append(clients, &http.Client{Transport: transport, Timeout: answerTimeout})
+	}
+	for i := 0; i < count; i++ {
+		askers = append(askers, &stream{address: "127.0.0.1:" + port, grpc: grpc, client: clients[i%len(clients)]})
+	}
+	return askers
 }
 
 // One command: COUNT requests with ids PREFIX0, PREFIX1, ...; request i uses mode i mod len(Modes).
@@ -153,7 +221,11 @@ func expected(id string, calls []string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (c *connection) ask(m mode, id string) error {
+type asker interface {
+	get(path string) (string, error)
+}
+
+func ask(c asker, m mode, id string) error {
 	body, err := c.get("/" + m.Name + "/" + id)
 	if err != nil {
 		return fmt.Errorf("/%s/%s: %w", m.Name, id, err)
@@ -166,7 +238,7 @@ func (c *connection) ask(m mode, id string) error {
 	return nil
 }
 
-func run(connections []*connection, c command) result {
+func run(connections []asker, c command) result {
 	var next atomic.Int64
 	var lock sync.Mutex
 	var group sync.WaitGroup
@@ -174,14 +246,14 @@ func run(connections []*connection, c command) result {
 	begin := time.Now()
 	for _, one := range connections {
 		group.Add(1)
-		go func(one *connection) {
+		go func(one asker) {
 			defer group.Done()
 			for {
 				i := int(next.Add(1) - 1)
 				if i >= c.Count {
 					return
 				}
-				if err := one.ask(c.Modes[i%len(c.Modes)], c.Prefix+strconv.Itoa(i)); err != nil {
+				if err := ask(one, c.Modes[i%len(c.Modes)], c.Prefix+strconv.Itoa(i)); err != nil {
 					lock.Lock()
 					done.Failed++
 					if len(done.Errors) < 5 {
@@ -197,15 +269,19 @@ func run(connections []*connection, c command) result {
 	return done
 }
 
-func load(port string, count int, secure bool) {
-	connections := []*connection{}
+func connect(port string, count int, secure bool) []asker {
+	askers := []asker{}
 	for i := 0; i < count; i++ {
 		one := &connection{address: "127.0.0.1:" + port, secure: secure}
 		if err := one.open(); err != nil {
 			panic(err)
 		}
-		connections = append(connections, one)
+		askers = append(askers, one)
 	}
+	return askers
+}
+
+func load(connections []asker) {
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var c command
@@ -219,6 +295,9 @@ func load(port string, count int, secure bool) {
 func serve(port string, secrets []string) error {
 	server := &http.Server{Addr: "127.0.0.1:" + port, Handler: &backend{calls: map[string]int{}}}
 	if len(secrets) == 0 {
+		server.Protocols = &http.Protocols{}
+		server.Protocols.SetHTTP1(true)
+		server.Protocols.SetUnencryptedHTTP2(true)
 		return server.ListenAndServe()
 	}
 	if os.Getenv("LAB_H2") == "" {
@@ -235,5 +314,13 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	load(os.Args[2], count, len(os.Args) > 4)
+	wire := ""
+	if len(os.Args) > 4 {
+		wire = os.Args[4]
+	}
+	if wire == "h2c" || wire == "grpc" {
+		load(streams(os.Args[2], count, wire == "grpc"))
+		return
+	}
+	load(connect(os.Args[2], count, wire == "tls"))
 }

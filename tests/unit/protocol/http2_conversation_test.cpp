@@ -393,6 +393,40 @@ TEST(Http2Late, InTheMiddleOfAFrame) {
   EXPECT_EQ(talk.Text(), "GET /after 200 out:2");
 }
 
+// Go's server reads the header of a frame, then its payload.
+TEST(Http2Late, HeaderAndPayloadInTwoCalls) {
+  Http2Writer in;
+  Http2Writer out;
+  Conversation::Options options;
+  options.has_begin = false;
+  Conversation talk(RegisteredProtocols(), options);
+  for (uint32_t id = 3; id < 11; id += 2) {
+    const std::string request = in.Headers(id, Get("/" + std::to_string(id)), true);
+    talk.Receive(request.substr(0, 9));
+    talk.Receive(request.substr(9));
+    talk.Send(out.Headers(id, kOk, false) + Http2Writer::Data(id, "ok", true));
+  }
+  // The first was over before anybody knew what is spoken; the host is in a table it began.
+  EXPECT_EQ(talk.Text(),
+            "GET /5 200 out:2 truncated:1\nGET /7 200 out:2 truncated:1\n"
+            "GET /9 200 out:2 truncated:1");
+}
+
+TEST(Http2Late, WhatIsNoHeaderAloneIsPassedOver) {
+  Http2Writer in;
+  Http2Writer out;
+  Conversation::Options options;
+  options.has_begin = false;
+  Conversation talk(RegisteredProtocols(), options);
+  talk.Send(out.Headers(1, kOk, false) + Http2Writer::Data(1, "ok", true));
+  const std::string request = in.Headers(3, Get("/a"), true);
+  talk.Receive(request.substr(0, 9));
+  talk.Receive(std::string(300, 'b'));  // not what it announced
+  talk.Receive(in.Headers(5, Get("/b"), true));
+  talk.Send(out.Headers(5, kOk, false) + Http2Writer::Data(5, "ok", true));
+  EXPECT_EQ(talk.Text(), "GET /b 200 out:2 truncated:1");
+}
+
 TEST(Http2Limits, ContinuationFloodAndGiantHeaders) {
   Conversation talk(RegisteredProtocols());
   talk.Receive(kOpening + Http2Writer::Settings());

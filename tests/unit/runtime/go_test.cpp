@@ -82,6 +82,10 @@ struct Program {
 
   std::string Make() const {
     GoImage image({.version = version});
+    AddTo(image);
+    return image.Make();
+  }
+  void AddTo(GoImage& image) const {
     image.Add("runtime.mcall", mcall + std::string(kReturn));
     image.Add("runtime.ready", ready + std::string(kReturn));
     image.Add("runtime.goroutineheader", Load(kDx, kAx, at.goid) + StoreDxToStack());
@@ -98,7 +102,6 @@ struct Program {
     image.Add("runtime.releaseSudog",
               IsZero(kAx, 24) + IsZero(kAx, at.sudog_next) + IsZero(kAx, at.sudog_next + 8) +
                   IsZero(kAx, at.sudog_waitlink) + IsZero(kAx, at.sudog_channel) + IsZero(kG, 136));
-    return image.Make();
   }
   Result<RuntimePlan> Resolve() const {
     const auto elf = binary::Elf::FromBytes(Make());
@@ -211,6 +214,128 @@ TEST(Go, IsNotFoundInOtherPrograms) {
   EXPECT_TRUE(absl::IsNotFound(kGo.resolve(*elf).status()));
 }
 
+// A program with grpc-go and x/net's HTTP/2, as far as is looked at.
+struct Streams {
+  std::string load = LoadNumber(108);  // of the stream's number, into ecx
+  int32_t header = 0;                  // where headers have it
+  int32_t made = 8;                    // where a stream of net/http has it
+  std::string_view headers = "headerHandler";
+  bool puts = true;  // executeAndPut is called
+  bool old = false;  // Go 1.20
+
+  // mov rdx,[rsp+0x48]: the second argument, where the prologue saved it.
+  static std::string LoadStream() { return {"\x48\x8b\x54\x24\x48", 5}; }
+  static std::string LoadNumber(int32_t offset) {  // mov ecx,[rdx+offset]
+    return LoadStream() + std::string("\x8b\x8a", 2) + Number(offset);
+  }
+  static std::string Call(uint64_t from, uint64_t to) {
+    return '\xe8' + Number(static_cast<int32_t>(to - from - 5));
+  }
+
+  std::string Make() const {
+    const std::string transport = "google.golang.org/grpc/internal/transport.";
+    GoImage image({.version = old ? "go1.20.14" : "go1.22.3"});
+    Program{.at = old ? k120 : k122}.AddTo(image);
+    const std::string entry = std::string(kCheckStack) + std::string(kPush);
+    const std::string end(kReturn);
+    image.Add("google.golang.org/grpc.(*Server).handleStream", entry + end);
+    const uint64_t look_up = image.Add("runtime.mapaccess2_fast32", end);
+    const uint64_t put = image.Add(transport + "(*controlBuffer).executeAndPut", entry + end);
+    const std::string saved = std::string("\x48\x89\x5c\x24\x48", 5) + load;
+    image.Add(transport + "(*http2Server).deleteStream",
+              saved + Call(image.End() + saved.size(), look_up) + end);
+    image.Add(transport + "(*http2Client).NewStream",
+              entry + Call(image.End() + entry.size(), puts ? put : look_up) + end);
+    image.Add(transport + "(*loopyWriter)." + std::string(headers),
+              entry + std::string("\x8b\x8b", 2) + Number(header) + end);
+    image.Add("golang.org/x/net/http2.(*serverConn).runHandler", entry + end);
+    image.Add("golang.org/x/net/http2.(*serverConn).newStream",
+              std::string("\x89\x98", 2) + Number(made) + end);  // mov [rax+made],ebx
+    return image.Make();
+  }
+  RuntimePlan Resolve() const {
+    const auto elf = binary::Elf::FromBytes(Make());
+    EXPECT_TRUE(elf.ok()) << elf.status();
+    const auto plan = kGo.resolve(**elf);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return plan.ok() ? *plan : RuntimePlan();
+  }
+};
+
+const RuntimePoint* PointOf(const RuntimePlan& plan, sonde_runtime_event event) {
+  for (const auto& point : plan.points) {
+    if (point.event == event) return &point;
+  }
+  return nullptr;
+}
+
+TEST(GoStreams, PointsAreWhereWorkBegins) {
+  const Streams program;
+  const RuntimePlan plan = program.Resolve();
+  EXPECT_EQ(plan.remark, "");
+  ASSERT_EQ(plan.points.size(), 5);
+  const auto* serves = PointOf(plan, SONDE_RUNTIME_GO_GRPC_SERVES);
+  ASSERT_NE(serves, nullptr);
+  EXPECT_EQ(serves->where, "google.golang.org/grpc.(*Server).handleStream+0x6");
+  EXPECT_EQ(serves->subject.from, SONDE_REGISTER_DI);
+  EXPECT_EQ(serves->subject.memory, 0);
+  EXPECT_EQ(serves->detail, 108);
+  EXPECT_EQ(serves->use, RuntimePointUse::kAlways);
+  const auto* calls = PointOf(plan, SONDE_RUNTIME_GO_GRPC_CALLS);
+  ASSERT_NE(calls, nullptr);
+  EXPECT_EQ(program.Make().at(calls->file_offset), '\xe8');
+  EXPECT_EQ(calls->subject.from, SONDE_REGISTER_DI);
+  const auto* sends = PointOf(plan, SONDE_RUNTIME_GO_GRPC_SENDS);
+  ASSERT_NE(sends, nullptr);
+  EXPECT_EQ(sends->subject.from, SONDE_REGISTER_BX);
+  EXPECT_EQ(sends->subject.memory, 0);
+  const auto* http = PointOf(plan, SONDE_RUNTIME_GO_HTTP2_SERVES);
+  ASSERT_NE(http, nullptr);
+  EXPECT_EQ(http->subject.from, SONDE_REGISTER_BX);
+  EXPECT_EQ(http->subject.memory, 1);
+}
+
+// grpc-go 1.69 to 1.76: a ServerStream begins with a pointer to its Stream.
+TEST(GoStreams, NumberBehindAPointer) {
+  const std::string load_inner("\x48\x8b\x12", 3);  // mov rdx,[rdx]
+  const RuntimePlan plan =
+      Streams{.load = Streams::LoadStream() + load_inner + std::string("\x8b\x0a", 2)}.Resolve();
+  const auto* serves = PointOf(plan, SONDE_RUNTIME_GO_GRPC_SERVES);
+  ASSERT_NE(serves, nullptr) << plan.remark;
+  EXPECT_EQ(serves->subject.memory, 1);
+  EXPECT_EQ(serves->subject.offset, 0);
+  EXPECT_EQ(serves->detail, 0);
+}
+
+TEST(GoStreams, HeadersOfTheClientAlone) {
+  EXPECT_NE(
+      PointOf(Streams{.headers = "clientHeaderHandler"}.Resolve(), SONDE_RUNTIME_GO_GRPC_SENDS),
+      nullptr);
+}
+
+TEST(GoStreams, WhatTheCodeDoesNotShowIsLeftOutAndSaid) {
+  const std::string other_register("\x8b\x88\x6c\x00\x00\x00", 6);  // mov ecx,[rax+108]
+  const RuntimePlan server = Streams{.load = other_register}.Resolve();
+  EXPECT_EQ(PointOf(server, SONDE_RUNTIME_GO_GRPC_SERVES), nullptr);
+  EXPECT_THAT(server.remark, HasSubstr("streams of its gRPC server are not linked"));
+  for (const Streams& program :
+       {Streams{.header = 4}, Streams{.puts = false}, Streams{.headers = "inlined"}}) {
+    const RuntimePlan client = program.Resolve();
+    EXPECT_EQ(PointOf(client, SONDE_RUNTIME_GO_GRPC_CALLS), nullptr);
+    EXPECT_EQ(PointOf(client, SONDE_RUNTIME_GO_GRPC_SENDS), nullptr);
+    EXPECT_THAT(client.remark, HasSubstr("calls of its gRPC client are not linked"));
+  }
+  const RuntimePlan http = Streams{.made = 16}.Resolve();
+  EXPECT_EQ(PointOf(http, SONDE_RUNTIME_GO_HTTP2_SERVES), nullptr);
+  EXPECT_THAT(http.remark, HasSubstr("streams of its HTTP/2 server are not linked"));
+  const RuntimePlan old = Streams{.old = true}.Resolve();
+  EXPECT_EQ(PointOf(old, SONDE_RUNTIME_GO_GRPC_SERVES), nullptr);
+  EXPECT_NE(PointOf(old, SONDE_RUNTIME_GO_GRPC_CALLS), nullptr);
+  EXPECT_THAT(old.remark, HasSubstr("before Go 1.21"));
+}
+
+TEST(GoStreams, HostileFilesDoNoHarm) { testing::ExpectNoHarm(kGo, Streams().Make()); }
+
 TEST(Go, HostileFilesDoNoHarm) { testing::ExpectNoHarm(kGo, Program().Make()); }
 
 // The `go` command of PATH, and those of other toolchains that were once used here.
@@ -247,8 +372,9 @@ TEST(Go, RealProgramsAreResolved) {
     }
     EXPECT_EQ(plan->layout.go.g, -8) << command;
     EXPECT_TRUE(plan->version.starts_with("go1.")) << command;
-    ASSERT_EQ(plan->points.size(), 1) << command;
-    testing::ExpectSoundPoint(command, plan->points[0]);
+    EXPECT_EQ(plan->remark, "") << command;
+    ASSERT_GE(plan->points.size(), 1) << command;
+    for (const auto& point : plan->points) testing::ExpectSoundPoint(command, point);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <initializer_list>
 
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
@@ -186,6 +187,186 @@ TEST_F(AnswerRuleTest, ThreadsOfGoAreNobody) {
   Answer(s, Goroutine(21, 11));
   w.Tick(TraceStage::kLateClientNs);
   EXPECT_TRUE(w.IsRoot(c));
+}
+
+// HTTP/2 of Go: goroutine 5 reads all requests of the connection, 6 writes all answers.
+class GoStreamTest : public AnswerRuleTest {
+ protected:
+  ExchangeId ReadStream(uint32_t stream) {
+    w.stream = stream;
+    const ExchangeId request = w.Read(connection, reader);
+    w.stream = 0;
+    return request;
+  }
+  // A call that shares its connection with others; goroutine 7 sends for all.
+  ExchangeId CallStream(uint32_t stream, Execution writer = Goroutine(7)) {
+    w.stream = stream;
+    const ExchangeId call = w.Send(upstream, writer);
+    w.stream = 0;
+    w.Respond(call, Goroutine(8));
+    w.End(call);
+    return call;
+  }
+  void Serves(uint64_t goroutine, uint32_t stream, uint64_t of = 5) {
+    w.Says(ExecutionChange::kServes, Goroutine(0), of, goroutine, 0, stream);
+  }
+  void Calls(uint64_t caller, uint32_t stream, uint64_t writer = 7) {
+    w.Says(ExecutionChange::kCalls, Goroutine(0), writer, caller, 0, stream);
+  }
+  void AnswerAll(std::initializer_list<ExchangeId> requests) {
+    for (const ExchangeId request : requests) Answer(request, Goroutine(6));
+    w.Tick(TraceStage::kLateClientNs);
+  }
+
+  const Link connection = w.Connect();
+  const Link upstream = w.Connect();
+  const Execution reader = Goroutine(5);
+};
+
+TEST_F(GoStreamTest, CallsAreTheirsWhoServeAStream) {
+  const auto s1 = ReadStream(1);
+  const auto s3 = ReadStream(3);
+  Serves(103, 3);
+  Serves(101, 1);
+  const auto c1 = Call(Goroutine(101));
+  const auto c3 = Call(Goroutine(103));
+  // A goroutine that the one of stream 1 started.
+  w.Says(ExecutionChange::kMade, Goroutine(0), 101, 201);
+  const auto d1 = Call(Goroutine(201));
+  AnswerAll({s3, s1});
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(d1, s1));
+  EXPECT_TRUE(w.IsChild(c3, s3));
+  EXPECT_EQ(w.Method(c1), "goroutine");
+}
+
+// The writer sends some answer while it also sends a call: that says nothing.
+TEST_F(GoStreamTest, WhoWritesAnswersHasNotWorkedForThem) {
+  const auto s1 = ReadStream(1);
+  const auto c = Call(Goroutine(6));
+  w.Says(ExecutionChange::kMade, Goroutine(0), 6, 66);
+  const auto d = Call(Goroutine(66));
+  AnswerAll({s1});
+  EXPECT_TRUE(w.IsRoot(c));
+  EXPECT_TRUE(w.IsRoot(d));
+}
+
+// Two connections have streams of one number.
+TEST_F(GoStreamTest, AStreamIsOneOfItsConnection) {
+  const auto s1 = ReadStream(1);
+  w.stream = 1;
+  const Link other = w.Connect();
+  const auto t1 = w.Read(other, Goroutine(15));
+  w.stream = 0;
+  Serves(301, 1, 15);
+  const auto c = Call(Goroutine(301));
+  const auto d = Call(Goroutine(101));
+  AnswerAll({s1, t1});
+  EXPECT_TRUE(w.IsChild(c, t1));
+  EXPECT_TRUE(w.IsRoot(d));
+}
+
+// Who reads is not known, and so is whose goroutine it was that made the one that serves.
+TEST_F(GoStreamTest, NobodyIsNotAReader) {
+  w.stream = 1;
+  const auto s1 = w.Read(connection, Goroutine(0));
+  w.stream = 0;
+  Serves(101, 1, 0);
+  const auto c = Call(Goroutine(101));
+  AnswerAll({s1});
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// net/http tells the socket; over TLS it is the text that carries the request.
+TEST_F(GoStreamTest, OfASocketOrOfItsText) {
+  const auto serves = [&](uint64_t goroutine, uint32_t stream, ConnectionId socket,
+                          ConnectionId text) {
+    w.Says(ExecutionChange::kServes, Goroutine(0), text, goroutine, socket, stream);
+  };
+  const auto s1 = ReadStream(1);
+  const auto s3 = ReadStream(3);
+  serves(101, 1, connection.server.id, 999);
+  serves(103, 3, 998, connection.server.id);
+  serves(105, 3, 998, 997);
+  const auto c1 = Call(Goroutine(101));
+  const auto c3 = Call(Goroutine(103));
+  const auto c5 = Call(Goroutine(105));
+  AnswerAll({s1, s3});
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c3, s3));
+  EXPECT_TRUE(w.IsRoot(c5));
+}
+
+// Its record was held back by a hole.
+TEST_F(GoStreamTest, WhoServesIsToldBeforeTheRequestIs) {
+  const auto other = ReadStream(1);
+  Serves(103, 3);
+  const auto s3 = ReadStream(3);
+  const auto c = Call(Goroutine(103));
+  AnswerAll({other, s3});
+  EXPECT_TRUE(w.IsChild(c, s3));
+}
+
+TEST_F(GoStreamTest, TwoThatServeOneStreamAreNobody) {
+  const auto s1 = ReadStream(1);
+  Serves(101, 1);
+  const auto c = Call(Goroutine(101));
+  Serves(101, 1);  // a probe that was passed twice
+  Serves(102, 1);
+  const auto d = Call(Goroutine(102));
+  AnswerAll({s1});
+  EXPECT_TRUE(w.IsRoot(c));
+  EXPECT_TRUE(w.IsRoot(d));
+}
+
+// A goroutine that was made before it came to serve this stream worked for another.
+TEST_F(GoStreamTest, WhatWasMadeBeforeIsNotTheStreams) {
+  const auto s1 = ReadStream(1);
+  const auto s3 = ReadStream(3);
+  Serves(101, 1);
+  w.Says(ExecutionChange::kMade, Goroutine(0), 101, 201);
+  AnswerAll({s1});
+  Serves(101, 3);
+  const auto c = Call(Goroutine(201));
+  AnswerAll({s3});
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+TEST_F(GoStreamTest, CallsOnASharedConnectionAreTheirsWhoMadeThem) {
+  const auto s1 = ReadStream(1);
+  const auto s3 = ReadStream(3);
+  Serves(101, 1);
+  Serves(103, 3);
+  Calls(103, 41);
+  Calls(101, 43);
+  const auto c3 = CallStream(41);
+  const auto c1 = CallStream(43);
+  AnswerAll({s1, s3});
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c3, s3));
+}
+
+// The connection's writer was made by whoever called first: that is not who calls now.
+TEST_F(GoStreamTest, WhatIsNotToldOfASharedWriterIsNotItsMakers) {
+  const auto s1 = ReadStream(1);
+  Serves(101, 1);
+  w.Says(ExecutionChange::kMade, Goroutine(0), 101, 7);
+  Calls(101, 41);
+  const auto told = CallStream(41);
+  const auto untold = CallStream(43);
+  AnswerAll({s1});
+  EXPECT_TRUE(w.IsChild(told, s1));
+  EXPECT_TRUE(w.IsRoot(untold));
+}
+
+// net/http's client: a goroutine for each call, made by the caller, sends it.
+TEST_F(GoStreamTest, WhereNoWriterIsSharedTheSenderTells) {
+  const auto s1 = ReadStream(1);
+  Serves(101, 1);
+  w.Says(ExecutionChange::kMade, Goroutine(0), 101, 201);
+  const auto c = CallStream(41, Goroutine(201));
+  AnswerAll({s1});
+  EXPECT_TRUE(w.IsChild(c, s1));
 }
 
 TEST_F(AnswerRuleTest, VirtualThreadsShareCarriers) {

@@ -157,6 +157,7 @@ class World : public SpanFactory, public SpanSink {
   uint64_t now = 1'000'000;
   // What is read and sent, beside the traceparent.
   HttpRequest request = {.method = "GET", .target = "/", .version = "1.1", .headers = {}};
+  uint32_t stream = 0;
 
  private:
   ExchangeId Start(Role role, const ConnectionInfo& connection, uint32_t position, Execution by,
@@ -182,7 +183,8 @@ class World : public SpanFactory, public SpanSink {
                              .role = role,
                              .connection = info.get(),
                              .request = exchange.request,
-                             .http = &http.request};
+                             .http = &http.request,
+                             .stream = stream};
     exchange.detail = http;
     open_.emplace(id, std::move(exchange));
     stage->OnRequestStart(start);
