@@ -292,6 +292,8 @@ struct TailPolicy {
 struct TailSamplingOptions {
   std::vector<TailPolicy> policies = {};  // empty: no tail sampling
   Milliseconds decision_wait{30'000};     // from a trace's first span
+  // From its root, a span without a parent, if that is sooner; 0 = a root changes nothing.
+  Milliseconds decision_wait_after_root{0};
   size_t num_traces = 50'000;             // waiting at once
   size_t expected_traces_per_second = 0;  // room is made for so many beforehand
   bool sample_on_first_match = false;     // the policies after one that samples are not asked
