@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The OpenTelemetry Collector as the receiver, built from its modules: OTLP over gRPC and HTTP, plain, with TLS on both sides,
-through an HTTP proxy. What it took it sends on to our own receiver, which counts."""
+"""Real receivers. The OpenTelemetry Collector, built from its modules: OTLP over gRPC and HTTP, plain, with TLS on both sides,
+through an HTTP proxy; what it took it sends on to our own receiver, which counts. Jaeger and Zipkin: what their own APIs give back."""
 import http.client
 import http.server
 import json
@@ -11,12 +11,14 @@ import socket
 import socketserver
 import threading
 import time
+import urllib.parse
 import urllib.request
 
 import pytest
 from harness import build, load, servers, tls
 from harness.process import Process, accepts, free_port, wait_until
 from harness.sink import HttpSink, total
+from harness.spans import CLIENT, SERVER, read_spans, spans_of
 
 pytestmark = pytest.mark.long
 COUNT = 1000
@@ -53,6 +55,55 @@ class Collector:
 
     def endpoint(self, protocol, scheme="http"):
         return f"{scheme}://127.0.0.1:{self.grpc if protocol == 'grpc' else self.http}"
+
+    def stop(self):
+        self.process.stop()
+
+
+JAEGER_CONFIG = """
+extensions:
+  jaeger_storage: {{backends: {{main: {{memory: {{max_traces: 100000}}}}}}}}
+  jaeger_query:
+    storage: {{traces: main}}
+    http: {{endpoint: "127.0.0.1:{query}"}}
+    grpc: {{endpoint: "127.0.0.1:{query_grpc}"}}
+receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: "127.0.0.1:{grpc}"}}
+      http: {{endpoint: "127.0.0.1:{http}"}}
+exporters:
+  jaeger_storage_exporter: {{trace_storage: main}}
+service:
+  extensions: [jaeger_storage, jaeger_query]
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [jaeger_storage_exporter]}}
+"""
+
+
+class Jaeger:
+    """With its storage in memory."""
+
+    def __init__(self, work):
+        self.ports = {name: free_port() for name in ("grpc", "http", "query", "query_grpc")}
+        path = os.path.join(work, "jaeger.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(JAEGER_CONFIG.format(**self.ports))
+        self.process = Process([build.jaeger(), "--config", f"file:{path}"], work, "jaeger")
+        wait_until(lambda: all(accepts(("127.0.0.1", port)) for port in self.ports.values()),
+                   f"Jaeger listens: {self.process.stderr()}", 30)
+
+    def endpoint(self, protocol):
+        return f"http://127.0.0.1:{self.ports['grpc' if protocol == 'grpc' else 'http']}"
+
+    def get(self, path, **query):
+        url = f"http://127.0.0.1:{self.ports['query']}{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+
+    def trace(self, trace_id):
+        return spans_of(self.get(f"/api/v3/traces/{trace_id}")["result"])
 
     def stop(self):
         self.process.stop()
@@ -261,6 +312,40 @@ def test_metrics(protocol, temporality, buckets, server, sonde, started, work):
     own = [p for p in points if p.service == "sonde" and p.name == "sonde_spans_total"]
     assert own and {p.delta for p in own} == {temporality == "delta"}
     assert total(points, "sonde_spans_total") == COUNT
+
+
+def facts(span):
+    return (span.trace_id, span.parent_id, span.name, span.kind, span.service, span.start_ns, span.end_ns, span.status, span.attributes,
+            span.resource, span.scope, span.raw.get("flags"), span.raw.get("traceState"), span.links)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_jaeger(protocol, sonde, started, work):
+    """Its query API gives back every trace as sonde's file exporter wrote it: parents, services, attributes, to the nanosecond."""
+    jaeger = started(Jaeger(work))
+    chain = [started(server) for server in servers.chain(work)]
+    count = 300
+    sent = os.path.join(work, "sent.jsonl")
+    run = sonde(*[word for server in chain for word in servers.selectors(server)], "--otlp-endpoint", jaeger.endpoint(protocol),
+                "--otlp-protocol", protocol, exports=["otlp", f"file={sent}"])
+    load.run(chain[0].address, [load.Request("GET", f"/order/{i}?id={i}") for i in range(count)], connections=1)
+    run.stop()
+    spans = {span.span_id: span for span in read_spans(sent)}
+    assert len(spans) == 5 * count
+    traces = {span.trace_id for span in spans.values()}
+    assert len(traces) == count
+    stored = {span.span_id: span for trace in traces for span in jaeger.trace(trace)}
+    assert stored.keys() == spans.keys()
+    for span_id, span in spans.items():
+        assert facts(stored[span_id]) == facts(span)
+    road = [("nginx", SERVER), ("nginx", CLIENT), ("front", SERVER), ("front", CLIENT), ("back", SERVER)]
+    for span in stored.values():
+        outer, inner = stored.get(span.parent_id), (span.service, span.kind)
+        assert road.index(inner) == (road.index((outer.service, outer.kind)) + 1 if outer else 0)
+    assert {"nginx", "front", "back"} <= set(jaeger.get("/api/v3/services")["services"])
+    found = jaeger.get("/api/traces", service="back", limit=2 * count, tags=json.dumps({"http.response.status_code": "200"}))
+    assert {trace["traceID"] for trace in found["data"]} == traces
+    assert all(len(trace["spans"]) == len(road) for trace in found["data"])
 
 
 def test_zipkin(server, sonde, started, work):

@@ -62,20 +62,21 @@ class Span:
                 f"trace={self.trace_id[:8]} span={self.span_id[:8]} parent={self.parent_id[:8]}>")
 
 
+def spans_of(traces):
+    """Of a TracesData object."""
+    spans = []
+    for resource_spans in traces.get("resourceSpans", []):
+        resource = attributes_of(resource_spans.get("resource", {}).get("attributes"))
+        for scope_spans in resource_spans.get("scopeSpans", []):
+            spans += [Span(raw, resource, scope_spans.get("scope", {})) for raw in scope_spans.get("spans", [])]
+    return spans
+
+
 def read_spans(path):
     """Every complete line; a last line still being written is left for the next call."""
-    spans = []
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().split("\n")
     except FileNotFoundError:
-        return spans
-    for line in lines[:-1]:
-        if not line:
-            continue
-        for resource_spans in json.loads(line).get("resourceSpans", []):
-            resource = attributes_of(resource_spans.get("resource", {}).get("attributes"))
-            for scope_spans in resource_spans.get("scopeSpans", []):
-                for raw in scope_spans.get("spans", []):
-                    spans.append(Span(raw, resource, scope_spans.get("scope", {})))
-    return spans
+        return []
+    return [span for line in lines[:-1] if line for span in spans_of(json.loads(line))]
