@@ -11,14 +11,14 @@ import socket
 import socketserver
 import threading
 import time
-import urllib.parse
 import urllib.request
 
 import pytest
 from harness import build, load, servers, tls
+from harness.jaeger import Jaeger
 from harness.process import Process, accepts, free_port, wait_until
 from harness.sink import HttpSink, total
-from harness.spans import CLIENT, SERVER, read_spans, spans_of
+from harness.spans import CLIENT, SERVER, read_spans
 
 pytestmark = pytest.mark.long
 COUNT = 1000
@@ -55,55 +55,6 @@ class Collector:
 
     def endpoint(self, protocol, scheme="http"):
         return f"{scheme}://127.0.0.1:{self.grpc if protocol == 'grpc' else self.http}"
-
-    def stop(self):
-        self.process.stop()
-
-
-JAEGER_CONFIG = """
-extensions:
-  jaeger_storage: {{backends: {{main: {{memory: {{max_traces: 100000}}}}}}}}
-  jaeger_query:
-    storage: {{traces: main}}
-    http: {{endpoint: "127.0.0.1:{query}"}}
-    grpc: {{endpoint: "127.0.0.1:{query_grpc}"}}
-receivers:
-  otlp:
-    protocols:
-      grpc: {{endpoint: "127.0.0.1:{grpc}"}}
-      http: {{endpoint: "127.0.0.1:{http}"}}
-exporters:
-  jaeger_storage_exporter: {{trace_storage: main}}
-service:
-  extensions: [jaeger_storage, jaeger_query]
-  telemetry: {{metrics: {{level: none}}}}
-  pipelines:
-    traces: {{receivers: [otlp], exporters: [jaeger_storage_exporter]}}
-"""
-
-
-class Jaeger:
-    """With its storage in memory."""
-
-    def __init__(self, work):
-        self.ports = {name: free_port() for name in ("grpc", "http", "query", "query_grpc")}
-        path = os.path.join(work, "jaeger.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(JAEGER_CONFIG.format(**self.ports))
-        self.process = Process([build.jaeger(), "--config", f"file:{path}"], work, "jaeger")
-        wait_until(lambda: all(accepts(("127.0.0.1", port)) for port in self.ports.values()),
-                   f"Jaeger listens: {self.process.stderr()}", 30)
-
-    def endpoint(self, protocol):
-        return f"http://127.0.0.1:{self.ports['grpc' if protocol == 'grpc' else 'http']}"
-
-    def get(self, path, **query):
-        url = f"http://127.0.0.1:{self.ports['query']}{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return json.load(answer)
-
-    def trace(self, trace_id):
-        return spans_of(self.get(f"/api/v3/traces/{trace_id}")["result"])
 
     def stop(self):
         self.process.stop()
@@ -314,11 +265,6 @@ def test_metrics(protocol, temporality, buckets, server, sonde, started, work):
     assert total(points, "sonde_spans_total") == COUNT
 
 
-def facts(span):
-    return (span.trace_id, span.parent_id, span.name, span.kind, span.service, span.start_ns, span.end_ns, span.status, span.attributes,
-            span.resource, span.scope, span.raw.get("flags"), span.raw.get("traceState"), span.links)
-
-
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 def test_jaeger(protocol, sonde, started, work):
     """Its query API gives back every trace as sonde's file exporter wrote it: parents, services, attributes, to the nanosecond."""
@@ -337,7 +283,7 @@ def test_jaeger(protocol, sonde, started, work):
     stored = {span.span_id: span for trace in traces for span in jaeger.trace(trace)}
     assert stored.keys() == spans.keys()
     for span_id, span in spans.items():
-        assert facts(stored[span_id]) == facts(span)
+        assert stored[span_id].facts == span.facts
     road = [("nginx", SERVER), ("nginx", CLIENT), ("front", SERVER), ("front", CLIENT), ("back", SERVER)]
     for span in stored.values():
         outer, inner = stored.get(span.parent_id), (span.service, span.kind)

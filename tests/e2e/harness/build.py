@@ -148,3 +148,14 @@ def zipkin():
                  f"-DoutputDirectory={path}", "-Dmdep.stripVersion=true"], path)
 
     return os.path.join(once("zipkin", ZIPKIN, make), "zipkin-server-exec.jar")
+
+
+def kafka():
+    """The class path of Apache Kafka, broker and client, from Maven."""
+    pom = os.path.join(APPS, "kafka", "pom.xml")
+
+    def make(path):
+        attempt([program("mvn"), "-q", "-B", "-f", pom, "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies",
+                 "-DincludeScope=runtime", f"-DoutputDirectory={path}"], path)
+
+    return os.path.join(once("kafka", texts([pom]), make), "*")

@@ -56,6 +56,12 @@ class Span:
             return "/" + rest.split("/", 1)[1] if "/" in rest else "/"
         return f"{path}?{query}" if query else path
 
+    @property
+    def facts(self):
+        """All that a receiver may not change."""
+        return (self.trace_id, self.span_id, self.parent_id, self.name, self.kind, self.start_ns, self.end_ns, self.status, self.attributes,
+                self.resource, self.scope, self.raw.get("flags"), self.raw.get("traceState"), self.links)
+
     def __repr__(self):
         return (f"<{'server' if self.kind == SERVER else 'client' if self.kind == CLIENT else self.kind} {self.name!r} "
                 f"{self.target} {self['http.response.status_code']} {self.duration_ms:.2f} ms {self.service} "
