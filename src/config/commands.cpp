@@ -48,8 +48,8 @@ std::vector<FlagSpec> MakeFlags() {
   std::vector<FlagSpec> flags{
       {"--export",
        "WHAT",
-       "console, otlp, file=PATH, zipkin=URL or none. Default: otlp if an endpoint is given, "
-       "else console.",
+       "console, otlp, file=PATH, zipkin=URL, kafka=HOST:PORT/TOPIC or none. Default: otlp if an "
+       "endpoint is given, else console.",
        std::string(kExporting),
        {"SONDE_EXPORT", "OTEL_TRACES_EXPORTER"},
        true}};

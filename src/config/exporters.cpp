@@ -12,6 +12,7 @@
 
 #include "config/draft.h"
 #include "config/endpoint.h"
+#include "config/kafka_keys.h"
 #include "config/origin.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -19,7 +20,8 @@
 namespace sonde::config {
 namespace {
 
-constexpr std::string_view kExpected = "expected console, otlp, file=PATH, zipkin=URL or none";
+constexpr std::string_view kExpected =
+    "expected console, otlp, file=PATH, zipkin=URL, kafka=HOST:PORT/TOPIC or none";
 
 // The exporter of this kind that the file configured, so that choosing `otlp` keeps its endpoint.
 ExporterDraft KeptOrNew(const std::vector<ExporterDraft>& present, ExporterKind kind) {
@@ -36,6 +38,8 @@ Result<ExporterDraft> Parse(const std::string& spec, const std::vector<ExporterD
   const std::string name = spec.substr(0, equals);
   const bool has_target = equals != std::string::npos;
   const std::string target = has_target ? spec.substr(equals + 1) : "";
+  const Status unknown =
+      absl::InvalidArgumentError(std::string(kExpected) + ", got \"" + spec + "\"");
   ExporterDraft exporter;
   if (name == "otlp" && !has_target) {
     exporter = KeptOrNew(present, ExporterKind::kOtlp);
@@ -49,14 +53,19 @@ Result<ExporterDraft> Parse(const std::string& spec, const std::vector<ExporterD
   } else if (name == "zipkin" && (!has_target || IsHttpUrl(target))) {
     exporter = KeptOrNew(present, ExporterKind::kZipkin);  // or OTEL_EXPORTER_ZIPKIN_ENDPOINT
     if (has_target) exporter.options.target = target;
+  } else if (name == "kafka") {
+    exporter = KeptOrNew(present, ExporterKind::kKafka);
+    if (has_target && !ParseKafkaTarget(target, exporter.options.kafka)) return unknown;
   } else {
-    return absl::InvalidArgumentError(std::string(kExpected) + ", got \"" + spec + "\"");
+    return unknown;
   }
   return exporter;
 }
 
 bool Same(const ExporterDraft& a, const ExporterDraft& b) {
-  return a.options.kind == b.options.kind && a.options.target == b.options.target;
+  const KafkaOptions& kafka = a.options.kafka;
+  return a.options.kind == b.options.kind && a.options.target == b.options.target &&
+         kafka.brokers == b.options.kafka.brokers && kafka.topic == b.options.kafka.topic;
 }
 
 }  // namespace
@@ -73,6 +82,10 @@ void ChooseExporters(const std::vector<std::string>& specs, const Origin& origin
     exporter->origin = origin;
     if (spec.starts_with("file=")) exporter->origins["output_stream"] = origin;
     if (spec.starts_with("zipkin=")) exporter->origins["endpoint"] = origin;
+    if (spec.starts_with("kafka=")) {
+      exporter->origins["brokers"] = origin;
+      if (spec.find('/') != std::string::npos) exporter->origins["topic"] = origin;
+    }
     const bool twice = std::ranges::any_of(
         chosen, [&](const ExporterDraft& other) { return Same(other, *exporter); });
     if (twice) {

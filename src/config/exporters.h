@@ -10,9 +10,9 @@
 
 namespace sonde::config {
 
-// Replaces the exporters. Each spec is console, otlp, file=PATH, zipkin[=URL] or
-// none; an OTLP exporter of the
-// file keeps its settings.
+// Replaces the exporters. Each spec is console, otlp, file=PATH, zipkin[=URL],
+// kafka[=BROKERS[/TOPIC]] or none; an OTLP, Zipkin or Kafka exporter of the file keeps its other
+// settings.
 void ChooseExporters(const std::vector<std::string>& specs, const Origin& origin, Draft& draft,
                      Findings& findings);
 

@@ -130,8 +130,8 @@ void FinishPorts(Draft& draft) {
 
 // As the exporters are called in the metrics.
 std::vector<std::string> ExporterLabels(const Draft& draft) {
-  constexpr std::array<const char*, 4> kNames = {"console", "otlp", "file", "zipkin"};
-  static_assert(static_cast<size_t>(ExporterKind::kZipkin) + 1 == kNames.size());
+  constexpr std::array<const char*, 5> kNames = {"console", "otlp", "file", "zipkin", "kafka"};
+  static_assert(static_cast<size_t>(ExporterKind::kNone) == kNames.size());
   ComponentNames names;
   std::vector<std::string> labels;
   for (const ExporterDraft& exporter : draft.exporters) {

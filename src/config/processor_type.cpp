@@ -10,6 +10,7 @@
 
 #include "config/draft.h"
 #include "config/exporter_names.h"
+#include "config/kafka_keys.h"
 #include "config/key.h"
 #include "config/key_table.h"
 #include "config/key_types.h"
@@ -30,16 +31,17 @@ const KeyTable& NoKeys() {
 const KeyTable& HttpKeys() { return OtlpHttpKeys(Signal::kTraces); }
 const KeyTable& GrpcKeys() { return OtlpGrpcKeys(Signal::kTraces); }
 
-constexpr std::array<ExporterName, 5> kExporters{{
+constexpr std::array<ExporterName, 6> kExporters{{
     {"otlp_http", ExporterKind::kOtlp, OtlpProtocol::kHttpProtobuf, HttpKeys},
     {"otlp_grpc", ExporterKind::kOtlp, OtlpProtocol::kGrpc, GrpcKeys},
     {"otlp_file/development", ExporterKind::kFile, std::nullopt, FileExporterKeys},
     {"zipkin", ExporterKind::kZipkin, std::nullopt, ZipkinKeys},
+    {"kafka", ExporterKind::kKafka, std::nullopt, KafkaKeys},
     {"console", ExporterKind::kConsole, std::nullopt, NoKeys},
 }};
 
 constexpr std::string_view kExporterNames =
-    "one of otlp_http, otlp_grpc, otlp_file/development, zipkin, console";
+    "one of otlp_http, otlp_grpc, otlp_file/development, zipkin, kafka, console";
 
 class ProcessorListType final : public ValueType {
  public:

@@ -7,6 +7,7 @@
 #include "config/commands.h"
 #include "config/draft.h"
 #include "config/invocation.h"
+#include "config/kafka_keys.h"
 #include "config/key.h"
 #include "config/key_table.h"
 #include "config/rule_keys.h"
@@ -82,6 +83,7 @@ std::string ConfigurationReference() {
       "\n### Below `periodic.exporter.otlp_file/development`\n\n" + Table(MetricFileKeys(), false);
   out += "\n### Below `periodic.exporter.console`\n\n" + Table(MetricConsoleKeys(), false);
   out += "\n### Below `exporter.zipkin`\n\n" + Table(ZipkinKeys(), false);
+  out += "\n### Below `exporter.kafka`\n\n" + Table(KafkaKeys(), false);
   return out;
 }
 

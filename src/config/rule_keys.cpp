@@ -116,7 +116,7 @@ const KeyTable& RuleKeys() {
                  "",
                  {},
                  "Exporters that get the spans of these processes, as they are called in the "
-                 "metrics: otlp, otlp/2, file, console, zipkin. []: none.",
+                 "metrics: otlp, otlp/2, file, console, zipkin, kafka. []: none.",
                  TextList(
                      [](Draft& d) -> auto& {
                        auto& exporters = d.rule.settings.exporters;

@@ -27,11 +27,20 @@ void AddTailSamplingKeys(KeyTable& t) {
                Duration([](Draft& d) -> auto& { return d.config.tail_sampling.decision_wait; },
                         Milliseconds(1), std::chrono::minutes(10))});
   t.push_back(
+      {"sonde.tail_sampling.decision_wait_after_root_received",
+       "",
+       "",
+       {},
+       "How long they are collected after the span without a parent, if that is sooner. 0s: a root "
+       "changes nothing.",
+       Duration([](Draft& d) -> auto& { return d.config.tail_sampling.decision_wait_after_root; },
+                Milliseconds(0), std::chrono::minutes(10))});
+  t.push_back(
       {"sonde.tail_sampling.num_traces",
        "",
        "",
        {},
-       "Traces that wait at once; beyond, the oldest is decided early.",
+       "Traces that wait at once; beyond, the one whose decision is next is decided early.",
        Count([](Draft& d) -> auto& { return d.config.tail_sampling.num_traces; }, 1, 10'000'000)});
   t.push_back(
       {"sonde.tail_sampling.expected_new_traces_per_sec",
@@ -61,7 +70,8 @@ void AddTailSamplingKeys(KeyTable& t) {
        "",
        "",
        {},
-       "Spans that wait at once, about 2.5 KiB each; beyond, the oldest trace is decided early.",
+       "Spans that wait at once, about 2.5 KiB each; beyond, the trace whose decision is next is "
+       "decided early.",
        Count([](Draft& d) -> auto& { return d.config.tail_sampling.max_spans; }, 1, 10'000'000)});
   t.push_back({"sonde.tail_sampling.decision_cache.sampled_cache_size",
                "",

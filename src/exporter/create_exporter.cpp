@@ -14,6 +14,7 @@
 #include "exporter/console/console_exporter.h"
 #include "exporter/exporter_set.h"
 #include "exporter/file/file_exporter.h"
+#include "exporter/kafka/kafka_exporter.h"
 #include "exporter/otlp/span_exporter.h"
 #include "exporter/queue/queue_directory.h"
 #include "exporter/queue/spool.h"
@@ -33,7 +34,7 @@ constexpr Milliseconds kConsoleDelay{100};
 // Those that send over a network; a file or a terminal gains nothing from a file before it.
 bool WantsSpool(const SpanExporter& exporter) {
   const std::string_view name = exporter.name();
-  return name == "otlp" || name == "zipkin";
+  return name == "otlp" || name == "zipkin" || name == "kafka";
 }
 
 // Null if no queues on disk are asked for.
@@ -67,6 +68,8 @@ Result<std::unique_ptr<SpanExporter>> CreateExporter(const ExporterOptions& opti
       return OtlpSpanExporter::Create(options.otlp);
     case ExporterKind::kZipkin:
       return ZipkinExporter::Create(options.target);
+    case ExporterKind::kKafka:
+      return KafkaExporter::Create(options.kafka);
     case ExporterKind::kNone:
       break;
   }

@@ -27,7 +27,11 @@ namespace {
 
 constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
 constexpr char kEarly[] = "sonde_tail_sampling_early_total";
-constexpr char kEarlyHelp[] = "Traces that were decided before decision_wait, by reason.";
+constexpr char kEarlyHelp[] = "Traces that were decided before their wait was over, by reason.";
+
+uint64_t Nanoseconds(Milliseconds time) {
+  return static_cast<uint64_t>(std::chrono::nanoseconds(time).count());
+}
 
 size_t Or(size_t size, size_t otherwise) { return size == 0 ? otherwise : size; }
 
@@ -42,7 +46,8 @@ Result<std::unique_ptr<TailSampler>> TailSampler::Create(const TailSamplingOptio
 
 TailSampler::TailSampler(const TailSamplingOptions& options, SpanSink& next,
                          MetricRegistry& metrics)
-    : wait_ns_(static_cast<uint64_t>(std::chrono::nanoseconds(options.decision_wait).count())),
+    : wait_ns_(Nanoseconds(options.decision_wait)),
+      root_wait_ns_(Nanoseconds(options.decision_wait_after_root)),
       drop_pending_(options.drop_pending_on_shutdown),
       max_traces_(std::max<size_t>(1, options.num_traces)),
       max_spans_configured_(std::max<size_t>(1, options.max_spans)),
@@ -87,19 +92,38 @@ Status TailSampler::Configure(const TailSamplingOptions& options) {
 void TailSampler::OnSpan(Span span) {
   now_ns_ = std::max(now_ns_, span.end_mono_ns);  // spans may come before the first tick
   if (policies_.empty()) return next_.OnSpan(std::move(span));
-  const auto waiting = traces_.find(span.trace_id);
+  auto waiting = traces_.find(span.trace_id);
   if (waiting == traces_.end()) {
     if (sampled_.Find(span.trace_id)) return next_.OnSpan(std::move(span));
     if (not_sampled_.Find(span.trace_id)) return dropped_.Add();
-    if (traces_.size() >= max_traces_) DecideOldest(&early_traces_);
-    order_.push_back({span.trace_id, now_ns_ + wait_ns_});
-    traces_[span.trace_id].push_back(std::move(span));
-  } else {
-    waiting->second.push_back(std::move(span));
+    if (traces_.size() >= max_traces_) DecideFirst(*Next(), &early_traces_);
+    const TraceId& id = span.trace_id;
+    const auto place = by_first_span_.insert(by_first_span_.end(), {id, now_ns_ + wait_ns_});
+    waiting = traces_.emplace(id, Trace{.spans = {}, .place = place}).first;
   }
+  Trace& trace = waiting->second;
+  if (!span.parent_span_id.valid()) OnRoot(trace);
+  trace.spans.push_back(std::move(span));
   held_.Set(static_cast<int64_t>(++spans_));
   Counter& why = memory_ == MemoryLevel::kFine ? early_spans_ : early_memory_;
-  while (spans_ > max_spans_) DecideOldest(&why);
+  while (spans_ > max_spans_) DecideFirst(*Next(), &why);
+}
+
+void TailSampler::OnRoot(Trace& trace) {
+  const uint64_t until_ns = now_ns_ + root_wait_ns_;
+  // A trace that is in the queue of roots already has the time of its first root, never a later
+  // one.
+  if (root_wait_ns_ == 0 || until_ns >= trace.place->until_ns) return;
+  trace.place->until_ns = until_ns;
+  by_root_.splice(by_root_.end(), by_first_span_, trace.place);
+}
+
+TailSampler::Queue* TailSampler::Next() {
+  Queue& first = by_first_span_;
+  Queue& root = by_root_;
+  if (root.empty()) return first.empty() ? nullptr : &first;
+  if (first.empty()) return &root;
+  return root.front().until_ns < first.front().until_ns ? &root : &first;
 }
 
 void TailSampler::SetMemoryLevel(MemoryLevel level) {
@@ -107,17 +131,19 @@ void TailSampler::SetMemoryLevel(MemoryLevel level) {
   const bool scarce = level != MemoryLevel::kFine;
   if (scarce && memory_ == MemoryLevel::kFine && spans_ > max_spans_configured_ / kShare) {
     spdlog::warn(
-        "tail sampling: memory is scarce: the oldest of {} waiting traces are decided early",
+        "tail sampling: memory is scarce: the first of {} waiting traces are decided early",
         traces_.size());
   }
   memory_ = level;
   max_spans_ = scarce ? std::max<size_t>(1, max_spans_configured_ / kShare) : max_spans_configured_;
-  while (spans_ > max_spans_) DecideOldest(&early_memory_);
+  while (spans_ > max_spans_) DecideFirst(*Next(), &early_memory_);
 }
 
 void TailSampler::OnTick(uint64_t mono_ns) {
   now_ns_ = std::max(now_ns_, mono_ns);
-  while (!order_.empty() && order_.front().until_ns <= now_ns_) DecideOldest(nullptr);
+  for (Queue* queue : {&by_first_span_, &by_root_}) {
+    while (!queue->empty() && queue->front().until_ns <= now_ns_) DecideFirst(*queue, nullptr);
+  }
 }
 
 void TailSampler::Shutdown() {
@@ -125,18 +151,19 @@ void TailSampler::Shutdown() {
     early_shutdown_.Add(traces_.size());
     dropped_.Add(std::exchange(spans_, 0));
     traces_.clear();
-    order_.clear();
+    by_first_span_.clear();
+    by_root_.clear();
     held_.Set(0);
   }
-  while (!order_.empty()) DecideOldest(&early_shutdown_);
+  while (Queue* queue = Next()) DecideFirst(*queue, &early_shutdown_);
 }
 
-void TailSampler::DecideOldest(Counter* early) {
+void TailSampler::DecideFirst(Queue& queue, Counter* early) {
   if (early != nullptr) early->Add();
-  const TraceId id = order_.front().id;
-  order_.pop_front();
+  const TraceId id = queue.front().id;
+  queue.pop_front();
   auto node = traces_.extract(id);
-  std::vector<Span> spans = std::move(node.mapped());
+  std::vector<Span> spans = std::move(node.mapped().spans);
   spans_ -= spans.size();
   held_.Set(static_cast<int64_t>(spans_));
   const bool keep = policies_.empty() || Ask(spans);

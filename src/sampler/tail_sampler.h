@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tail sampling: holds the spans of a trace for `decision_wait` from its first one and then lets
-// the policies decide about all of them. Later spans share the decision as long as it is
-// remembered. Where memory does not suffice the oldest trace is decided early, by what is there.
-// Drain thread.
+// Tail sampling: holds the spans of a trace for `decision_wait` from its first one, or for
+// `decision_wait_after_root_received` from its root if that is sooner, and then lets the policies
+// decide about all of them. Later spans share the decision as long as it is remembered. Where
+// memory does not suffice the trace whose time comes next is decided early, by what is there. Drain
+// thread.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -10,7 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,8 +37,8 @@ class TailSampler final : public SpanSink {
   // changes.
   Status Configure(const TailSamplingOptions& options);
 
-  // Above kFine an eighth as many spans may wait: the oldest traces are decided by what is there of
-  // them, and those that no policy wants go.
+  // Above kFine an eighth as many spans may wait: the traces whose time comes next are decided by
+  // what is there of them, and those that no policy wants go.
   void SetMemoryLevel(MemoryLevel level);
 
   void OnSpan(Span span) override;
@@ -54,13 +55,22 @@ class TailSampler final : public SpanSink {
     TraceId id;
     uint64_t until_ns = 0;
   };
+  using Queue = std::list<Waiting>;  // soonest first
+  struct Trace {
+    std::vector<Span> spans;
+    Queue::iterator place;
+  };
 
   TailSampler(const TailSamplingOptions& options, SpanSink& next, MetricRegistry& metrics);
-  void DecideOldest(Counter* early);
+  void OnRoot(Trace& trace);
+  // The queue with the trace whose time comes next; null: nothing waits.
+  Queue* Next();
+  void DecideFirst(Queue& queue, Counter* early);
   bool Ask(const std::vector<Span>& spans);
   void Finish(const TraceId& id, std::vector<Span> spans, bool keep);
 
   const uint64_t wait_ns_;
+  const uint64_t root_wait_ns_;  // 0: a root changes nothing
   const bool drop_pending_;
   bool first_match_ = false;
   const size_t max_traces_;
@@ -77,8 +87,10 @@ class TailSampler final : public SpanSink {
 
   std::vector<Named> policies_;
   std::vector<Vote> votes_;  // scratch
-  absl::flat_hash_map<TraceId, std::vector<Span>, OpaqueIdHash> traces_;
-  std::deque<Waiting> order_;  // oldest first
+  absl::flat_hash_map<TraceId, Trace, OpaqueIdHash> traces_;
+  // Each trace is in one of the two. All in a queue wait equally long, so who comes last goes last.
+  Queue by_first_span_;
+  Queue by_root_;
   size_t spans_ = 0;
   DecisionCache<bool> sampled_;
   DecisionCache<bool> not_sampled_;

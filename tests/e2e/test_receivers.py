@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The OpenTelemetry Collector as the receiver, built from its modules: OTLP over gRPC and HTTP, plain, with TLS on both sides,
-through an HTTP proxy. What it took it sends on to our own receiver, which counts."""
+"""Real receivers. The OpenTelemetry Collector, built from its modules: OTLP over gRPC and HTTP, plain, with TLS on both sides,
+through an HTTP proxy; what it took it sends on to our own receiver, which counts. Jaeger and Zipkin: what their own APIs give back."""
 import http.client
 import http.server
 import json
@@ -15,8 +15,10 @@ import urllib.request
 
 import pytest
 from harness import build, load, servers, tls
+from harness.jaeger import Jaeger
 from harness.process import Process, accepts, free_port, wait_until
 from harness.sink import HttpSink, total
+from harness.spans import CLIENT, SERVER, read_spans
 
 pytestmark = pytest.mark.long
 COUNT = 1000
@@ -261,6 +263,35 @@ def test_metrics(protocol, temporality, buckets, server, sonde, started, work):
     own = [p for p in points if p.service == "sonde" and p.name == "sonde_spans_total"]
     assert own and {p.delta for p in own} == {temporality == "delta"}
     assert total(points, "sonde_spans_total") == COUNT
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_jaeger(protocol, sonde, started, work):
+    """Its query API gives back every trace as sonde's file exporter wrote it: parents, services, attributes, to the nanosecond."""
+    jaeger = started(Jaeger(work))
+    chain = [started(server) for server in servers.chain(work)]
+    count = 300
+    sent = os.path.join(work, "sent.jsonl")
+    run = sonde(*[word for server in chain for word in servers.selectors(server)], "--otlp-endpoint", jaeger.endpoint(protocol),
+                "--otlp-protocol", protocol, exports=["otlp", f"file={sent}"])
+    load.run(chain[0].address, [load.Request("GET", f"/order/{i}?id={i}") for i in range(count)], connections=1)
+    run.stop()
+    spans = {span.span_id: span for span in read_spans(sent)}
+    assert len(spans) == 5 * count
+    traces = {span.trace_id for span in spans.values()}
+    assert len(traces) == count
+    stored = {span.span_id: span for trace in traces for span in jaeger.trace(trace)}
+    assert stored.keys() == spans.keys()
+    for span_id, span in spans.items():
+        assert stored[span_id].facts == span.facts
+    road = [("nginx", SERVER), ("nginx", CLIENT), ("front", SERVER), ("front", CLIENT), ("back", SERVER)]
+    for span in stored.values():
+        outer, inner = stored.get(span.parent_id), (span.service, span.kind)
+        assert road.index(inner) == (road.index((outer.service, outer.kind)) + 1 if outer else 0)
+    assert {"nginx", "front", "back"} <= set(jaeger.get("/api/v3/services")["services"])
+    found = jaeger.get("/api/traces", service="back", limit=2 * count, tags=json.dumps({"http.response.status_code": "200"}))
+    assert {trace["traceID"] for trace in found["data"]} == traces
+    assert all(len(trace["spans"]) == len(road) for trace in found["data"])
 
 
 def test_zipkin(server, sonde, started, work):

@@ -9,13 +9,7 @@ from harness.spans import CLIENT, SERVER
 
 @pytest.fixture
 def chain(work, started):
-    """nginx -> front (gunicorn) -> back (gunicorn); nobody sends a header about traces."""
-    back = started(servers.gunicorn(work, "sync", app="chain_app:app", name="back",
-                                    env={"OTEL_SERVICE_NAME": "back"}).start())
-    front = started(servers.gunicorn(work, "sync", app="chain_app:app", name="front",
-                                     env={"OTEL_SERVICE_NAME": "front", "NEXT": f"http://127.0.0.1:{back.address[1]}"}).start())
-    proxy = started(servers.nginx(work, f"location / {{ proxy_pass http://127.0.0.1:{front.address[1]}; }}").start())
-    return proxy, front, back
+    return [started(server) for server in servers.chain(work)]
 
 
 def by_trace(spans):

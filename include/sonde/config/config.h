@@ -116,7 +116,7 @@ struct AttributeLimits {
   size_t count = 128;
 };
 
-enum class ExporterKind : uint8_t { kConsole, kOtlp, kFile, kZipkin, kNone };
+enum class ExporterKind : uint8_t { kConsole, kOtlp, kFile, kZipkin, kKafka, kNone };
 enum class OtlpProtocol : uint8_t { kGrpc, kHttpProtobuf, kHttpJson };
 enum class ConsoleFormat : uint8_t { kTree, kLine, kJson };
 
@@ -131,6 +131,14 @@ struct OtlpOptions {
   std::string client_certificate;
   std::string client_key;
   Milliseconds timeout{10'000};
+};
+
+// Defaults as the Collector's kafka exporter has them.
+struct KafkaOptions {
+  std::vector<std::string> brokers = {"localhost:9092"};  // HOST[:PORT], to find the cluster by
+  std::string topic = "otlp_spans";
+  // Of librdkafka, under its own names.
+  std::vector<std::pair<std::string, std::string>> properties = {};
 };
 
 struct BatchOptions {
@@ -153,6 +161,7 @@ struct ExporterOptions {
   size_t max_file_bytes = 0;  // kFile: the file is rotated before it grows larger; 0 = never
   size_t max_files = 5;       // kFile: those kept, beside the one that is written
   OtlpOptions otlp;
+  KafkaOptions kafka = {};
   ConsoleFormat console_format = ConsoleFormat::kTree;
 };
 
@@ -292,6 +301,8 @@ struct TailPolicy {
 struct TailSamplingOptions {
   std::vector<TailPolicy> policies = {};  // empty: no tail sampling
   Milliseconds decision_wait{30'000};     // from a trace's first span
+  // From its root, a span without a parent, if that is sooner; 0 = a root changes nothing.
+  Milliseconds decision_wait_after_root{0};
   size_t num_traces = 50'000;             // waiting at once
   size_t expected_traces_per_second = 0;  // room is made for so many beforehand
   bool sample_on_first_match = false;     // the policies after one that samples are not asked

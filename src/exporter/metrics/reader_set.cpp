@@ -35,6 +35,7 @@ Result<std::unique_ptr<MetricExporter>> CreateExporter(const MetricReaderOptions
     case ExporterKind::kConsole:
       return MetricFileExporter::Create({.path = "-"}, options.exponential);
     case ExporterKind::kZipkin:
+    case ExporterKind::kKafka:
     case ExporterKind::kNone:
       break;
   }

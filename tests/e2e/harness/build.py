@@ -127,6 +127,27 @@ def otel_collector():
     return os.path.join(once("otelcol", texts(sources(source)), make), "otelcol")
 
 
+JAEGER = "github.com/jaegertracing/jaeger@v1.76.0"
+
+
+def jaeger():
+    """Jaeger 2 (tagged twice: v1.76.0 is v2.13.0), without its pages. It is built where its own go.mod is the main one, so that what
+    that says of its dependencies, versions, replacements and checksums, counts."""
+
+    def make(path):
+        env = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
+        attempt([program("go"), "mod", "download", JAEGER], path, env)
+        modules = subprocess.run([program("go"), "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
+        source = os.path.join(path, "source")
+        shutil.copytree(os.path.join(modules, JAEGER), source, copy_function=shutil.copyfile)
+        for directory, _, _ in os.walk(source):
+            os.chmod(directory, 0o755)  # the cache is read-only
+        attempt([program("go"), "build", "-p", "2", "-ldflags", "-s -w", "-o", f"{path}/jaeger", "./cmd/jaeger"], source, env)
+        shutil.rmtree(source)
+
+    return os.path.join(once("jaeger", JAEGER, make), "jaeger")
+
+
 ZIPKIN = "io.zipkin:zipkin-server:3.4.4:jar:exec"
 
 
@@ -138,3 +159,14 @@ def zipkin():
                  f"-DoutputDirectory={path}", "-Dmdep.stripVersion=true"], path)
 
     return os.path.join(once("zipkin", ZIPKIN, make), "zipkin-server-exec.jar")
+
+
+def kafka():
+    """The class path of Apache Kafka, broker and client, from Maven."""
+    pom = os.path.join(APPS, "kafka", "pom.xml")
+
+    def make(path):
+        attempt([program("mvn"), "-q", "-B", "-f", pom, "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies",
+                 "-DincludeScope=runtime", f"-DoutputDirectory={path}"], path)
+
+    return os.path.join(once("kafka", texts([pom]), make), "*")

@@ -187,6 +187,15 @@ def gunicorn(directory, kind="sync", workers=1, unix=False, app="wsgi_app:app", 
     return Server(command, directory, name, address, log, workers=workers, env={"PYTHONUNBUFFERED": "1", **(env or {})})
 
 
+def chain(directory):
+    """nginx -> front (gunicorn) -> back (gunicorn), started, in this order; nobody sends a header about traces."""
+    back = gunicorn(directory, "sync", app="chain_app:app", name="back", env={"OTEL_SERVICE_NAME": "back"}).start()
+    front = gunicorn(directory, "sync", app="chain_app:app", name="front",
+                     env={"OTEL_SERVICE_NAME": "front", "NEXT": f"http://127.0.0.1:{back.address[1]}"}).start()
+    proxy = nginx(directory, f"location / {{ proxy_pass http://127.0.0.1:{front.address[1]}; }}").start()
+    return proxy, front, back
+
+
 def uvicorn(directory, *arguments, python=PYTHON):
     port = free_port()
     log = f"{directory}/uvicorn.log"

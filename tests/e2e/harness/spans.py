@@ -56,26 +56,33 @@ class Span:
             return "/" + rest.split("/", 1)[1] if "/" in rest else "/"
         return f"{path}?{query}" if query else path
 
+    @property
+    def facts(self):
+        """All that a receiver may not change."""
+        return (self.trace_id, self.span_id, self.parent_id, self.name, self.kind, self.start_ns, self.end_ns, self.status, self.attributes,
+                self.resource, self.scope, self.raw.get("flags"), self.raw.get("traceState"), self.links)
+
     def __repr__(self):
         return (f"<{'server' if self.kind == SERVER else 'client' if self.kind == CLIENT else self.kind} {self.name!r} "
                 f"{self.target} {self['http.response.status_code']} {self.duration_ms:.2f} ms {self.service} "
                 f"trace={self.trace_id[:8]} span={self.span_id[:8]} parent={self.parent_id[:8]}>")
 
 
+def spans_of(traces):
+    """Of a TracesData object."""
+    spans = []
+    for resource_spans in traces.get("resourceSpans", []):
+        resource = attributes_of(resource_spans.get("resource", {}).get("attributes"))
+        for scope_spans in resource_spans.get("scopeSpans", []):
+            spans += [Span(raw, resource, scope_spans.get("scope", {})) for raw in scope_spans.get("spans", [])]
+    return spans
+
+
 def read_spans(path):
     """Every complete line; a last line still being written is left for the next call."""
-    spans = []
     try:
         with open(path, encoding="utf-8") as file:
             lines = file.read().split("\n")
     except FileNotFoundError:
-        return spans
-    for line in lines[:-1]:
-        if not line:
-            continue
-        for resource_spans in json.loads(line).get("resourceSpans", []):
-            resource = attributes_of(resource_spans.get("resource", {}).get("attributes"))
-            for scope_spans in resource_spans.get("scopeSpans", []):
-                for raw in scope_spans.get("spans", []):
-                    spans.append(Span(raw, resource, scope_spans.get("scope", {})))
-    return spans
+        return []
+    return [span for line in lines[:-1] if line for span in spans_of(json.loads(line))]

@@ -17,6 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::StartsWith;
 
 // "PROTOCOL ENDPOINT[ insecure]" of the only exporter, or the error.
@@ -141,7 +142,8 @@ TEST(Exporters, WrongChoices) {
     return Refusal(ParseFile("", {}, std::move(flags)));
   };
   EXPECT_EQ(refusal({"--export", "jaeger"}),
-            "--export: expected console, otlp, file=PATH, zipkin=URL or none, got \"jaeger\"");
+            "--export: expected console, otlp, file=PATH, zipkin=URL, kafka=HOST:PORT/TOPIC or "
+            "none, got \"jaeger\"");
   EXPECT_THAT(refusal({"--export", "file="}), StartsWith("--export: expected"));
   EXPECT_THAT(refusal({"--export", "otlp=http://h"}), StartsWith("--export: expected"));
   EXPECT_EQ(refusal({"--export", "none", "--export", "console"}),
@@ -158,7 +160,8 @@ TEST(Exporters, UnknownNamesInOtelVariablesAreWarnings) {
   EXPECT_EQ(result->config.exporters.at(0).kind, ExporterKind::kConsole);
   EXPECT_THAT(result->warnings,
               ElementsAre("environment variable OTEL_TRACES_EXPORTER is ignored: "
-                          "expected console, otlp, file=PATH, zipkin=URL or none, got \"jaeger\""));
+                          "expected console, otlp, file=PATH, zipkin=URL, kafka=HOST:PORT/TOPIC or "
+                          "none, got \"jaeger\""));
   EXPECT_THAT(Refusal(ParseFile("", {{"SONDE_EXPORT", "jaeger"}})),
               StartsWith("environment variable SONDE_EXPORT: expected"));
 }
@@ -208,6 +211,57 @@ TEST(Exporters, Zipkin) {
   EXPECT_EQ(target({}, {}, file), "http://f");
   EXPECT_EQ(target({}, env, file), "http://env:9411");
   EXPECT_THAT(target({"--export", "zipkin=ftp://x"}, {}), StartsWith("--export: expected"));
+}
+
+TEST(Exporters, Kafka) {
+  const auto kafka = [](std::vector<std::string> flags, const std::string& file = "") {
+    const auto result = ParseFile(file, {}, std::move(flags));
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? result->config.exporters.at(0).kafka : KafkaOptions{};
+  };
+  const KafkaOptions plain = kafka({"--export", "kafka"});
+  EXPECT_THAT(plain.brokers, ElementsAre("localhost:9092"));
+  EXPECT_EQ(plain.topic, "otlp_spans");
+  const KafkaOptions given = kafka({"--export", "kafka=a:1,[::1]:2,c/t.x_y-1"});
+  EXPECT_THAT(given.brokers, ElementsAre("a:1", "[::1]:2", "c"));
+  EXPECT_EQ(given.topic, "t.x_y-1");
+  EXPECT_EQ(kafka({"--export", "kafka=a"}).topic, "otlp_spans");
+  const std::string file =
+      "tracer_provider: {processors: [{batch: {exporter: {kafka: {brokers: [b:1, 'c:2'], topic: t, "
+      "properties: {security.protocol: ssl, retries: 3}}}}}]}\n";
+  const KafkaOptions of_file = kafka({}, file);
+  EXPECT_THAT(of_file.brokers, ElementsAre("b:1", "c:2"));
+  EXPECT_EQ(of_file.topic, "t");
+  EXPECT_THAT(of_file.properties,
+              ElementsAre(Pair("security.protocol", "ssl"), Pair("retries", "3")));
+  // The flag chooses where; how to get there stays.
+  const KafkaOptions both = kafka({"--export", "kafka=d"}, file);
+  EXPECT_THAT(both.brokers, ElementsAre("d"));
+  EXPECT_EQ(both.topic, "t");
+  EXPECT_EQ(both.properties, of_file.properties);
+  EXPECT_EQ(ParseFile("", {}, {"--export", "kafka=a/t", "--export", "kafka=a/u"})
+                ->config.exporters.size(),
+            2U);
+}
+
+TEST(Exporters, KafkaIsChecked) {
+  for (const char* wrong :
+       {"kafka=", "kafka=:1", "kafka=a:x", "kafka=a:0", "kafka=a:65536", "kafka=a/", "kafka=a/b/c",
+        "kafka=a/ü", "kafka=[]:1", "kafka=a,,b", "kafka=http://a"}) {
+    EXPECT_THAT(Refusal(ParseFile("", {}, {"--export", wrong})), StartsWith("--export: expected"))
+        << wrong;
+  }
+  EXPECT_EQ(Refusal(ParseFile("", {}, {"--export", "kafka=a/t", "--export", "kafka=a/t"})),
+            "--export: \"kafka=a/t\" is given twice");
+  const auto of = [](const std::string& keys) {
+    return Refusal(ParseFile("tracer_provider: {processors: [{batch: {exporter: {kafka: {" + keys +
+                             "}}}}]}\n"));
+  };
+  EXPECT_THAT(of("brokers: a"), HasSubstr("brokers: expected a list, each HOST or HOST:PORT"));
+  EXPECT_THAT(of("brokers: [a b]"), HasSubstr("brokers: expected HOST or HOST:PORT"));
+  EXPECT_THAT(of("topic: a/b"), HasSubstr("topic: expected the name of a topic"));
+  EXPECT_THAT(of("properties: [a]"), HasSubstr("properties: expected a map"));
+  EXPECT_THAT(of("properties: {a: [b]}"), HasSubstr("expected the value of a to be text"));
 }
 
 TEST(Exporters, FileNames) {

@@ -326,11 +326,11 @@ TEST(File, ProcessorsAreChecked) {
   EXPECT_EQ(Of("tracer_provider: {processors: [{batch: {exporter: }}]}\n"),
             at + ".batch: expected exporter with one of otlp_http, otlp_grpc, "
                  "otlp_file/development, zipkin, "
-                 "console");
+                 "kafka, console");
   EXPECT_EQ(
       Of("tracer_provider: {processors: [{batch: {exporter: {otlp: }}}]}\n"),
       at + ".batch.exporter: expected one of otlp_http, otlp_grpc, otlp_file/development, zipkin, "
-           "console, got \"otlp\"");
+           "kafka, console, got \"otlp\"");
   EXPECT_EQ(Of("tracer_provider: {processors: [{simple: {exporter: {otlp_http: }}}]}\n"),
             at + ".simple.exporter: simple is for console only; use batch for otlp_http");
   EXPECT_THAT(

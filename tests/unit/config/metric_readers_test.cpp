@@ -163,6 +163,7 @@ TEST(TailSampling, TheCollectorsOwnKeys) {
   const auto result = ParseFile(R"(sonde:
   tail_sampling:
     decision_wait: 10s
+    decision_wait_after_root_received: 2s
     num_traces: 100
     expected_new_traces_per_sec: 10
     sample_on_first_match: true
@@ -171,6 +172,7 @@ TEST(TailSampling, TheCollectorsOwnKeys) {
     policies: [{name: all, type: always_sample}]
 )");
   ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->config.tail_sampling.decision_wait_after_root, std::chrono::seconds(2));
   EXPECT_EQ(result->config.tail_sampling.expected_traces_per_second, 10U);
   EXPECT_TRUE(result->config.tail_sampling.sample_on_first_match);
   EXPECT_TRUE(result->config.tail_sampling.drop_pending_on_shutdown);

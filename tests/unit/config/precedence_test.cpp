@@ -75,7 +75,7 @@ const std::vector<Case>& Cases() {
        {{"OTEL_TRACES_EXPORTER", "otlp"}},
        {"--export", "none"},
        [](const Config& c) { return Number(static_cast<int>(c.exporters.at(0).kind)); },
-       {"0", "2", "1", "4"}},
+       {"0", "2", "1", "5"}},
   };
   return cases;
 }

@@ -64,6 +64,8 @@ const std::vector<std::vector<std::string>>& Invocations() {
   static const std::vector<std::vector<std::string>> all{
       {},
       {"--export", "none"},
+      {"--export", "kafka"},
+      {"--export", "kafka=a:1,b/t"},
       {"--export", "zipkin=http://z:9411", "--export", "console", "--export", "file=/a b$c",
        "--export", "file=rel", "--export", "file=-"},
       {"--otlp-endpoint", "localhost:4317", "--resource", "a=b ${c} \"d\"", "--service-name",
@@ -139,6 +141,16 @@ TEST(Print, SecretsAreMasked) {
   EXPECT_THAT(text, Not(HasSubstr("s3cret")));
   EXPECT_THAT(text, HasSubstr("name: \"authorization\""));
   EXPECT_THAT(text, HasSubstr("http://*****@h"));
+}
+
+TEST(Print, PropertiesOfKafkaAreMasked) {
+  const TempFile given(
+      "file_format: \"1.0\"\ntracer_provider: {processors: [{batch: {exporter: {kafka: {brokers: "
+      "[a:1], properties: {sasl.password: s3cret}}}}}]}\n");
+  const std::string text = Print({"--config", given.path()});
+  EXPECT_THAT(text, Not(HasSubstr("s3cret")));
+  EXPECT_THAT(text, HasSubstr("sasl.password: \"*****\""));
+  EXPECT_THAT(SchemaFindings(text), IsEmpty());
 }
 
 TEST(Schema, AdmitsWhatIsPrinted) {

@@ -64,7 +64,7 @@ class Checker {
     if (keyword == "maxProperties") return !value.is_object() || value.size() <= rule;
     if (keyword == "required") return Required(rule, value);
     if (keyword == "properties") return Properties(rule, value, path);
-    if (keyword == "additionalProperties") return NoOthers(schema, value);
+    if (keyword == "additionalProperties") return Others(rule, schema, value, path);
     if (keyword == "items") return Items(rule, value, path);
     return false;
   }
@@ -92,10 +92,13 @@ class Checker {
     return true;
   }
 
-  static bool NoOthers(const json& schema, const json& value) {
+  // The rule is false, or a schema for each of the others.
+  bool Others(const json& rule, const json& schema, const json& value, const std::string& path) {
     if (!value.is_object()) return true;
     for (const auto& [name, child] : value.items()) {
-      if (!schema["properties"].contains(name)) return false;
+      if (schema.contains("properties") && schema["properties"].contains(name)) continue;
+      if (rule.is_boolean()) return rule.get<bool>();
+      Check(rule, child, path + "." + name);
     }
     return true;
   }

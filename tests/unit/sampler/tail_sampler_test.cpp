@@ -247,6 +247,82 @@ TEST(TailSampler, WaitsAlsoBeforeTheFirstTick) {
   EXPECT_THAT(sink.spans, SizeIs(1));
 }
 
+Span Child(const TraceId& id, SpanStatus status = SpanStatus::kUnset) {
+  static IdGenerator ids(6);
+  Span span = Of(id, status);
+  span.parent_span_id = ids.NewSpanId();
+  return span;
+}
+
+TEST(TailSampler, ARootBringsTheDecisionForward) {
+  Bench bench({.decision_wait = std::chrono::seconds(10),
+               .decision_wait_after_root = std::chrono::seconds(1)});
+  const TraceId rootless = Make().trace_id;
+  const TraceId rooted = Make().trace_id;
+  const TraceId root_first = Make().trace_id;
+  for (const TraceId& id : {rootless, rooted}) bench.tail->OnSpan(Child(id, SpanStatus::kError));
+  bench.tail->OnTick(4 * kSecond);
+  bench.tail->OnSpan(Of(root_first));
+  bench.tail->OnTick(4 * kSecond + 500 * kMs);
+  bench.tail->OnSpan(Of(rooted));
+  bench.tail->OnSpan(Child(root_first, SpanStatus::kError));
+  bench.tail->OnTick(5 * kSecond - 1);
+  EXPECT_THAT(bench.sink.spans, SizeIs(0));
+  bench.tail->OnTick(5 * kSecond);
+  ASSERT_THAT(bench.sink.spans, SizeIs(2));
+  EXPECT_EQ(bench.sink.spans[1].trace_id, root_first);
+  bench.tail->OnTick(5 * kSecond + 500 * kMs - 1);
+  EXPECT_THAT(bench.sink.spans, SizeIs(2));
+  bench.tail->OnTick(5 * kSecond + 500 * kMs);
+  ASSERT_THAT(bench.sink.spans, SizeIs(4));
+  EXPECT_EQ(bench.sink.spans[3].trace_id, rooted);
+  EXPECT_EQ(bench.held(), 1);
+  bench.tail->OnTick(11 * kSecond - 1);
+  EXPECT_EQ(bench.held(), 1);
+  bench.tail->OnTick(11 * kSecond);
+  EXPECT_EQ(bench.held(), 0);
+  EXPECT_THAT(bench.sink.spans, SizeIs(5));
+}
+
+// Neither a second root nor one that comes when the wait is nearly over.
+TEST(TailSampler, ARootNeverPutsTheDecisionOff) {
+  Bench bench({.decision_wait = std::chrono::seconds(4),
+               .decision_wait_after_root = std::chrono::seconds(2)});
+  const TraceId two_roots = Make().trace_id;
+  const TraceId late_root = Make().trace_id;
+  bench.tail->OnSpan(Of(two_roots, SpanStatus::kError));
+  bench.tail->OnSpan(Child(late_root, SpanStatus::kError));
+  bench.tail->OnTick(2 * kSecond);
+  bench.tail->OnSpan(Of(two_roots));
+  bench.tail->OnTick(3 * kSecond);
+  EXPECT_THAT(bench.sink.spans, SizeIs(2));
+  bench.tail->OnTick(4 * kSecond);
+  bench.tail->OnSpan(Of(late_root));
+  bench.tail->OnTick(5 * kSecond);
+  EXPECT_THAT(bench.sink.spans, SizeIs(4));
+}
+
+TEST(TailSampler, WithoutAWaitAfterItARootChangesNothing) {
+  Bench bench({.decision_wait = std::chrono::seconds(4)});
+  bench.tail->OnSpan(Make());
+  bench.tail->OnTick(5 * kSecond - 1);
+  EXPECT_EQ(bench.held(), 1);
+  bench.tail->OnTick(5 * kSecond);
+  EXPECT_EQ(bench.held(), 0);
+}
+
+TEST(TailSampler, WithoutRoomWhatIsDecidedNextGoesFirst) {
+  Bench bench({.decision_wait = std::chrono::seconds(10),
+               .decision_wait_after_root = std::chrono::seconds(1),
+               .num_traces = 2});
+  bench.tail->OnSpan(Child(Make().trace_id, SpanStatus::kError));
+  const TraceId rooted = Make().trace_id;
+  bench.tail->OnSpan(Of(rooted, SpanStatus::kError));
+  bench.tail->OnSpan(Child(Make().trace_id));
+  ASSERT_THAT(bench.sink.spans, SizeIs(1));
+  EXPECT_EQ(bench.sink.spans[0].trace_id, rooted);
+}
+
 TEST(TailSampler, WithoutRoomTheOldestIsDecidedEarly) {
   Bench few({.num_traces = 2});
   const TraceId bad = Make().trace_id;
@@ -312,14 +388,18 @@ TEST(TailSampler, WhatWaitsAtTheEndIsDroppedIfSoConfigured) {
 }
 
 TEST(TailSampler, EverySpanIsAccountedFor) {
-  Bench bench({.decision_wait = std::chrono::seconds(1), .num_traces = 50, .max_spans = 120});
+  Bench bench({.decision_wait = std::chrono::seconds(1),
+               .decision_wait_after_root = Milliseconds(30),
+               .num_traces = 50,
+               .max_spans = 120});
   std::mt19937_64 random(3);
   std::vector<TraceId> traces;
   for (int i = 0; i < 300; ++i) traces.push_back(Make().trace_id);
   constexpr uint64_t kSpans = 20'000;
   for (uint64_t i = 0; i < kSpans; ++i) {
     const TraceId& id = traces[random() % traces.size()];
-    bench.tail->OnSpan(Of(id, random() % 50 == 0 ? SpanStatus::kError : SpanStatus::kUnset));
+    const auto status = random() % 50 == 0 ? SpanStatus::kError : SpanStatus::kUnset;
+    bench.tail->OnSpan(random() % 3 == 0 ? Of(id, status) : Child(id, status));
     bench.tail->OnTick(kSecond + (i * kMs));
     ASSERT_EQ(bench.sink.spans.size() + bench.dropped() + static_cast<uint64_t>(bench.held()),
               i + 1);
