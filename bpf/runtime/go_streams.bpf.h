@@ -69,19 +69,26 @@ static __always_inline int sonde_go_http2_serves(const struct sonde_go_layout *g
 	return said.to ? sonde_execution_say(&said) : 0;
 }
 
-static __always_inline int sonde_go_grpc_calls(const struct sonde_go_layout *go,
-					       const struct sonde_headers_key *key, __u64 g)
+/* Who made the one that calls: what a handler starts works for its stream, too. */
+static __always_inline int sonde_go_calls(const struct sonde_go_layout *go, __u64 caller, __u64 g)
 {
 	struct sonde_execution_said said = {.event = SONDE_EXECUTION_MADE,
 					    .runtime = SONDE_RUNTIME_GO};
+
+	said.from = sonde_go_parent(go, g);
+	said.to = caller;
+	return said.from && caller ? sonde_execution_say(&said) : 0;
+}
+
+static __always_inline int sonde_go_grpc_calls(const struct sonde_go_layout *go,
+					       const struct sonde_headers_key *key, __u64 g)
+{
 	__u64 caller = sonde_word(g + (__s64)go->goid);
 
 	if (!caller)
 		return 0;
 	bpf_map_update_elem(&sonde_headers, key, &caller, BPF_ANY);
-	said.from = sonde_go_parent(go, g);
-	said.to = caller;
-	return said.from ? sonde_execution_say(&said) : 0;
+	return sonde_go_calls(go, caller, g);
 }
 
 static __always_inline int sonde_go_grpc_sends(const struct sonde_go_layout *go,
@@ -122,6 +129,8 @@ __noinline int sonde_go_stream(const struct sonde_runtime_probe *probe, __u64 su
 		return sonde_go_http2_serves(go, subject, g);
 	case SONDE_RUNTIME_GO_GRPC_CALLS:
 		return sonde_go_grpc_calls(go, &key, g);
+	case SONDE_RUNTIME_GO_HTTP2_CALLS:
+		return sonde_go_calls(go, sonde_word(g + (__s64)go->goid), g);
 	default:
 		return sonde_go_grpc_sends(go, &key, sonde_number(subject + probe->detail), g);
 	}

@@ -237,6 +237,7 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 	case SONDE_RUNTIME_GO_HTTP2_SERVES:
 	case SONDE_RUNTIME_GO_GRPC_CALLS:
 	case SONDE_RUNTIME_GO_GRPC_SENDS:
+	case SONDE_RUNTIME_GO_HTTP2_CALLS:
 		return sonde_go_stream(probe, subject);
 	case SONDE_RUNTIME_JAVA_UNPARKED:
 		return sonde_java_unparked(tgid, tid, subject);

@@ -143,6 +143,8 @@ enum sonde_runtime_event {
 	SONDE_RUNTIME_GO_GRPC_CALLS = 15,
 	/* The current goroutine is that writer, and sends them now; subject: the headers. */
 	SONDE_RUNTIME_GO_GRPC_SENDS = 16,
+	/* net/http: the current goroutine is about to make one that sends its call; no subject. */
+	SONDE_RUNTIME_GO_HTTP2_CALLS = 17,
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */

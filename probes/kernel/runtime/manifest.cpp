@@ -29,8 +29,8 @@ const Family kRuntime = {
     .cost =
         "only in processes with such a runtime: Python about 2 us per asyncio task and 4 us per "
         "piece of work of a thread pool, Java about 1.5 us per wake of a thread, tokio about 9 us "
-        "per outgoing call, Go about 2 us per request of HTTP/2 and 3 us per call of gRPC, else "
-        "none; Node none",
+        "per outgoing call, Go about 2 us per request and call of HTTP/2, 4 us per call of gRPC; "
+        "Node none",
     .without =
         "outgoing calls of Python's and Java's thread pools, of tokio, of asyncio's child tasks "
         "and "

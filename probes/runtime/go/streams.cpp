@@ -41,6 +41,8 @@ constexpr std::string_view kClientHeaders =
     "google.golang.org/grpc/internal/transport.(*loopyWriter).clientHeaderHandler";
 // golang.org/x/net/http2, and its copy in net/http.
 constexpr std::string_view kRun = "golang.org/x/net/http2.(*serverConn).runHandler";
+constexpr std::string_view kRoundTrip = "golang.org/x/net/http2.(*ClientConn).roundTrip";
+constexpr std::string_view kRoundTripBundled = "net/http.(*http2ClientConn).roundTrip";
 constexpr std::string_view kRunBundled = "net/http.(*http2serverConn).runHandler";
 
 // Remarks.
@@ -188,6 +190,18 @@ std::string AddHttp2Server(const binary::Elf& elf, const Function& runs, const F
   return "";
 }
 
+// Whose goroutine calls: the one that sends is made for this call, but not by a handler if the
+// handler started another to call.
+void AddHttp2Client(const binary::Elf& elf, const Found& calls, std::string_view name,
+                    RuntimePlan& plan) {
+  const auto entry = calls ? GoEntry(elf, *calls) : std::nullopt;
+  if (!entry || plan.layout.go.parent_goid == SONDE_NOWHERE) return;
+  RuntimePoint point;
+  point.event = SONDE_RUNTIME_GO_HTTP2_CALLS;
+  point.subject = {SONDE_REGISTER_AX, 0, 0, 0, 0};
+  AddPoint(elf, calls->start, name, *entry, point, plan);
+}
+
 void Append(std::string& remarks, const std::string& remark) {
   if (!remark.empty()) absl::StrAppend(&remarks, remarks.empty() ? "" : "; ", remark);
 }
@@ -196,11 +210,12 @@ void Append(std::string& remarks, const std::string& remark) {
 
 std::string AddStreams(const binary::Elf& elf, RuntimePlan& plan) {
   const auto found = binary::FindGoFunctions(
-      elf, {kHandleStream, kNewStream, kRun, kRunBundled, kHeaders, kClientHeaders,
-            "google.golang.org/grpc/internal/transport.(*http2Server).deleteStream",
-            "google.golang.org/grpc/internal/transport.(*controlBuffer).executeAndPut",
-            "golang.org/x/net/http2.(*serverConn).newStream",
-            "net/http.(*http2serverConn).newStream", "runtime.mapaccess2_fast32"});
+      elf,
+      {kHandleStream, kNewStream, kRun, kRunBundled, kHeaders, kClientHeaders,
+       "google.golang.org/grpc/internal/transport.(*http2Server).deleteStream",
+       "google.golang.org/grpc/internal/transport.(*controlBuffer).executeAndPut",
+       "golang.org/x/net/http2.(*serverConn).newStream", "net/http.(*http2serverConn).newStream",
+       "runtime.mapaccess2_fast32", kRoundTrip, kRoundTripBundled});
   if (!found.ok()) return "";
   const auto& [serves, calls, runs, runs_bundled, sends, client_sends] =
       std::tie((*found)[0], (*found)[1], (*found)[2], (*found)[3], (*found)[4], (*found)[5]);
@@ -215,6 +230,8 @@ std::string AddStreams(const binary::Elf& elf, RuntimePlan& plan) {
   if (runs_bundled) {
     Append(remarks, AddHttp2Server(elf, *runs_bundled, (*found)[9], kRunBundled, plan));
   }
+  AddHttp2Client(elf, (*found)[11], kRoundTrip, plan);
+  AddHttp2Client(elf, (*found)[12], kRoundTripBundled, plan);
   return remarks;
 }
 

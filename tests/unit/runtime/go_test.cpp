@@ -249,6 +249,7 @@ struct Streams {
     image.Add(transport + "(*loopyWriter)." + std::string(headers),
               entry + std::string("\x8b\x8b", 2) + Number(header) + end);
     image.Add("golang.org/x/net/http2.(*serverConn).runHandler", entry + end);
+    image.Add("golang.org/x/net/http2.(*ClientConn).roundTrip", entry + end);
     image.Add("golang.org/x/net/http2.(*serverConn).newStream",
               std::string("\x89\x98", 2) + Number(made) + end);  // mov [rax+made],ebx
     return image.Make();
@@ -273,7 +274,10 @@ TEST(GoStreams, PointsAreWhereWorkBegins) {
   const Streams program;
   const RuntimePlan plan = program.Resolve();
   EXPECT_EQ(plan.remark, "");
-  ASSERT_EQ(plan.points.size(), 5);
+  ASSERT_EQ(plan.points.size(), 6);
+  const auto* round_trip = PointOf(plan, SONDE_RUNTIME_GO_HTTP2_CALLS);
+  ASSERT_NE(round_trip, nullptr);
+  EXPECT_EQ(round_trip->where, "golang.org/x/net/http2.(*ClientConn).roundTrip+0x6");
   const auto* serves = PointOf(plan, SONDE_RUNTIME_GO_GRPC_SERVES);
   ASSERT_NE(serves, nullptr);
   EXPECT_EQ(serves->where, "google.golang.org/grpc.(*Server).handleStream+0x6");
