@@ -53,7 +53,7 @@ class Archive:
     """Suites for one architecture (the machine's own if none is named). What apt keeps of them is in `directory`."""
 
     def __init__(self, suites, directory, architecture=None):
-        self.directory = directory
+        self.directory = directory = os.path.abspath(directory)  # apt takes others as beneath its own
         for name in ("lists/partial", "cache/archives/partial"):
             os.makedirs(os.path.join(directory, name), exist_ok=True)
         with open(os.path.join(directory, "sources.list"), "w", encoding="utf-8") as file:
