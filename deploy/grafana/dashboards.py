@@ -105,7 +105,7 @@ def health():
         panel("Probes that failed", target(f'sum by (family) (sonde_probe_state{{{one}, state="failed"}})', "{{family}}"), kind="stat",
               width=6, height=5, thresholds=[("red", 1)], help="sonde doctor says why"),
         panel("Traced processes", target(f"sum by (state) (sonde_processes{{{one}}})", "{{state}}"), kind="stat", width=6, height=5),
-        panel("Spans lost in this range", target(f'sum(increase(sonde_spans_dropped_total{{{one}, reason!~"sampled_out|no_exporter"}}[$__range]))'),
+        panel("Spans lost in this range", target(f'sum(increase(sonde_spans_dropped_total{{{one}, reason!~"(tail_)?sampled_out|no_exporter"}}[$__range]))'),
               kind="stat", width=6, height=5, thresholds=[("red", 1)]),
         panel("Events lost in this range", target(f"sum(increase(sonde_events_dropped_total{{{one}}}[$__range]))"), kind="stat", width=6,
               height=5, thresholds=[("orange", 1)]),
