@@ -115,16 +115,17 @@ def fasthttp():
     return os.path.join(once("fasthttp", texts(sources(source)), make), "fasthttp")
 
 
-def otel_collector():
-    """The OpenTelemetry Collector itself, with an OTLP receiver and an OTLP exporter."""
-    source = os.path.join(APPS, "otelcol")
+def otel_collector(which="otelcol"):
+    """The OpenTelemetry Collector itself: with an OTLP receiver and an OTLP exporter, or (otelcol_tail) with what tail sampling over
+    several hosts takes."""
+    source = os.path.join(APPS, which)
 
     def make(path):
         shutil.copytree(source, path, dirs_exist_ok=True)
-        attempt([program("go"), "build", "-p", "1", "-ldflags", "-s -w", "-o", f"{path}/otelcol", "."], path,
+        attempt([program("go"), "build", "-p", "1", "-ldflags", "-s -w", "-o", f"{path}/{which}", "."], path,
                 {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
 
-    return os.path.join(once("otelcol", texts(sources(source)), make), "otelcol")
+    return os.path.join(once(which, texts(sources(source)), make), which)
 
 
 JAEGER = "github.com/jaegertracing/jaeger@v1.76.0"
