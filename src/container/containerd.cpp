@@ -17,6 +17,7 @@
 #include "container/facts.h"
 #include "container/provider.h"
 #include "container/text.h"
+#include "container/wire.h"
 #include "sonde/base/result.h"
 #include "sonde/pipeline/workload.h"
 
@@ -29,11 +30,6 @@ constexpr const char* kGetContainer = "/containerd.services.containers.v1.Contai
 constexpr const char* kListContainers = "/containerd.services.containers.v1.Containers/List";
 constexpr const char* kGetImage = "/containerd.services.images.v1.Images/Get";
 constexpr const char* kSubscribe = "/containerd.services.events.v1.Events/Subscribe";
-
-template <typename Message>
-bool Parse(std::string_view bytes, Message& message) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
 
 std::string NameOf(const wire::Container& container) {
   for (const char* key : {"nerdctl/name", "io.kubernetes.container.name"}) {

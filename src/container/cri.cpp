@@ -14,6 +14,7 @@
 
 #include "container/facts.h"
 #include "container/text.h"
+#include "container/wire.h"
 #include "sonde/base/result.h"
 #include "sonde/pipeline/workload.h"
 
@@ -24,11 +25,6 @@ constexpr int kRunning = 1;  // CONTAINER_RUNNING
 constexpr const char* kVersion = "/runtime.v1.RuntimeService/Version";
 constexpr const char* kList = "/runtime.v1.RuntimeService/ListContainers";
 constexpr const char* kStatus = "/runtime.v1.RuntimeService/ContainerStatus";
-
-template <typename Message>
-bool Parse(std::string_view bytes, Message& message) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
 
 // A reference is the image's id or a digest in a repository.
 void AddImageReference(const std::string& reference, ContainerFacts& facts) {
