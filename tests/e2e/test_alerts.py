@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The alert rules of deploy/grafana under a real Prometheus: a demo of two services is broken in one way after the other, and each alert
-fires for what is broken, and stays quiet before. Minutes of the rules are seconds here."""
+"""The alert rules of deploy/grafana under a real Prometheus: a demo of three services is broken in one way after the other, and the alert
+fires for what is broken, and stays quiet before. Minutes of the rules are seconds here. Lost events, failed probes and traffic without
+requests are left to promtool (alerts_test.yaml)."""
 import json
 import os
 import re
