@@ -60,10 +60,6 @@ static __always_inline void sonde_text_ends(struct sonde_socket *socket, struct 
 	if (!sonde_settings.tls)
 		return;
 	sonde_text_end(&key, dead);
-	if (socket->text.kind) {
-		key = socket->text;
-		sonde_text_end(&key, dead);
-	}
 	bound = bpf_map_lookup_elem(&sonde_texts_bound, &inode);
 	if (!bound)
 		return;

@@ -20,9 +20,9 @@ struct sonde_text {
 	__u32 last_sequence; /* the socket's write_seq before it */
 	/* An object that looks for its socket: the one that was beside it last, and how often. */
 	__u64 candidate;
-	__u32 votes;
-	__u32 has_begin; /* said in the OPEN record */
+	__u64 votes;
 	__u64 hello_ns;  /* when the client's hello was seen, 0 = it was not */
+	__u64 probed_ns; /* since when the object's library is, as of the first text; 0 = not yet */
 };
 
 struct {
@@ -40,10 +40,11 @@ struct {
 	__type(value, struct sonde_text);
 } sonde_text_zero SEC(".maps");
 
-/* Which object's text is a socket's. Key: the socket's inode. Removed when the socket ends. */
+/* Which text is a socket's: that of the hello it carried, or of the object it was found to belong
+ * to. Key: the socket's inode. Removed when the socket ends. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, struct sonde_text_key);
 } sonde_texts_bound SEC(".maps");

@@ -16,8 +16,9 @@ struct {
 } sonde_traced SEC(".maps");
 
 #define SONDE_TRACED         1 /* always */
+#define SONDE_TRACED_SEEKS   2 /* TLS objects of the process look for their sockets, or may */
 #define SONDE_TRACED_RUNTIME 4 /* the process has an entry in sonde_runtimes */
-#define SONDE_TRACED_SEEKS   2 /* TLS objects of the process are looking for their sockets */
+#define SONDE_TRACED_FINDS   8 /* it is known whether they do */
 
 /* Null: not traced. */
 static __always_inline __u32 *sonde_traced_flags(__u32 tgid)

@@ -47,7 +47,6 @@ struct sonde_socket {
 	__u64 moved[2]; /* unix sockets: bytes per direction */
 	struct sonde_capture_state capture;
 	struct sonde_mmsg mmsg;
-	struct sonde_text_key text; /* where its plain text is, if its hello was seen */
 	__u64 writer;               /* Go: the g that sent last and was not waited for since */
 	__u64 told;                 /* Go: the sender that userspace knows of */
 	__u32 opened;               /* an OPEN record was sent */

@@ -4,7 +4,8 @@
  * it on its thread: text is read just after the record that held it was received, and the first
  * send after a write carries the record made of it. Believed only if the lengths fit (a record is
  * its text and 21, 22 or 29 bytes; 5 fewer if its header was read alone), and only when two such
- * agree. Time alone decides nothing.
+ * agree, or when one is about a socket that began a TLS connection whose text nobody has yet. Time
+ * alone decides nothing.
  */
 #ifndef SONDE_BPF_TLS_BESIDE_H
 #define SONDE_BPF_TLS_BESIDE_H
@@ -44,18 +45,45 @@ static __always_inline bool sonde_is_record_of(__u32 record, __u32 text, bool he
 	return more == 21 || more == 22 || more == 29;
 }
 
+/* The text of the socket's handshake, if it was seen and no text has been found to be its. */
+static __always_inline struct sonde_text *sonde_text_awaited(__u64 inode,
+							     struct sonde_text_key *key)
+{
+	struct sonde_text_key *bound = bpf_map_lookup_elem(&sonde_texts_bound, &inode);
+	struct sonde_text *text;
+
+	if (!bound)
+		return 0;
+	*key = *bound;
+	text = bpf_map_lookup_elem(&sonde_texts, key);
+	if (!text || !text->name || text->socket.moved[0] || text->socket.moved[1])
+		return 0;
+	return text;
+}
+
 /* The object's socket may be this one. */
 static __always_inline void sonde_vote(struct sonde_text *text, const struct sonde_text_key *key,
 				       __u64 inode, __u64 sk)
 {
+	struct sonde_text_key begun;
+	struct sonde_text *awaited = sonde_text_awaited(inode, &begun);
+
 	if (text->candidate != inode) {
 		text->candidate = inode;
 		text->votes = 0;
 	}
-	if (++text->votes < SONDE_VOTES_NEEDED)
+	if (++text->votes < SONDE_VOTES_NEEDED && !awaited)
 		return;
+	if (awaited) {
+		text->name = awaited->name;
+		text->hello_ns = awaited->hello_ns;
+		bpf_map_delete_elem(&sonde_texts, &begun);
+	}
 	text->socket.inode = inode;
 	text->sk = sk;
+	/* It was left out only because its port was not known. */
+	if (text->socket.capture.socket_class == SONDE_CLASS_REFUSED)
+		sonde_capture_init(&text->socket.capture);
 	bpf_map_update_elem(&sonde_texts_bound, &inode, key, BPF_ANY);
 	sonde_count(SONDE_COUNT_TLS_BY_LENGTH);
 	if (text->socket.opened)

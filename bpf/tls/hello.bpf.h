@@ -19,9 +19,10 @@
 /* Global: verified once. */
 __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *socket)
 {
-	struct sonde_text_key key; /* here, and not in the socket's state: a key must be on the
-				      stack (kernels before 6.2) */
+	struct sonde_text_key key;
 	struct sonde_text *text;
+	__u64 inode;
+	__u32 *traced;
 	const __u8 *hello;
 
 	if (!scratch || !socket || !sonde_settings.tls || !scratch->call.hello)
@@ -35,12 +36,16 @@ __noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *s
 	__builtin_memcpy(key.name, hello + SONDE_HELLO_RANDOM, sizeof(key.name));
 	key.tgid = bpf_get_current_pid_tgid() >> 32;
 	key.kind = scratch->call.direction == SONDE_SEND ? SONDE_TEXT_CLIENT : SONDE_TEXT_SERVER;
-	socket->text = key;
-	text = sonde_text_create(&key, sonde_inode_id(socket->inode), socket->inode, scratch->sk);
+	inode = socket->inode; /* a key must be on the stack (kernels before 6.2) */
+	text = sonde_text_create(&key, sonde_inode_id(inode), inode, scratch->sk);
 	if (text) {
 		text->name = key.name[0];
 		text->hello_ns = bpf_ktime_get_ns();
+		bpf_map_update_elem(&sonde_texts_bound, &inode, &key, BPF_ANY);
 	}
+	traced = sonde_traced_flags(key.tgid);
+	if (traced && !(*traced & SONDE_TRACED_FINDS))
+		*traced |= SONDE_TRACED_SEEKS;
 	return sonde_count(SONDE_COUNT_TLS_HELLO);
 }
 

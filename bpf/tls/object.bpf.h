@@ -122,7 +122,7 @@ static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u
 		flags = sonde_traced_flags(tgid);
 		if (!text || !flags)
 			return 0;
-		*flags |= SONDE_TRACED_SEEKS;
+		*flags |= SONDE_TRACED_SEEKS | SONDE_TRACED_FINDS;
 		sonde_count(SONDE_COUNT_TLS_NO_SOCKET);
 		/* A port was asked for, and this one's is not known. */
 		if (sonde_settings.port_range_count)
@@ -131,6 +131,15 @@ static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u
 	if (!text->sk)
 		sonde_beside_text(text, &key, direction, length);
 	return text;
+}
+
+/* The first text of a process whose objects name their sockets: they do not look for them. */
+static __always_inline void sonde_text_is_found(__u32 tgid)
+{
+	__u32 *flags = sonde_traced_flags(tgid);
+
+	if (flags && !(*flags & SONDE_TRACED_FINDS))
+		*flags = (*flags | SONDE_TRACED_FINDS) & ~SONDE_TRACED_SEEKS;
 }
 
 /* Not inlined: its keys need not be on the stack when the text is sent. */
@@ -142,7 +151,8 @@ static __noinline struct sonde_text *sonde_text_find(const struct sonde_tls_prob
 	if (!text)
 		text = sonde_text_by_fd(probe, object);
 	if (!text)
-		text = sonde_text_by_object(object, tgid, probe->direction, length);
+		return sonde_text_by_object(object, tgid, probe->direction, length);
+	sonde_text_is_found(tgid);
 	return text;
 }
 

@@ -47,8 +47,9 @@ __noinline int sonde_text_open(struct sonde_text *text)
 	record->tgid = task >> 32;
 	record->tid = (__u32)task;
 	record->plain_text = 1;
-	record->has_begin = text->has_begin;
-	if (text->has_begin)
+	/* What began before its end was probed is not seen from its start. */
+	record->has_begin = text->probed_ns && text->hello_ns > text->probed_ns;
+	if (record->has_begin)
 		record->peer_connection = text->name;
 	if (sonde_text_socket_lives(text)) {
 		record->netns_inode = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);

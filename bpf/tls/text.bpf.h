@@ -79,13 +79,12 @@ static __always_inline bool sonde_text_is_retry(const struct sonde_tls_probe *pr
 	return false;
 }
 
-/* What began before its end was probed is not seen from its start. */
 static __always_inline void sonde_text_first(struct sonde_text *text,
 					     const struct sonde_tls_probe *probe)
 {
-	if (text->name)
+	if (text->name && !text->votes)
 		sonde_count(SONDE_COUNT_TLS_BY_RANDOM);
-	text->has_begin = probe->attached_ns && text->hello_ns > probe->attached_ns;
+	text->probed_ns = probe->attached_ns;
 	sonde_text_open(text);
 }
 

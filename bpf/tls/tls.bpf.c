@@ -7,9 +7,10 @@
  */
 #include "core/sonde.bpf.h"
 #include "maps/traced.bpf.h"
+#include "tls/owned.bpf.h"
 #include "tls/text.bpf.h"
 
-/* Written by userspace before the probe is attached, never changed while it is. */
+/* Written by userspace before the probe is attached; later only `owned`, by the program itself. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 4096);
@@ -69,7 +70,7 @@ static __always_inline void sonde_tls_read(struct sonde_tls_moved *moved,
 		moved->length = probe->at_most;
 }
 
-static __always_inline const struct sonde_tls_probe *sonde_tls_probe_of(__u32 index)
+static __always_inline struct sonde_tls_probe *sonde_tls_probe_of(__u32 index)
 {
 	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
 		return 0;
@@ -82,7 +83,8 @@ int sonde_tls_text(struct pt_regs *ctx)
 {
 	struct sonde_tls_moved moved = {};
 	struct sonde_registers registers;
-	const struct sonde_tls_probe *probe = sonde_tls_probe_of(bpf_get_attach_cookie(ctx));
+	__u32 index = bpf_get_attach_cookie(ctx);
+	struct sonde_tls_probe *probe = sonde_tls_probe_of(index);
 
 	if (!probe)
 		return 0;
@@ -90,6 +92,7 @@ int sonde_tls_text(struct pt_regs *ctx)
 	if (probe->has_unless && sonde_place(&probe->unless, &registers))
 		return 0;
 	sonde_tls_read(&moved, probe, &registers);
+	moved.object = sonde_object_name(probe, index, moved.object, SONDE_REG_IP(ctx));
 	return sonde_text_moved(probe, &moved);
 }
 
@@ -98,7 +101,7 @@ static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
 {
 	struct sonde_tls_call call = {};
 	struct sonde_registers registers;
-	const struct sonde_tls_probe *probe;
+	struct sonde_tls_probe *probe;
 	__u64 thread = bpf_get_current_pid_tgid();
 
 	call.probe = bpf_get_attach_cookie(ctx);
@@ -107,6 +110,8 @@ static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
 		return false;
 	sonde_registers_read(&registers, ctx);
 	sonde_tls_read(&call.moved, probe, &registers);
+	call.moved.object =
+	    sonde_object_name(probe, call.probe, call.moved.object, SONDE_REG_IP(ctx));
 	if (call.moved.length <= probe->entire &&
 	    (probe->unready == SONDE_NOWHERE ||
 	     !sonde_number(call.moved.object + probe->unready))) {

@@ -56,6 +56,7 @@ void Connection::SetEnds(const OpenEvent& open) {
            .remote = open.remote};
   swapped_ = false;
   for (size_t i = 0; i < next_.size() && !active_; ++i) {
+    if (next_[i] != 0) continue;  // in the midst of it, only the ends were not known
     if (open.plain_text) {
       if (open.has_begin) next_[i] = Stream::kBias;
     } else if (open.transport == Transport::kUnix) {

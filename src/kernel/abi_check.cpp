@@ -17,6 +17,7 @@ static_assert(sizeof(sonde_shutdown_record) == SONDE_SHUTDOWN_RECORD_BYTES);
 static_assert(sizeof(sonde_process_record) == SONDE_PROCESS_RECORD_BYTES);
 static_assert(sizeof(sonde_mapped_record) == SONDE_MAPPED_RECORD_BYTES);
 static_assert(sizeof(sonde_tls_probe) == SONDE_TLS_PROBE_BYTES);
+static_assert(sizeof(sonde_tls_method) == SONDE_TLS_METHOD_BYTES);
 static_assert(sizeof(sonde_execution_record) == SONDE_EXECUTION_RECORD_BYTES);
 static_assert(sizeof(sonde_runtime) == SONDE_RUNTIME_BYTES);
 static_assert(sizeof(sonde_runtime_probe) == SONDE_RUNTIME_PROBE_BYTES);

@@ -41,7 +41,20 @@ class Uprobes::Links final : public Attachment {
   explicit Links(Slots& owner) : owner_(owner) {}
   ~Links() override {
     fds.clear();
+    for (const sonde_tls_method& method : methods) bpf_map_delete_elem(methods_map, &method);
     owner_.Give(slots);
+  }
+
+  Status AddMethods(const probe::TlsPoint& point, int slot) {
+    for (const int64_t distance : point.methods) {
+      const sonde_tls_method method = {.distance = distance, .probe = static_cast<__u64>(slot)};
+      const uint8_t one = 1;
+      if (bpf_map_update_elem(methods_map, &method, &one, BPF_ANY) != 0) {
+        return absl::ErrnoToStatus(errno, "cannot name a method");
+      }
+      methods.push_back(method);
+    }
+    return absl::OkStatus();
   }
 
   // -1: there is none left.
@@ -53,6 +66,8 @@ class Uprobes::Links final : public Attachment {
 
   std::vector<uint32_t> slots;
   std::vector<FileDescriptor> fds;
+  int methods_map = -1;  // sonde_tls_methods, and what of it is this attachment's
+  std::vector<sonde_tls_method> methods;
 
  private:
   Slots& owner_;
@@ -94,6 +109,7 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
   if (!text_.valid()) return absl::UnimplementedError("probe family tls is off");
   auto attachment = std::make_unique<Links>(text_slots_);
   const int map = maps_->fd("sonde_tls_probes");
+  attachment->methods_map = maps_->fd("sonde_tls_methods");
   UprobeSites at;
   UprobeSites followed;
   for (const probe::TlsPoint& point : points) {
@@ -102,6 +118,7 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     if (bpf_map_update_elem(map, &slot, &point.spec, BPF_ANY) != 0) {
       return absl::ErrnoToStatus(errno, "cannot describe a probe");
     }
+    if (Status named = attachment->AddMethods(point, slot); !named.ok()) return named;
     (point.follows_return ? followed : at).Add(point.file_offset, static_cast<uint64_t>(slot));
   }
   auto& fds = attachment->fds;

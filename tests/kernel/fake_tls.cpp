@@ -87,13 +87,26 @@ uint64_t FileOffset(const void* address) {
 }
 
 probe::TlsPoint Point(const void* function, const sonde_tls_probe& spec, bool follows_return) {
-  return {.file_offset = FileOffset(function),
-          .follows_return = follows_return,
-          .spec = spec,
-          .where = "fake"};
+  probe::TlsPoint point{.file_offset = FileOffset(function),
+                        .follows_return = follows_return,
+                        .spec = spec,
+                        .methods = {},
+                        .where = "fake"};
+  if (spec.owned == SONDE_SOUGHT) {
+    const uint64_t method = FileOffset(reinterpret_cast<const void*>(&sonde_fake_write_body));
+    point.methods.push_back(static_cast<int64_t>(method - point.file_offset));
+  }
+  return point;
 }
 
 }  // namespace
+
+const void* const* FakeMethods() {
+  // Drop, size, alignment, the first method. Written when it is first asked for: see tls_test.cpp.
+  static const void* methods[] = {nullptr, nullptr, nullptr, nullptr};
+  methods[3] = reinterpret_cast<const void*>(&sonde_fake_write_body);
+  return methods;
+}
 
 void FakeText(FakeTls& tls, std::string_view text, Direction direction) {
   (direction == Direction::kReceive ? sonde_fake_receive : sonde_fake_send)(&tls, text.data(),
@@ -131,6 +144,7 @@ sonde_tls_probe FakeProbe(Direction direction) {
   probe.bio = offsetof(FakeTls, bio);
   probe.bio_method = offsetof(FakeBio, method);
   probe.bio_fd = offsetof(FakeBio, fd);
+  probe.owned = SONDE_NOWHERE;
   probe.source = SONDE_SOURCE_OPENSSL;
   probe.direction = static_cast<__u8>(direction);
   probe.fd = SONDE_TLS_FD_BIO;

@@ -29,7 +29,13 @@ struct FakeTls {
   FakeBio* bio = nullptr;
   char random[32] = {};
   size_t accepts = 0;  // of the next FakeWrite; 0 = it would block
+  // Like Rust's Box<dyn Trait>: what it owns, and that one's methods.
+  const int* owned = nullptr;
+  const void* const* methods = nullptr;
 };
+
+// Methods that a probe with SONDE_SOUGHT finds `owned` by; others do not begin so.
+const void* const* FakeMethods();
 
 // Text that passes; nothing is done with it.
 void FakeText(FakeTls& tls, std::string_view text, Direction direction);

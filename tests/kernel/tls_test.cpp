@@ -33,6 +33,13 @@ constexpr std::string_view kRandom = "0123456789abcdef0123456789ABCDEF";
 int descriptor_bio = 0x505;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 int memory_bio = 0x401;      // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
+std::vector<OpenEvent> TextOpens(const Log& log) {
+  std::vector<OpenEvent> opens;
+  std::ranges::copy_if(log.opens, std::back_inserter(opens),
+                       [](const OpenEvent& open) { return open.plain_text; });
+  return opens;
+}
+
 class TlsTest : public FamilyTest {
  protected:
   void SetUp() override {
@@ -58,12 +65,6 @@ class TlsTest : public FamilyTest {
   static const OpenEvent* OpenOf(const Log& log, ConnectionId id) {
     const auto found = std::ranges::find(log.opens, id, &OpenEvent::connection);
     return found == log.opens.end() ? nullptr : &*found;
-  }
-  static std::vector<OpenEvent> TextOpens(const Log& log) {
-    std::vector<OpenEvent> opens;
-    std::ranges::copy_if(log.opens, std::back_inserter(opens),
-                         [](const OpenEvent& open) { return open.plain_text; });
-    return opens;
   }
 
   std::unique_ptr<probe::Prober::Attachment> probes_;
@@ -258,6 +259,104 @@ TEST_P(TlsTest, OtherProcessesAreNotSeen) {
 }
 
 SONDE_FOR_EACH_FAMILY(TlsTest);
+
+// Objects that move, and are known by what they own.
+class MovingTlsTest : public FamilyTest {
+ protected:
+  void SetUp() override {
+    FamilyTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    if (!lab_->kernel().has(probe::Part::kTlsText)) GTEST_SKIP() << "family tls is not available";
+    sonde_tls_probe receive = FakeProbe(Direction::kReceive);
+    receive.random = SONDE_NOWHERE;
+    receive.fd = SONDE_TLS_FD_NONE;
+    receive.owned = SONDE_SOUGHT;
+    sonde_tls_probe send = receive;
+    send.direction = SONDE_SEND;
+    probes_ = ProbeFakes(*lab_, receive, send, send);
+    ASSERT_NE(probes_, nullptr);
+  }
+  void TearDown() override { probes_.reset(); }
+
+  static FakeTls Owner(const int& owned) {
+    FakeTls tls;
+    tls.owned = &owned;
+    tls.methods = FakeMethods();
+    return tls;
+  }
+
+  std::unique_ptr<probe::Prober::Attachment> probes_;
+};
+
+TEST_P(MovingTlsTest, IsOneConnectionAtAllItsAddresses) {
+  const Log log = lab_->Run([&] {
+    const std::array<int, 2> owned{};
+    FakeTls first = Owner(owned[0]);
+    FakeTls second = first;  // it moved
+    FakeTls other = Owner(owned[1]);
+    FakeText(first, Request("one"), Direction::kReceive);
+    FakeText(second, "HTTP/1.1 204 No Content\r\n\r\n", Direction::kSend);
+    FakeText(second, Request("two"), Direction::kReceive);
+    first = other;  // where it was is another now
+    FakeText(first, Request("three"), Direction::kReceive);
+  });
+  ASSERT_EQ(log.opens.size(), 2U);
+  EXPECT_EQ(log.Of(log.opens[0].connection, Direction::kReceive).size(), 2U);
+  EXPECT_EQ(log.Of(log.opens[0].connection, Direction::kSend).size(), 1U);
+  EXPECT_EQ(log.Of(log.opens[1].connection, Direction::kReceive).size(), 1U);
+}
+
+// Before the handshake's end there is nothing that lasts; or it is of a kind that is not known.
+TEST_P(MovingTlsTest, WithoutWhatItOwnsItsAddressIsItsName) {
+  const Log log = lab_->Run([&] {
+    FakeTls one;
+    FakeTls two;
+    FakeText(one, Request("one"), Direction::kReceive);
+    FakeText(two, Request("two"), Direction::kReceive);
+    FakeText(one, Request("three"), Direction::kReceive);
+  });
+  ASSERT_EQ(log.opens.size(), 2U);
+  EXPECT_EQ(log.Of(log.opens[0].connection, Direction::kReceive).size(), 2U);
+}
+
+// A socket whose handshake was seen waits for its text: the first that fits a record of it is that.
+TEST_P(MovingTlsTest, AfterAHelloOneRecordIsEvidenceEnough) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const Pair other = Connect(Kind::kTcp4);
+  const std::string request = Request("first");
+  const std::string record(request.size() + 22, 'x');
+  const Log log = lab_->Run(
+      [&] {
+        std::array<char, 4096> buffer{};
+        const std::array<int, 2> owned{};
+        FakeTls tls = Owner(owned[0]);
+        FakeTls unbegun = Owner(owned[1]);
+        Must(read(pair.near.get(), buffer.data(), buffer.size()) > 0);
+        Must(SendAll(pair.near.get(), "hello"));
+        Must(read(pair.near.get(), buffer.data(), buffer.size()) > 0);
+        FakeText(tls, request, Direction::kReceive);
+        // Of this one no handshake was seen: one record is not enough.
+        Must(read(other.near.get(), buffer.data(), buffer.size()) > 0);
+        FakeText(unbegun, request, Direction::kReceive);
+      },
+      [&] {
+        std::array<char, 64> buffer{};
+        Must(SendAll(pair.far.get(), ClientHello(kRandom)));
+        Must(read(pair.far.get(), buffer.data(), buffer.size()) > 0);
+        Must(SendAll(pair.far.get(), record));
+        Must(SendAll(other.far.get(), record));
+      });
+  const auto opens = TextOpens(log);
+  ASSERT_EQ(opens.size(), 2U);
+  EXPECT_EQ(opens[0].local.port, LocalPort(pair.near.get()));
+  EXPECT_EQ(opens[0].remote.port, LocalPort(pair.far.get()));
+  EXPECT_TRUE(opens[0].has_begin);
+  EXPECT_NE(opens[0].peer, 0U);
+  EXPECT_EQ(opens[1].local.family, 0);
+  EXPECT_FALSE(opens[1].has_begin);
+}
+
+SONDE_FOR_EACH_FAMILY(MovingTlsTest);
 
 }  // namespace
 }  // namespace sonde::kernel_test

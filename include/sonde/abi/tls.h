@@ -34,8 +34,9 @@ struct sonde_place {
 	__s32 offset;
 };
 
-/* An offset that there is not. */
+/* An offset that there is not; one that is not known yet. */
 #define SONDE_NOWHERE (-1)
+#define SONDE_SOUGHT  (-2)
 
 /* How much of the text was accepted, if that is known only when the call returns. */
 enum sonde_returned {
@@ -79,6 +80,14 @@ struct sonde_tls_probe {
 	__s32 bio;
 	__s32 bio_method;
 	__s32 bio_fd;
+	/*
+	 * Where the object itself moves (Rust): offset in it of a pointer to what it owns and
+	 * keeps, which names it instead of its address. SONDE_NOWHERE: the address does.
+	 * SONDE_SOUGHT: it is found in the first object that passes, as the pointer beside which
+	 * stands one to a table of methods (Box<dyn Trait>), the first of them in
+	 * sonde_tls_methods.
+	 */
+	__s32 owned;
 	__u32 entire;  /* a text of up to so many bytes needs no look at what the call returned */
 	__u32 at_most; /* of a longer text only so many bytes are taken by one call; 0 = no limit */
 	__u8 source;   /* enum sonde_source */
@@ -94,9 +103,17 @@ struct sonde_tls_probe {
 	 */
 	__u8 chunks;
 	__u8 has_unless;
-	__u8 reserved[1];
+	__u8 reserved[5];
 };
 
-#define SONDE_TLS_PROBE_BYTES 96
+#define SONDE_TLS_PROBE_BYTES 104
+
+/* Key of sonde_tls_methods: a method that what `owned` points to may have. */
+struct sonde_tls_method {
+	__s64 distance; /* of its first instruction from the probed one */
+	__u64 probe;    /* index of sonde_tls_probes */
+};
+
+#define SONDE_TLS_METHOD_BYTES 16
 
 #endif

@@ -28,6 +28,9 @@ struct TlsPoint {
   // followed to its return (spec.returned says what it returns), which costs twice as much.
   bool follows_return = false;
   sonde_tls_probe spec{};
+  // With spec.owned == SONDE_SOUGHT: the methods it is found by, as distances from this
+  // instruction.
+  std::vector<int64_t> methods;
   std::string where;  // "ssl3_read_bytes+0x842", for doctor and logs
 };
 
@@ -36,7 +39,7 @@ inline sonde_tls_probe UndescribedTlsProbe(sonde_source source, sonde_direction 
   sonde_tls_probe probe{};
   probe.random = probe.random_pointer = probe.server = probe.handshake = probe.unready =
       SONDE_NOWHERE;
-  probe.bio = probe.bio_method = probe.bio_fd = SONDE_NOWHERE;
+  probe.bio = probe.bio_method = probe.bio_fd = probe.owned = SONDE_NOWHERE;
   probe.source = static_cast<uint8_t>(source);
   probe.direction = static_cast<uint8_t>(direction);
   return probe;

@@ -30,6 +30,9 @@ using binary::Symbol;
 constexpr std::string_view kTake = "11CommonState23take_received_plaintext";  // since 0.20
 constexpr std::string_view kBuffer = "11CommonState16buffer_plaintext";       // since 0.23
 constexpr std::string_view kSend = "11CommonState19send_some_plaintext";      // until 0.22
+// MessageEncrypter::encrypt of every cipher.
+constexpr std::string_view kEncrypter = "MessageEncrypter";
+constexpr std::string_view kEncrypt = "7encrypt";
 
 // Paths of the crate's files stand in its panic messages: ".../rustls-0.23.46/src/conn.rs".
 std::string Version(const binary::Elf& elf) {
@@ -47,11 +50,13 @@ std::string Version(const binary::Elf& elf) {
 }
 
 sonde_tls_probe Probe(sonde_direction direction) {
-  // CommonState holds neither the client random nor a descriptor.
+  // CommonState holds neither the client random nor a descriptor, and moves. Its cipher, a
+  // Box<dyn MessageEncrypter>, does not: from the handshake's end to a change of keys it names it.
   sonde_tls_probe probe = UndescribedTlsProbe(SONDE_SOURCE_RUSTLS, direction);
   probe.object = {SONDE_REGISTER_DI, 0, 0, 0, 0};  // &mut CommonState
   probe.returned = SONDE_RETURNED_ALL;
   probe.fd = SONDE_TLS_FD_NONE;
+  probe.owned = SONDE_SOUGHT;
   return probe;
 }
 
@@ -115,6 +120,18 @@ void AddWrites(const binary::Elf& elf, std::vector<TlsPoint>& points) {
   Add(elf, kSend, "send_some_plaintext", probe, true, points);
 }
 
+// Code is loaded in one piece: distances are the same in the file.
+void NameByCipher(const binary::Elf& elf, std::vector<TlsPoint>& points) {
+  constexpr size_t kMaxMethods = 64;
+  for (const auto& [name, symbol] : elf.FindContaining(kEncrypter, kMaxMethods)) {
+    const auto offset = elf.CodeOffset(symbol.address);
+    if (!offset || name.find(kEncrypt) == std::string::npos) continue;
+    for (TlsPoint& point : points) {
+      point.methods.push_back(static_cast<int64_t>(*offset - point.file_offset));
+    }
+  }
+}
+
 Result<TlsPlan> Resolve(const binary::Elf& elf) {
   if (elf.Section(".comment").find("rustc version") == std::string::npos) {
     return absl::NotFoundError("no Rust");
@@ -126,7 +143,10 @@ Result<TlsPlan> Resolve(const binary::Elf& elf) {
   const size_t reads = plan.points.size();
   AddWrites(elf, plan.points);
   const size_t writes = plan.points.size() - reads;
-  if (reads > 0 && writes > 0) return plan;
+  if (reads > 0 && writes > 0) {
+    NameByCipher(elf, plan.points);
+    return plan;
+  }
   if (version.empty() && plan.points.empty()) return absl::NotFoundError("no rustls");
   if (!elf.has_symtab()) {
     return absl::UnimplementedError(absl::StrCat("stripped: rustls ", version, " has no symbols"));

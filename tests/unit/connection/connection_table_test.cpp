@@ -241,6 +241,21 @@ TEST_F(Table, SecondOpenOfTheSameSocketChangesNothing) {
   ASSERT_EQ(talk.sink.exchanges.size(), 1U);
 }
 
+// The text of a TLS connection whose socket is found later than its first bytes.
+TEST_F(Table, EndsThatAreSaidLaterDoNotSendItBack) {
+  Conversation text(ToyProtocols(), {.first_receive = 0, .first_send = 0, .open = false});
+  OpenEvent open{.mono_ns = 5, .connection = 1, .who = {}, .local = {}, .remote = {}};
+  open.plain_text = true;
+  text.table().OnOpen(open);
+  text.Receive("TOY").Send("TOY").Wait(100 * kSecond);
+  open.local = {.family = 4, .port = 443, .address = {127, 0, 0, 1}, .path = {}};
+  open.remote = {.family = 4, .port = 40000, .address = {127, 0, 0, 1}, .path = {}};
+  open.has_begin = true;
+  text.table().OnOpen(open);
+  text.Receive("TOY");
+  EXPECT_EQ(Shown(text), "<TOY>TOY<TOY");
+}
+
 TEST_F(Table, DataWithoutOpenIsTracked) {
   Conversation bare(ToyProtocols(), {.open = false});
   bare.Receive("TOY");

@@ -114,11 +114,15 @@ const std::vector<Struct>& Structs() {
         FIELD(sonde_tls_probe, server),      FIELD(sonde_tls_probe, handshake),
         FIELD(sonde_tls_probe, unready),     FIELD(sonde_tls_probe, bio),
         FIELD(sonde_tls_probe, bio_method),  FIELD(sonde_tls_probe, bio_fd),
-        FIELD(sonde_tls_probe, entire),      FIELD(sonde_tls_probe, at_most),
-        FIELD(sonde_tls_probe, source),      FIELD(sonde_tls_probe, direction),
-        FIELD(sonde_tls_probe, returned),    FIELD(sonde_tls_probe, fd),
-        FIELD(sonde_tls_probe, retries),     FIELD(sonde_tls_probe, chunks),
-        FIELD(sonde_tls_probe, has_unless),  FIELD(sonde_tls_probe, reserved)}},
+        FIELD(sonde_tls_probe, owned),       FIELD(sonde_tls_probe, entire),
+        FIELD(sonde_tls_probe, at_most),     FIELD(sonde_tls_probe, source),
+        FIELD(sonde_tls_probe, direction),   FIELD(sonde_tls_probe, returned),
+        FIELD(sonde_tls_probe, fd),          FIELD(sonde_tls_probe, retries),
+        FIELD(sonde_tls_probe, chunks),      FIELD(sonde_tls_probe, has_unless),
+        FIELD(sonde_tls_probe, reserved)}},
+      {"sonde_tls_method",
+       sizeof(sonde_tls_method),
+       {FIELD(sonde_tls_method, distance), FIELD(sonde_tls_method, probe)}},
   };
   return structs;
 }
