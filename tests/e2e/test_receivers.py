@@ -1,15 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real receivers. The OpenTelemetry Collector, built from its modules: OTLP over gRPC and HTTP, plain, with TLS on both sides,
 through an HTTP proxy; what it took it sends on to our own receiver, which counts. Jaeger and Zipkin: what their own APIs give back."""
-import http.client
-import http.server
 import json
 import os
-import select
 import signal
-import socket
-import socketserver
-import threading
 import time
 import urllib.request
 
@@ -17,6 +11,7 @@ import pytest
 from harness import build, load, servers, tls
 from harness.jaeger import Jaeger
 from harness.process import Process, accepts, free_port, wait_until
+from harness.proxy import ConnectProxy
 from harness.sink import HttpSink, total
 from harness.spans import CLIENT, SERVER, read_spans
 
@@ -82,64 +77,6 @@ class Zipkin:
 
     def stop(self):
         self.process.stop()
-
-
-class ConnectProxy:
-    """CONNECT and absolute-form requests, as an egress proxy has them; counts them."""
-
-    def __init__(self):
-        proxy = self
-        self.requests = 0
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_CONNECT(self):
-                proxy.requests += 1
-                host, port = self.path.rsplit(":", 1)
-                with socket.create_connection((host, int(port))) as there:
-                    self.send_response(200)
-                    self.end_headers()
-                    carry(self.connection, there)
-                self.close_connection = True
-
-            def do_POST(self):
-                proxy.requests += 1
-                host, path = self.path.removeprefix("http://").split("/", 1)
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                connection = http.client.HTTPConnection(host)
-                connection.request("POST", f"/{path}", body, dict(self.headers))
-                answer = connection.getresponse()
-                content = answer.read()
-                self.send_response(answer.status)
-                self.send_header("Content-Type", answer.getheader("Content-Type", ""))
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_):
-                """Quiet."""
-
-        class Server(socketserver.ThreadingTCPServer):
-            allow_reuse_address = True
-            daemon_threads = True
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-def carry(one, other):
-    while True:
-        for ready in select.select([one, other], [], [])[0]:
-            data = ready.recv(65536)
-            if not data:
-                return
-            (other if ready is one else one).sendall(data)
 
 
 def client_certificate(work, authority):

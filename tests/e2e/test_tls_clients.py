@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from harness import build, https, judge, servers, tls
 from harness.process import wait_until
+from harness.proxy import ConnectProxy
 from harness.sonde import BARE
 from harness.spans import CLIENT, SERVER
 from test_clients import write_requests
@@ -130,6 +131,26 @@ def test_built(name, work, sonde, backend):
 @pytest.mark.parametrize("name", [*PROGRAMS, *BUILT])
 def test_5000(name, work, sonde, backend):
     check({**PROGRAMS, **BUILT}[name], work, sonde, backend, 5000)
+
+
+@pytest.mark.parametrize("name", ["curl", "requests", "httpx_async"])
+def test_through_a_proxy(name, work, sonde, started, backend):
+    """HTTP with the proxy first, then TLS on the same connection; httpx has memory between TLS and socket."""
+    program = PROGRAMS[name]
+    proxy = started(ConnectProxy())
+    requests, path = write_requests(work, 100, methods=program.methods)
+    base = f"https://127.0.0.1:{backend.address[1]}"
+    run = sonde(command=program.command(base, path), env={"CLIENT_LOG": f"{work}/client.log", **tls.trust(), "HTTPS_PROXY": proxy.url})
+    assert run.wait(120) == 0, run.process.stderr()[-3000:]
+    entries = facts_of(backend, {r.target for r in requests})
+    judge.judge_load(requests, entries)
+    spans = run.spans(CLIENT)
+    asked = [s for s in spans if s["http.request.method"] == "CONNECT"]
+    assert len(asked) == proxy.requests > 0
+    judge.judge(entries, [s for s in spans if s not in asked], CLIENT, source="openssl")
+    for span in spans:
+        assert span["network.peer.port"] == int(proxy.url.rsplit(":", 1)[1]), span.attributes
+        assert span["server.port"] == backend.address[1], span.attributes
 
 
 @pytest.mark.parametrize("protocol", ["h1", "h2"])

@@ -4,11 +4,13 @@
  * class and the first bytes of the call; a body costs a record, not its bytes. Pure: tested and
  * fuzzed natively, run in the kernel.
  *
- *            HTTP start          TLS hello         budget used up, nobody knows it
- *   UNKNOWN ------------> HTTP1  --------> TLS     ---------> OTHER --HTTP start, hello--> as
- * UNKNOWN UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2 HTTP1 --101
- * response--> UNKNOWN, with a new budget any --verdict refused, port not wanted--> REFUSED (for
- * good)
+ *   UNKNOWN --HTTP start--> HTTP1
+ *   UNKNOWN --TLS hello--> TLS
+ *   UNKNOWN --budget used up, nobody knows it--> OTHER --HTTP start, hello--> as UNKNOWN
+ *   UNKNOWN, OTHER --preface, frames that lead to each other, verdict--> HTTP2
+ *   HTTP1 --101 response--> UNKNOWN, with a new budget
+ *   HTTP1 --CONNECT, then a TLS hello--> TLS
+ *   any --verdict refused, port not wanted--> REFUSED (for good)
  */
 #ifndef SONDE_WIRE_CAPTURE_H
 #define SONDE_WIRE_CAPTURE_H
@@ -36,6 +38,10 @@ enum sonde_class {
 #define SONDE_CAPTURE_PIPELINED                                                                    \
 	1 /* messages are sent back to back: large records may hold a head anywhere */
 #define SONDE_CAPTURE_UPGRADED 2 /* a 101 response was seen: it is HTTP/1 no longer */
+#define SONDE_CAPTURE_TUNNEL   4 /* the last request was CONNECT: TLS may follow */
+
+/* The first 8 bytes of such a request. */
+#define SONDE_CONNECT SONDE_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ')
 
 /* "101" in bytes 9 to 11 of a status line, as the word from byte 8 has them. */
 #define SONDE_SWITCHING_PROTOCOLS 0x31303100
@@ -330,6 +336,16 @@ static inline void sonde_capture_tls(struct sonde_capture_state *state,
 		call->hello = 1 + SONDE_TLS_RECORD_HEADER - kept;
 }
 
+/* A client that goes through a proxy speaks HTTP with it first (RFC 9110 section 9.3.6). */
+static inline void sonde_capture_tunnel(struct sonde_capture_state *state,
+					const struct sonde_first_bytes *first)
+{
+	if (sonde_load_aligned(first, 0) == SONDE_CONNECT)
+		state->flags |= SONDE_CAPTURE_TUNNEL;
+	else
+		state->flags &= ~SONDE_CAPTURE_TUNNEL;
+}
+
 static inline void sonde_capture_unknown(struct sonde_capture_state *state,
 					 struct sonde_capture_call *call)
 {
@@ -378,8 +394,11 @@ static inline void sonde_capture_decide(struct sonde_capture_state *state,
 	     state->socket_class == SONDE_CLASS_OTHER) &&
 	    (kind == SONDE_SNIFF_HTTP2 || sonde_frames_begin(first, call->have, call->length)))
 		state->socket_class = SONDE_CLASS_HTTP2;
-	if (kind == SONDE_SNIFF_TLS && (state->socket_class == SONDE_CLASS_UNKNOWN ||
-					state->socket_class == SONDE_CLASS_OTHER))
+	if (kind == SONDE_SNIFF_REQUEST)
+		sonde_capture_tunnel(state, first);
+	if (kind == SONDE_SNIFF_TLS &&
+	    (state->socket_class == SONDE_CLASS_UNKNOWN ||
+	     state->socket_class == SONDE_CLASS_OTHER || state->flags & SONDE_CAPTURE_TUNNEL))
 		sonde_capture_tls(state, call, kept);
 	else if (kind == SONDE_SNIFF_INTERIM &&
 		 (sonde_load_aligned(first, 8) & 0xffffff00) == SONDE_SWITCHING_PROTOCOLS)

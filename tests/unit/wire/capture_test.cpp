@@ -150,6 +150,22 @@ TEST(CaptureTest, AsksAgainAboutALongSilenceOfHttp) {
   EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_REFUSED);
 }
 
+TEST(CaptureTest, TlsBehindAProxyIsTls) {
+  const std::string hello = std::string("\x16\x03\x01\x02\x00\x01", 6) + std::string(500, 'x');
+  Socket socket;
+  socket.Call(kOut, "CONNECT shop:443 HTTP/1.1\r\n\r\n");
+  socket.Call(kIn, "HTTP/1.1 200 Connection established\r\n\r\n");
+  EXPECT_EQ(socket.Call(kOut, hello).hello, 1U + SONDE_TLS_RECORD_HEADER);
+  EXPECT_EQ(socket.state().socket_class, SONDE_CLASS_TLS);
+
+  Socket body;  // of a request that only looks like it
+  body.Call(kOut, "CONNECT shop:443 HTTP/1.1\r\n\r\n");
+  body.Call(kIn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  body.Call(kOut, "PUT /certificate HTTP/1.1\r\nContent-Length: 506\r\n\r\n");
+  EXPECT_EQ(body.Call(kOut, hello).hello, 0U);
+  EXPECT_EQ(body.state().socket_class, SONDE_CLASS_HTTP1);
+}
+
 TEST(CaptureTest, InterimResponseIsNoMessageOfItsOwn) {
   Socket socket;
   socket.Call(kIn, Head(100, "PUT / HTTP/1.1\r\nExpect: 100-continue\r\n"));
