@@ -36,12 +36,12 @@ static __always_inline struct sonde_socket *sonde_known_socket(struct sock *sk)
 
 /* It is forgotten when the program can read no more of it: an end that the peer brought about
  * leaves text in the library. */
-static __always_inline void sonde_text_end(const struct sonde_text_key *key, bool dead)
+static __always_inline void sonde_text_end(const struct sonde_text_key *key, __u64 inode, bool dead)
 {
 	struct sonde_text *text = bpf_map_lookup_elem(&sonde_texts, key);
 
-	if (!text)
-		return;
+	if (!text || text->socket.inode != inode)
+		return; /* the object's address is another connection's by now */
 	if (text->socket.opened)
 		sonde_emit_shutdown(&text->socket, SONDE_BOTH, 0, false);
 	if (dead)
@@ -59,12 +59,12 @@ static __always_inline void sonde_text_ends(struct sonde_socket *socket, struct 
 
 	if (!sonde_settings.tls)
 		return;
-	sonde_text_end(&key, dead);
+	sonde_text_end(&key, inode, dead);
 	bound = bpf_map_lookup_elem(&sonde_texts_bound, &inode);
 	if (!bound)
 		return;
 	key = *bound;
-	sonde_text_end(&key, dead);
+	sonde_text_end(&key, inode, dead);
 	if (dead)
 		bpf_map_delete_elem(&sonde_texts_bound, &inode);
 }

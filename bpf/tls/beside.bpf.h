@@ -18,15 +18,19 @@
 
 #define SONDE_VOTES_NEEDED 2
 
+/* To the text of a TLS 1.3 record: header 5, type 1, tag 16. */
+#define SONDE_TLS13_RECORD_ADDS 22
+
 /* Of one thread: what it received last, and the text it wrote that was not sent yet. */
 struct sonde_beside {
 	__u64 received_inode;
 	__u64 received_sk;
-	__u32 received; /* bytes */
+	__u32 received; /* bytes, without the records whose text was taken */
 	__u32 wrote;    /* bytes, 0 = nothing waits */
 	__u32 header;   /* the 5 bytes of a record's header were received alone before */
 	__u32 reserved;
 	struct sonde_text_key writer;
+	struct sonde_text_key reader; /* that took some of it; kind 0: none has */
 };
 
 /* Key: thread. Only threads of processes that have objects without a socket. */
@@ -37,12 +41,22 @@ struct {
 	__type(value, struct sonde_beside);
 } sonde_besides SEC(".maps");
 
-/* TLS 1.3: header 5, type 1, tag 16. TLS 1.2: header 5, nonce 8 (AES-GCM) or none, tag 16. */
+/* TLS 1.2: header 5, nonce 8 (AES-GCM) or none, tag 16. */
 static __always_inline bool sonde_is_record_of(__u32 record, __u32 text, bool headless)
 {
 	__u32 more = record - text + (headless ? SONDE_TLS_RECORD_HEADER : 0);
 
-	return more == 21 || more == 22 || more == 29;
+	return more == SONDE_TLS13_RECORD_ADDS || more == 21 || more == 29;
+}
+
+/* The same behind the message that ends a TLS 1.3 handshake, a record of 58 or 74 bytes (SHA-256,
+ * SHA-384; RFC 8446 section 4.4.4), perhaps with a change of cipher, 6 bytes, before it: a client
+ * may send its first text at once. */
+static __always_inline bool sonde_is_finish_and_record_of(__u32 received, __u32 text)
+{
+	__u32 more = received - text - SONDE_TLS13_RECORD_ADDS;
+
+	return more == 58 || more == 58 + 6 || more == 74 || more == 74 + 6;
 }
 
 /* The text of the socket's handshake, if it was seen and no text has been found to be its. */
@@ -118,6 +132,7 @@ __noinline int sonde_beside_socket(struct sonde_scratch *scratch, __u64 inode, _
 		beside->received_inode = inode;
 		beside->received_sk = sk;
 		beside->received = length;
+		beside->reader.kind = 0;
 		return 0;
 	}
 	if (!beside->wrote)
@@ -130,6 +145,34 @@ __noinline int sonde_beside_socket(struct sonde_scratch *scratch, __u64 inode, _
 	}
 	beside->wrote = 0; /* only the first send after a write says anything */
 	return 0;
+}
+
+static __always_inline bool sonde_same_text(const struct sonde_text_key *one,
+					    const struct sonde_text_key *other)
+{
+	return one->name[0] == other->name[0] && one->tgid == other->tgid &&
+	       one->kind == other->kind;
+}
+
+/* Text that the object took of what its thread received last: of the one record in that, or of
+ * several, one by one, of which the last decides. */
+static __always_inline void sonde_beside_taken(struct sonde_beside *beside, struct sonde_text *text,
+					       const struct sonde_text_key *key, __u32 length)
+{
+	__u32 received = beside->received;
+
+	if (beside->reader.kind && !sonde_same_text(&beside->reader, key)) {
+		beside->received_sk = 0;
+	} else if (sonde_is_record_of(received, length, beside->header) ||
+		   sonde_is_finish_and_record_of(received, length)) {
+		sonde_vote(text, key, beside->received_inode, beside->received_sk);
+		beside->received_sk = 0;
+	} else if (received > length + SONDE_TLS13_RECORD_ADDS) {
+		beside->received = received - length - SONDE_TLS13_RECORD_ADDS;
+		beside->reader = *key;
+	} else {
+		beside->received_sk = 0;
+	}
 }
 
 /* Text of an object that has no socket yet. */
@@ -145,10 +188,8 @@ static __always_inline void sonde_beside_text(struct sonde_text *text,
 	if (direction == SONDE_SEND) {
 		beside->writer = *key;
 		beside->wrote = length;
-	} else if (beside->received_sk &&
-		   sonde_is_record_of(beside->received, length, beside->header)) {
-		sonde_vote(text, key, beside->received_inode, beside->received_sk);
-		beside->received_sk = 0; /* it held one record */
+	} else if (beside->received_sk) {
+		sonde_beside_taken(beside, text, key, length);
 	}
 }
 

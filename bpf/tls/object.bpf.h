@@ -108,8 +108,8 @@ static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tl
 	return text;
 }
 
-/* Addresses of objects are used again: a number made of address and process, not a name for good.
- * It ends with its socket, once that is found by what is beside it. */
+/* Addresses are used again: a number made of address and process, not a name for good. It ends with
+ * its socket, once that is found by what is beside it. */
 static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u32 tgid,
 							       __u32 direction, __u32 length)
 {
@@ -117,7 +117,7 @@ static __always_inline struct sonde_text *sonde_text_by_object(__u64 object, __u
 	struct sonde_text *text = bpf_map_lookup_elem(&sonde_texts, &key);
 	__u32 *flags;
 
-	if (!text) {
+	if (!text || (text->sk && !sonde_text_socket_lives(text))) {
 		text = sonde_text_create(&key, (object ^ (__u64)tgid << 40) | 1ULL << 61, 0, 0);
 		flags = sonde_traced_flags(tgid);
 		if (!text || !flags)
