@@ -42,4 +42,5 @@ function handle(request, response) {
 const secrets = kind ? {cert: fs.readFileSync(certificate), key: fs.readFileSync(key), allowHTTP1: true} : {};
 const server = kind === 'http2' ? http2.createSecureServer(secrets, handle)
   : kind === 'https' ? https.createServer(secrets, handle) : http.createServer(handle);
+server.keepAliveTimeout = 60000; // as it attaches, a busy machine may need longer than the usual five seconds
 server.listen(Number(port), '127.0.0.1');

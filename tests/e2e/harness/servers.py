@@ -155,6 +155,7 @@ Group www-data
 StartServers 2
 EnableSendfile On
 KeepAlive On
+KeepAliveTimeout 60
 MaxKeepAliveRequests 0
 DocumentRoot {root}
 Redirect 301 /old /f1.bin
@@ -200,7 +201,7 @@ def uvicorn(directory, *arguments, python=PYTHON):
     port = free_port()
     log = f"{directory}/uvicorn.log"
     command = [python, "-m", "uvicorn", "--app-dir", APPS, "--host", "127.0.0.1", "--port", str(port), "--no-access-log",
-               *arguments, "asgi_app:app"]
+               "--timeout-keep-alive", "60", *arguments, "asgi_app:app"]
     return Server(command, directory, "uvicorn", ("127.0.0.1", port), log)
 
 
