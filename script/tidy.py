@@ -33,7 +33,7 @@ def own_headers(source):
             continue
         reached[path] = read(path)
         for name in INCLUDE.findall(reached[path]):
-            for base in (os.path.dirname(path), f"{ROOT}/include", f"{ROOT}/src", f"{ROOT}/tests"):
+            for base in (os.path.dirname(path), ROOT, f"{ROOT}/include", f"{ROOT}/src", f"{ROOT}/tests"):
                 candidate = os.path.normpath(os.path.join(base, name))
                 if os.path.isfile(candidate):
                     todo.append(candidate)
@@ -68,7 +68,7 @@ def main():
         sys.exit("clang-tidy is not installed")
     version = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
-        entries = [e for e in json.load(file) if e["file"].startswith(f"{ROOT}/src/")]
+        entries = [e for e in json.load(file) if e["file"].startswith((f"{ROOT}/src/", f"{ROOT}/probes/"))]
     if only:
         entries = [e for e in entries if any(part in e["file"] for part in only)]
     os.makedirs(CACHE, exist_ok=True)

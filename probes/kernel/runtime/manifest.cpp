@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Probe family `runtime`; the evidence is in NOTES.md. Which instructions are probed:
 // probes/runtime.
-#include <string_view>
-
 #include "probes/registry.h"
 #include "sonde/base/processor.h"
 #include "sonde/probe/family.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Probe family `tls`; the evidence is in NOTES.md. Which instructions are probed: probes/tls.
-#include <string_view>
 
 #include "probes/registry.h"
 #include "sonde/probe/family.h"
