@@ -176,8 +176,9 @@ static __always_inline __u64 sonde_go_number(const struct sonde_go_layout *go)
 }
 
 /*
- * Who waited to send is not woken because of what came in: it gives work. In a select it may have
- * waited for either, which is told (`counter`).
+ * Only who waited to receive is woken because of what came in: who waited to send gives work, who
+ * waited for a lock gets that. In a select it may have waited for either, which is told
+ * (`counter`).
  */
 static __always_inline int sonde_go_ready(const struct sonde_runtime_probe *probe, __u32 tgid,
 					  __u64 g)
@@ -186,12 +187,14 @@ static __always_inline int sonde_go_ready(const struct sonde_runtime_probe *prob
 	struct sonde_execution_said said = {.event = SONDE_EXECUTION_WOKEN,
 					    .runtime = SONDE_RUNTIME_GO};
 	__u8 reason = 0;
+	bool receives;
 
 	/* runtime.g: goid, schedlink, waitsince, waitreason (Go 1.15 to 1.26). */
 	bpf_probe_read_user(&reason, sizeof(reason), (void *)(g + (__s64)go->goid + 24));
-	if (reason == (probe->detail & 0xff))
-		return 0;
+	receives = reason == (probe->detail & 0xff);
 	said.counter = reason == (probe->detail >> 8 & 0xff);
+	if (!receives && !said.counter)
+		return 0;
 	said.from = sonde_go_number(go);
 	said.to = sonde_word(g + (__s64)go->goid);
 	return sonde_woken(tgid, &said);

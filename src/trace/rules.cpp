@@ -30,8 +30,10 @@ constexpr AnswerRule::Traits kHaproxy = {.runtime = RuntimeKind::kHaproxy,
                                          .connector_calls = true};
 constexpr WakeRule::Traits kJavaPool = {
     .runtime = RuntimeKind::kJava, .method = LinkMethod::kWakeup, .threads = true};
-constexpr WakeRule::Traits kGoPool = {
-    .runtime = RuntimeKind::kGo, .method = LinkMethod::kWakeup, .max_hops = 1};
+constexpr WakeRule::Traits kGoPool = {.runtime = RuntimeKind::kGo,
+                                      .method = LinkMethod::kWakeup,
+                                      .awaiting_is_told = true,
+                                      .max_hops = 1};
 constexpr WakeRule::Traits kTokio = {.runtime = RuntimeKind::kTokio,
                                      .method = LinkMethod::kTask,
                                      .connection_tasks = true,

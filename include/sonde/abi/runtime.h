@@ -151,7 +151,8 @@ enum sonde_runtime_event {
 struct sonde_runtime_probe {
 	struct sonde_place subject;
 	__u32 event; /* enum sonde_runtime_event */
-	/* SONDE_RUNTIME_GO_READY: the reasons to wait that mean a send to a channel, and a select
+	/* SONDE_RUNTIME_GO_READY: the reasons to wait that mean a receive from a channel, and a
+	 * select
 	 * (<< 8). SONDE_RUNTIME_GO_GRPC_*: where in the subject the number of the stream is. */
 	__u32 detail;
 	struct sonde_runtime runtime; /* of the file; base 0 */
