@@ -14,6 +14,7 @@
 #include "trace/same_thread_rule.h"
 #include "trace/socket_rule.h"
 #include "trace/wake_rule.h"
+#include "trace/worker_rule.h"
 
 namespace sonde::trace {
 namespace {
@@ -53,6 +54,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& m
   rules.push_back(std::make_unique<WakeRule>(kTokio));
   rules.push_back(std::make_unique<AsyncIdRule>());
   rules.push_back(std::make_unique<SocketRule>(metrics));
+  rules.push_back(std::make_unique<WorkerRule>(metrics));
   if (guesses) rules.push_back(std::make_unique<GuessRule>());
   return rules;
 }
