@@ -158,6 +158,18 @@ struct sonde_runtime_probe {
 	struct sonde_runtime runtime; /* of the file; base 0 */
 };
 
+/* Key and value of map sonde_parkers: whose a Parker of hotspot is. */
+struct sonde_parker_key {
+	__u64 parker; /* its address in the process */
+	__u32 tgid;
+	__u32 reserved;
+};
+
+struct sonde_parker {
+	__u32 tid;
+	__u32 woken; /* 1: it was told that the thread is woken by others */
+};
+
 #define SONDE_RUNTIME_BYTES       64
 #define SONDE_RUNTIME_PROBE_BYTES 80
 
