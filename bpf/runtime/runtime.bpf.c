@@ -19,18 +19,12 @@ struct {
 	__type(value, struct sonde_runtime_probe);
 } sonde_runtime_probes SEC(".maps");
 
-/* Whose a Parker is. LRU: threads end without a word. */
-struct sonde_parker_key {
-	__u64 parker;
-	__u32 tgid;
-	__u32 reserved;
-};
-
+/* LRU: threads end without a word. Userspace puts those in that wait when sonde comes. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
 	__type(key, struct sonde_parker_key);
-	__type(value, __u32);
+	__type(value, struct sonde_parker);
 } sonde_parkers SEC(".maps");
 
 static __always_inline int sonde_woken(__u32 tgid, const struct sonde_execution_said *said)
@@ -58,24 +52,34 @@ static __always_inline int sonde_made(__u64 from, __u64 to, __u32 runtime)
 	return from && to ? sonde_execution_say(&said) : 0;
 }
 
+/* Of each thread the first time is told whoever wakes it: so it waits in a queue, as loops do not.
+ */
 static __always_inline int sonde_java_unparked(__u32 tgid, __u32 tid, __u64 parker)
 {
 	struct sonde_parker_key key = {.parker = parker, .tgid = tgid};
-	__u32 *woken;
+	struct sonde_parker *parked = bpf_map_lookup_elem(&sonde_parkers, &key);
+	struct sonde_execution_said said = {
+	    .from = tid, .event = SONDE_EXECUTION_WOKEN, .runtime = SONDE_RUNTIME_JAVA};
+	bool news;
 
-	if (!sonde_token_has(tgid, tid))
+	if (!parked)
 		return 0;
-	woken = bpf_map_lookup_elem(&sonde_parkers, &key);
-	return woken ? sonde_woke(tgid, tid, *woken, SONDE_EXECUTION_WOKEN, SONDE_RUNTIME_JAVA) : 0;
+	said.to = parked->tid;
+	news = !parked->woken;
+	parked->woken = 1;
+	if (news && !sonde_token_has(tgid, tid))
+		return sonde_execution_say(&said);
+	return sonde_woken(tgid, &said);
 }
 
 static __always_inline int sonde_java_parks(__u32 tgid, __u32 tid, __u64 parker)
 {
 	struct sonde_parker_key key = {.parker = parker, .tgid = tgid};
-	__u32 *known = bpf_map_lookup_elem(&sonde_parkers, &key);
+	struct sonde_parker *known = bpf_map_lookup_elem(&sonde_parkers, &key);
+	struct sonde_parker parked = {.tid = tid};
 
-	if (!known || *known != tid)
-		bpf_map_update_elem(&sonde_parkers, &key, &tid, BPF_ANY);
+	if (!known || known->tid != tid)
+		bpf_map_update_elem(&sonde_parkers, &key, &parked, BPF_ANY);
 	return 0;
 }
 
@@ -176,8 +180,9 @@ static __always_inline __u64 sonde_go_number(const struct sonde_go_layout *go)
 }
 
 /*
- * Who waited to send is not woken because of what came in: it gives work. In a select it may have
- * waited for either, which is told (`counter`).
+ * Only who waited to receive is woken because of what came in: who waited to send gives work, who
+ * waited for a lock gets that. In a select it may have waited for either, which is told
+ * (`counter`).
  */
 static __always_inline int sonde_go_ready(const struct sonde_runtime_probe *probe, __u32 tgid,
 					  __u64 g)
@@ -186,12 +191,14 @@ static __always_inline int sonde_go_ready(const struct sonde_runtime_probe *prob
 	struct sonde_execution_said said = {.event = SONDE_EXECUTION_WOKEN,
 					    .runtime = SONDE_RUNTIME_GO};
 	__u8 reason = 0;
+	bool receives;
 
 	/* runtime.g: goid, schedlink, waitsince, waitreason (Go 1.15 to 1.26). */
 	bpf_probe_read_user(&reason, sizeof(reason), (void *)(g + (__s64)go->goid + 24));
-	if (reason == (probe->detail & 0xff))
-		return 0;
+	receives = reason == (probe->detail & 0xff);
 	said.counter = reason == (probe->detail >> 8 & 0xff);
+	if (!receives && !said.counter)
+		return 0;
 	said.from = sonde_go_number(go);
 	said.to = sonde_word(g + (__s64)go->goid);
 	return sonde_woken(tgid, &said);

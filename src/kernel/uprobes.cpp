@@ -179,6 +179,13 @@ std::optional<sonde_runtime> Uprobes::RuntimeOf(uint32_t tgid) const {
   return runtime;
 }
 
+void Uprobes::SetParker(uint32_t tgid, uint64_t parker, uint32_t tid) {
+  const sonde_parker_key key = {.parker = parker, .tgid = tgid, .reserved = 0};
+  const sonde_parker parked = {.tid = tid, .woken = 0};
+  const int map = maps_->fd("sonde_parkers");
+  if (map >= 0) bpf_map_update_elem(map, &key, &parked, BPF_NOEXIST);
+}
+
 void Uprobes::MarkPlain(uint64_t inode, uint32_t device) {
   struct {
     uint64_t inode;

@@ -27,6 +27,7 @@
 #include "sonde/probe/prober.h"
 #include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
+#include "tls/futex_waits.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
 
@@ -228,6 +229,21 @@ void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
   processes_[tgid].uses.insert(content);
   ReadExecutions(tgid, mapped, file);
   WantRuntime(file, opened.get(), mapped.path);
+  ReadParked(tgid, file.found.runtime_plan);
+}
+
+// Threads that have waited since before the probe that tells their Parkers. Which of the words that
+// may be the start of one it is, is not known; the others are nobody's.
+void Watcher::ReadParked(uint32_t tgid, const probe::RuntimePlan& plan) {
+  constexpr uint64_t kAlignment = 8;
+  if (plan.most_parker_bytes == 0) return;
+  for (const FutexWait& wait : ReadFutexWaits(options_.proc, tgid)) {
+    if (wait.address <= plan.most_parker_bytes) continue;
+    const uint64_t last = (wait.address - plan.least_parker_bytes) / kAlignment * kAlignment;
+    for (uint64_t at = last; at + plan.most_parker_bytes >= wait.address; at -= kAlignment) {
+      prober_.SetParker(tgid, at, wait.tid);
+    }
+  }
 }
 
 // A process that has several (a Python with a library in Rust) is what it was found to be first:

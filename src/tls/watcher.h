@@ -35,6 +35,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/prober.h"
+#include "sonde/probe/runtime.h"
 #include "tls/inspect.h"
 #include "tls/mapped_files.h"
 
@@ -125,6 +126,7 @@ class Watcher {
   void WantRuntime(File& file, int opened, const std::string& place);
   std::unique_ptr<probe::Prober::Attachment> AttachRuntime(File& file, int opened,
                                                            const std::string& place, bool once);
+  void ReadParked(uint32_t tgid, const probe::RuntimePlan& plan);
   void ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file);
   void NoteVersion(uint32_t tgid, std::string version);
   bool AllWereMet(const File& file) const;

@@ -26,8 +26,9 @@ enum class LinkMethod : uint8_t {
   kWakeup,
   kTask,
   kSocket,
+  kWorker,
 };
-inline constexpr size_t kLinkMethods = 17;
+inline constexpr size_t kLinkMethods = 18;
 
 constexpr std::string_view LinkMethodName(LinkMethod method) {
   switch (method) {
@@ -63,6 +64,8 @@ constexpr std::string_view LinkMethodName(LinkMethod method) {
       return "task";
     case LinkMethod::kSocket:
       return "socket";
+    case LinkMethod::kWorker:
+      return "worker";
     case LinkMethod::kNone:
       break;
   }

@@ -14,6 +14,7 @@
 #include "trace/same_thread_rule.h"
 #include "trace/socket_rule.h"
 #include "trace/wake_rule.h"
+#include "trace/worker_rule.h"
 
 namespace sonde::trace {
 namespace {
@@ -30,8 +31,10 @@ constexpr AnswerRule::Traits kHaproxy = {.runtime = RuntimeKind::kHaproxy,
                                          .connector_calls = true};
 constexpr WakeRule::Traits kJavaPool = {
     .runtime = RuntimeKind::kJava, .method = LinkMethod::kWakeup, .threads = true};
-constexpr WakeRule::Traits kGoPool = {
-    .runtime = RuntimeKind::kGo, .method = LinkMethod::kWakeup, .max_hops = 1};
+constexpr WakeRule::Traits kGoPool = {.runtime = RuntimeKind::kGo,
+                                      .method = LinkMethod::kWakeup,
+                                      .awaiting_is_told = true,
+                                      .max_hops = 1};
 constexpr WakeRule::Traits kTokio = {.runtime = RuntimeKind::kTokio,
                                      .method = LinkMethod::kTask,
                                      .connection_tasks = true,
@@ -51,6 +54,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& m
   rules.push_back(std::make_unique<WakeRule>(kTokio));
   rules.push_back(std::make_unique<AsyncIdRule>());
   rules.push_back(std::make_unique<SocketRule>(metrics));
+  rules.push_back(std::make_unique<WorkerRule>(metrics));
   if (guesses) rules.push_back(std::make_unique<GuessRule>());
   return rules;
 }

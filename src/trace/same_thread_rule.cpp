@@ -25,8 +25,11 @@ bool SameThreadRule::Covers(const Execution& by) {
 }
 
 void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
+  const ThreadKey key = KeyOf(fact.last_by);
   if (!Covers(fact.last_by) || closed_.contains(fact.last_by.tgid)) return;
-  Thread& thread = threads_[KeyOf(fact.last_by)];
+  if (IsLoop(fact.last_by.tgid, verdicts)) return;
+  if (const Role* role = RoleOf(fact.last_by); role != nullptr && *role == Role::kReads) return;
+  Thread& thread = threads_[key];
   if (!thread.open.empty()) {
     if (fact.connection == thread.connection) {
       // Pipelining, or the end of the request before was not seen: one connection is served in
@@ -35,7 +38,11 @@ void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>
       ReleaseCalls(thread, verdicts);
       thread.linkable = false;
     } else if (!Leaves(fact.last_by, thread, verdicts)) {
-      CloseGate(fact.last_by.tgid, verdicts);
+      if (OnlyReads(fact.last_by)) {
+        threads_.erase(key);
+      } else {
+        CloseGate(fact.last_by.tgid, verdicts);
+      }
       return;
     }
   }
@@ -60,6 +67,35 @@ bool SameThreadRule::Leaves(const Execution& by, Thread& thread, std::vector<Ver
   return true;
 }
 
+// Null: it has done nothing yet that tells.
+SameThreadRule::Role* SameThreadRule::RoleOf(const Execution& by) {
+  const auto process = roles_.find(by.tgid);
+  return process == roles_.end() ? nullptr : process->second.Find(by.tid);
+}
+
+// It held two requests, and has not called or answered so far.
+bool SameThreadRule::OnlyReads(const Execution& by) {
+  if (RoleOf(by) != nullptr) return false;
+  roles_.try_emplace(by.tgid, kRemembered).first->second.Put(by.tid, Role::kReads);
+  return true;
+}
+
+void SameThreadRule::Works(const Execution& by) {
+  if (!Covers(by) || closed_.contains(by.tgid)) return;
+  const Role* role = RoleOf(by);
+  if (role == nullptr) {
+    roles_.try_emplace(by.tgid, kRemembered).first->second.Put(by.tid, Role::kWorks);
+  } else if (*role == Role::kReads) {
+    loops_.insert(by.tgid);
+  }
+}
+
+bool SameThreadRule::IsLoop(uint32_t tgid, std::vector<Verdict>& verdicts) {
+  if (!loops_.contains(tgid)) return false;
+  CloseGate(tgid, verdicts);
+  return true;
+}
+
 void SameThreadRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
   if (event.by.runtime != RuntimeKind::kJava) return;
   if (event.change != ExecutionChange::kWoken && event.change != ExecutionChange::kWokenByValue) {
@@ -70,6 +106,7 @@ void SameThreadRule::OnExecution(const ExecutionEvent& event, std::vector<Verdic
 }
 
 void SameThreadRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) {
+  Works(fact.by);
   const auto found = threads_.find(KeyOf(fact.by));
   if (found == threads_.end()) return;
   if (found->second.open.back() == fact.id) {
@@ -83,6 +120,7 @@ void SameThreadRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdi
 }
 
 bool SameThreadRule::OnCallSent(const RequestFact& fact) {
+  Works(fact.first_by);
   const auto found = threads_.find(KeyOf(fact.first_by));
   if (found == threads_.end() || fact.first_by != fact.last_by) return false;
   Thread& thread = found->second;
@@ -107,6 +145,7 @@ void SameThreadRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdic
 }
 
 void SameThreadRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
+  if (IsLoop(fact.requested_by.tgid, verdicts)) return;
   const auto found = threads_.find(KeyOf(fact.requested_by));
   if (found == threads_.end()) return;
   Thread& thread = found->second;
@@ -135,6 +174,8 @@ void SameThreadRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts
   });
   closed_.erase(tgid);
   leaving_.erase(tgid);
+  loops_.erase(tgid);
+  roles_.erase(tgid);
 }
 
 void SameThreadRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {

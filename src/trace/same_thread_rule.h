@@ -4,7 +4,8 @@
 // Certain only where threads do one thing at a time, which is learnt by its contrary: once any
 // thread of a process has held two open requests, the process is a loop or a work-stealing runtime
 // and the rule is off there for good (evidence/linking.md, 6: per-thread checks alone were 4-66 %
-// precise in Go, 21-51 % on tokio).
+// precise in Go, 21-51 % on tokio). A thread that neither calls nor answers, but reads for others,
+// shows nothing (worker_rule.h).
 //
 // Java's servers have handlers that return before their request is answered, beside others that
 // block: a thread that leaves a request behind may wait for the next in a queue. From then on a
@@ -50,7 +51,7 @@ class SameThreadRule : public LinkRule {
 
   // Calls of one request that are remembered; further ones stay unlinked.
   static constexpr size_t kMaxCallsPerRequest = 4096;
-  // Threads that were woken, and calls that were left behind, of all processes (two generations).
+  // Threads, and calls that were left behind, of all processes (two generations).
   static constexpr size_t kRemembered = 32'768;
 
   size_t threads() const { return threads_.size(); }
@@ -73,16 +74,23 @@ class SameThreadRule : public LinkRule {
     absl::InlinedVector<Call, 4> calls;  // sent for the last of `open`
   };
   using ThreadKey = uint64_t;
+  enum class Role : uint8_t { kWorks, kReads };  // calls or answers; held two requests and did not
   static ThreadKey KeyOf(const Execution& by) { return uint64_t{by.tgid} << 32 | by.tid; }
 
   static bool Covers(const Execution& by);
   bool Leaves(const Execution& by, Thread& thread, std::vector<Verdict>& verdicts);
+  Role* RoleOf(const Execution& by);
+  bool OnlyReads(const Execution& by);
+  void Works(const Execution& by);
+  bool IsLoop(uint32_t tgid, std::vector<Verdict>& verdicts);
   void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
   static void ReleaseCalls(Thread& thread, std::vector<Verdict>& verdicts);
 
   absl::flat_hash_map<ThreadKey, Thread> threads_;
   absl::flat_hash_set<uint32_t> closed_;   // processes
   absl::flat_hash_set<uint32_t> leaving_;  // processes whose threads left requests behind
+  absl::flat_hash_set<uint32_t> loops_;    // processes whose gate closes before the next verdict
+  absl::flat_hash_map<uint32_t, RecentMap<uint32_t, Role>> roles_;  // of each process's threads
   RecentMap<ThreadKey, bool> woken_{kRemembered};
   RecentMap<ExchangeId, ThreadKey> left_{kRemembered};
   Counter& gates_closed_;

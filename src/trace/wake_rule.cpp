@@ -117,7 +117,14 @@ void WakeRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& ve
     }
     return;
   }
-  process->tokens.Put(receiver, {.call = fact.id, .hops = 0});
+  if (!traits_.awaiting_is_told) {
+    process->tokens.Put(receiver, {.call = fact.id, .hops = 0});
+    return;
+  }
+  const ExecutionId* awaits = process->awaiting.Find(fact.connection);
+  if (awaits == nullptr) return;
+  process->tokens.Put(*awaits, {.call = fact.id, .hops = 1});
+  process->awaiting.Erase(fact.connection);
 }
 
 void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) {
@@ -131,6 +138,7 @@ void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& ve
     if (request != 0) process->born_in.Put(event.to, request);
   } else if (event.change == ExecutionChange::kAwaited) {
     process->tokens.Erase(event.to);  // it has begun something new
+    if (traits_.awaiting_is_told) process->awaiting.Put(event.connection, event.to);
   } else if (event.change == ExecutionChange::kWoken ||
              event.change == ExecutionChange::kWokenByValue) {
     Woken(*process, event, verdicts);

@@ -34,6 +34,9 @@ class WakeRule : public LinkRule {
     // Tasks that send calls serve a connection, and wake each other for other reasons; and who was
     // made while a request was worked on works for that one (tokio).
     bool connection_tasks = false;
+    // Who waits for a response is told before it comes (Go): who reads it wakes others, too, to
+    // whom it gives the connection.
+    bool awaiting_is_told = false;
     size_t max_hops = 4;  // of a wake to one that works on nothing known, and goes on waking
   };
 
@@ -73,8 +76,9 @@ class WakeRule : public LinkRule {
     RecentMap<ExecutionId, ExchangeId> owns{kRemembered};  // the request it read last
     RecentMap<ExecutionId, ExchangeId> born_in{kRemembered};
     RecentMap<ExecutionId, Token> tokens{kRemembered};
-    RecentMap<ExecutionId, bool> senders{kRemembered};        // connection_tasks
-    RecentMap<ExchangeId, ExecutionId> sent_by{kRemembered};  // threads
+    RecentMap<ConnectionId, ExecutionId> awaiting{kRemembered};  // awaiting_is_told
+    RecentMap<ExecutionId, bool> senders{kRemembered};           // connection_tasks
+    RecentMap<ExchangeId, ExecutionId> sent_by{kRemembered};     // threads
     // Threads: calls of a pool's thread for whom it woke, and the open requests whose own thread
     // called.
     RecentMap<ExchangeId, bool> by_worker{kRemembered};

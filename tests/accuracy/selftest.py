@@ -80,11 +80,6 @@ class Judge(unittest.TestCase):
             with self.assertRaises(AssertionError):
                 rig.verify_service(calls, ASKED, of_mode)
 
-    def test_held(self):
-        metrics = {("sonde_link_held_seconds_bucket", (("le", le), ("method", "answer"))): n
-                   for le, n in (("0.01", 50.0), ("0.1", 99.0), ("+Inf", 100.0))}
-        self.assertEqual(rig.held(metrics), {"answer": 100.0})
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -151,10 +151,23 @@ enum sonde_runtime_event {
 struct sonde_runtime_probe {
 	struct sonde_place subject;
 	__u32 event; /* enum sonde_runtime_event */
-	/* SONDE_RUNTIME_GO_READY: the reasons to wait that mean a send to a channel, and a select
+	/* SONDE_RUNTIME_GO_READY: the reasons to wait that mean a receive from a channel, and a
+	 * select
 	 * (<< 8). SONDE_RUNTIME_GO_GRPC_*: where in the subject the number of the stream is. */
 	__u32 detail;
 	struct sonde_runtime runtime; /* of the file; base 0 */
+};
+
+/* Key and value of map sonde_parkers: whose a Parker of hotspot is. */
+struct sonde_parker_key {
+	__u64 parker; /* its address in the process */
+	__u32 tgid;
+	__u32 reserved;
+};
+
+struct sonde_parker {
+	__u32 tid;
+	__u32 woken; /* 1: it was told that the thread is woken by others */
 };
 
 #define SONDE_RUNTIME_BYTES       64

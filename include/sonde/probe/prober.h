@@ -44,6 +44,9 @@ class Prober {
   virtual void SetRuntime(uint32_t tgid, const sonde_runtime& runtime) = 0;
   // As it stands: a probe may have found the base meanwhile. Empty: none is set.
   virtual std::optional<sonde_runtime> RuntimeOf(uint32_t tgid) const = 0;
+  // A thread of a traced process waits in this Parker of hotspot, or in none: then it is not looked
+  // up. What a probe has seen stays.
+  virtual void SetParker(uint32_t tgid, uint64_t parker, uint32_t tid) = 0;
   // A file that holds nothing to probe: the kernel side does not speak of it again.
   virtual void MarkPlain(uint64_t inode, uint32_t device) = 0;
 };

@@ -44,6 +44,10 @@ struct RuntimePlan {
   // its mappings.
   sonde_runtime layout{};
   std::vector<RuntimePoint> points;
+  // hotspot: the futex in which a thread sleeps is so many bytes behind the start of its Parker, at
+  // least and at most. 0: not known.
+  uint32_t least_parker_bytes = 0;
+  uint32_t most_parker_bytes = 0;
   std::string version;  // "3.11.2", "go1.22.3", "v20.20.2"
   std::string remark;   // what cannot be told and why; empty = all is well
 };

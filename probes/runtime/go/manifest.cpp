@@ -97,9 +97,9 @@ void AddReady(const binary::Elf& elf, const Function& ready, RuntimePlan& plan) 
   point.event = SONDE_RUNTIME_GO_READY;
   point.subject = {SONDE_REGISTER_AX, 0, 0, 0, 0};
   point.use = RuntimePointUse::kOptIn;
-  // waitReasonChanSend and waitReasonSelect: the same from Go 1.15 to 1.25.
-  constexpr uint32_t kReasons = 15 | 9 << 8;
-  constexpr uint32_t kReasonsOf126 = 20 | 18 << 8;
+  // waitReasonChanReceive and waitReasonSelect: the same from Go 1.15 to 1.25.
+  constexpr uint32_t kReasons = 14 | 9 << 8;
+  constexpr uint32_t kReasonsOf126 = 19 | 18 << 8;
   point.detail = plan.layout.go.sudog_waitlink == 72 ? kReasonsOf126 : kReasons;
   AddPoint(elf, ready.start, "runtime.ready", *address, point, plan);
 }

@@ -32,6 +32,10 @@ using binary::Operand;
 using binary::Operation;
 
 constexpr uint8_t kWord = 8;
+// A Parker is one number, a mutex of glibc's, and two conditions, which have their futexes at 32 to
+// 44.
+constexpr uint32_t kLeastParkerBytes = 80;
+constexpr uint32_t kMostParkerBytes = 144;
 constexpr std::string_view kCurrent = "_ZN6Thread12_thr_currentE";
 
 // First argument of a probe point: "8@%rdi -4@%eax", "8@1264(%rbx)".
@@ -296,6 +300,8 @@ Result<RuntimePlan> Resolve(const binary::Elf& elf) {
     return absl::UnimplementedError(
         "it has no probe points of hotspot's that can be used (built without DTrace)");
   }
+  plan.least_parker_bytes = kLeastParkerBytes;
+  plan.most_parker_bytes = kMostParkerBytes;
   plan.remark = AddThreads(elf, plan);
   return plan;
 }

@@ -29,8 +29,6 @@ def notes(figures):
     if "whole_traces" in figures:
         found.append(f"whole traces {figures['whole_traces']}/{figures['requests']}")
     found += [f"{rule} out p99 {milliseconds:g} ms" for rule, milliseconds in figures["out_p99_ms"].items()]
-    for rule, milliseconds in figures["held"].items():
-        found.append(f"{rule} held p99 {milliseconds:g} ms")
     return ", ".join(found)
 
 

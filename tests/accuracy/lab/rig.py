@@ -155,9 +155,14 @@ class Case:
         front = self.service(directory, "front", behind)
         pids = lambda: [word for one in (front, *chain) for word in selectors(one)]  # noqa: E731
         runs = []
+        config = []
+        if self.variant.config:
+            config = ["--config", os.path.join(directory, "sonde.yaml")]
+            with open(config[1], "w", encoding="utf-8") as file:
+                file.write(self.variant.config)
 
         def sonde(*args, **options):
-            run = Sonde(directory, *args, name=f"sonde{len(runs)}", **options)
+            run = Sonde(directory, *config, *args, name=f"sonde{len(runs)}", **options)
             runs.append(run)
             started.append(run.process)
             return run.ready()
@@ -202,7 +207,7 @@ class Case:
         figures.update(requests=len(asked), seconds=round(seconds, 2),
                        ambiguous=total(metrics, "sonde_link_ambiguous_total"),
                        gates_closed=total(metrics, "sonde_link_gates_closed_total"),
-                       events_dropped=by_label(metrics, "sonde_events_dropped_total", "reason"), held=held(metrics))
+                       events_dropped=by_label(metrics, "sonde_events_dropped_total", "reason"))
         return figures
 
 
@@ -217,22 +222,6 @@ def by_label(metrics, wanted, label):
         if name == wanted and value:
             found[dict(labels).get(label, "")] += int(value)
     return dict(found)
-
-
-def held(metrics):
-    """{rule: milliseconds below which 99 % were held}, of a histogram sonde_link_held_seconds{method}."""
-    buckets = collections.defaultdict(list)
-    for (name, labels), value in metrics.items():
-        if name == "sonde_link_held_seconds_bucket":
-            labels = dict(labels)
-            buckets[labels.get("method", "")].append((float(labels["le"]), value))
-    found = {}
-    for method, steps in buckets.items():
-        steps.sort()
-        enough = 0.99 * steps[-1][1]
-        if enough:
-            found[method] = next(1000 * le for le, count in steps if count >= enough)
-    return found
 
 
 def environment():

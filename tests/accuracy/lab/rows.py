@@ -28,8 +28,10 @@ class Variant:
     attach: str = "pid"
     chain: bool = False
     tls: bool = False  # on both sides of the service
+    config: str = ""  # of sonde
 
 
+HOT_WAKES = "sonde: {linking: {hot_wakes: true}}\n"
 VARIANTS = {
     "large": Variant(),  # as many connections as are wanted
     "pool4": Variant({"LAB_POOL": "4"}),
@@ -43,6 +45,8 @@ VARIANTS = {
     "chain": Variant(chain=True),
     "tls": Variant(tls=True),
     "h2": Variant({"LAB_H2": "1"}, tls=True),  # to the backend
+    "wakes": Variant(config=HOT_WAKES),
+    "wakes4": Variant({"LAB_HANDOFF": "4"}, config=HOT_WAKES),
 }
 ALWAYS = "large nodelay run restart chain"
 
@@ -113,16 +117,16 @@ ROWS = {
     "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls",
                       runtime("r", "s", "p", "h")),
     "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4 tls"),
-    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2", runtime("r", "s", "p")),
+    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2 wakes wakes4", runtime("r", "s", "p")),
     "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp",
-                       "pool4 timer timer4 tls h2", runtime("r", "s", "p")),
+                       "pool4 timer timer4 tls h2 wakes wakes4", runtime("r", "s", "p")),
     "go-grpc": Row("grpc-go server, net/http and grpc-go clients", programs.go_streams("grpc"), STREAMS, "pool4 timer timer4",
                    runtime("r", "s", "p", "g", "gp"), wire="grpc", always=UNCHAINED),
     "go-grpc-stripped": Row("grpc-go server, net/http and grpc-go clients, stripped", programs.go_streams("grpc", stripped=True),
                             STREAMS, "pool4 timer timer4", runtime("r", "s", "p", "g", "gp"), wire="grpc", always=UNCHAINED),
     "go-h2c": Row("golang.org/x/net HTTP/2 server, net/http and grpc-go clients", programs.go_streams("h2c"), STREAMS,
                   "pool4 timer timer4", runtime("r", "s", "p", "g", "gp"), wire="h2c", always=UNCHAINED),
-    "go-http2": Row("net/http HTTP/2 server", programs.go(LAB_SERVE="h2c"), "r s p h hp", "pool4 timer timer4",
+    "go-http2": Row("net/http HTTP/2 server", programs.go(LAB_SERVE="h2c"), "r s p h hp", "pool4 timer timer4 wakes",
                     runtime("r", "s", "p"), wire="h2c"),
     "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer",
                      {"r": 95.0, "s": 95.0}, short_modes="r s"),

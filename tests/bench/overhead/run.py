@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import linking  # noqa: E402
 import measure  # noqa: E402
 import rig  # noqa: E402
 from harness import build  # noqa: E402
@@ -52,6 +53,14 @@ def rows(results):
         yield ("... spans made = exported + sampled out + dropped otherwise; counted in metrics",
                f"{r['spans']:.0f} = {r['exported']:.0f} + {r['sampled_out']:.0f} + {r['dropped'] - r['sampled_out']:.0f}"
                f" (missing {r['missing']:.0f}); {r['counted']:.0f}")
+    for r in results["linking"].values():
+        if "missing" in r:
+            yield f"linking, {r['title']}: not measured", r["missing"]
+            continue
+        yield f"linking, {r['title']}: CPU per request with / without", spread(r["ratio"], 3)
+        yield f"... CPU added per request of one call, us; with it", f"{spread(r['added_us_per_request'])}; {spread(r['us_per_request'])}"
+        yield "... added to the socket programs per record, ns", spread(r["added_ns_per_record"], 0)
+        yield "... run time of the runtime's probes per call, ns", spread(r["probes_ns_per_call"], 0)
     if not results["agent"]:
         return
     for name, r in results["agent"].items():
@@ -77,10 +86,10 @@ def main():
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--probes", default="")
     parser.add_argument("--only", default="", metavar="TEXT",
-                        help="only overhead, of the targets with TEXT in their name; or `volume`: only metrics, sampling and memory")
+                        help="only overhead, of the targets with TEXT in their name; or `volume`: only metrics, sampling and memory; or `linking`")
     options = parser.parse_args()
     results = {"machine": rig.machine(), "probes": options.probes or "chosen", "overhead": {}, "agent": {}, "stages": {},
-               "volume": None}
+               "linking": {}, "volume": None}
     for target in measure.TARGETS:
         if options.only not in target:
             continue
@@ -89,6 +98,12 @@ def main():
             results["overhead"][target] = in_directory(measure.overhead, target, options.pairs, options.probes)
         except build.Missing as reason:
             results["overhead"][target] = {"missing": str(reason)}
+    for service in linking.SERVICES if options.only in ("", "linking") else ():
+        note(f"linking, {service}, {options.pairs} pairs")
+        try:
+            results["linking"][service] = in_directory(linking.measure, service, options.pairs)
+        except build.Missing as reason:
+            results["linking"][service] = {"title": service, "missing": str(reason)}
     if options.only and options.only != "volume":
         return finish(results, options)
     for stage, config in measure.STAGES.items():

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -39,6 +40,7 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 // Counts what it is told to do. `failure` is what the next attachments give.
 class FakeProber final : public probe::Prober {
@@ -59,6 +61,7 @@ class FakeProber final : public probe::Prober {
     const auto found = runtimes.find(tgid);
     return found == runtimes.end() ? std::nullopt : std::optional(found->second);
   }
+  void SetParker(uint32_t, uint64_t parker, uint32_t tid) override { parkers[parker] = tid; }
   void MarkPlain(uint64_t inode, uint32_t) override { plain.push_back(inode); }
 
   std::atomic<int> attached = 0;  // now
@@ -66,6 +69,7 @@ class FakeProber final : public probe::Prober {
   Status failure;
   std::vector<uint64_t> plain;
   std::map<uint32_t, sonde_runtime> runtimes;
+  std::map<uint64_t, uint32_t> parkers;
 
  private:
   class Probes final : public Attachment {
@@ -89,6 +93,12 @@ Inspection InspectFake(int file) {
     inspection.runtime = "node";
     inspection.runtime_kind = SONDE_RUNTIME_NODE;
     inspection.runtime_plan.version = "v20.19.2";
+  }
+  if (content.starts_with("hotspot")) {
+    inspection.runtime = "hotspot";
+    inspection.runtime_kind = SONDE_RUNTIME_JAVA;
+    inspection.runtime_plan.least_parker_bytes = 88;
+    inspection.runtime_plan.most_parker_bytes = 96;
   }
   if (content.starts_with("undecodable")) {
     inspection.library = "jvm";
@@ -426,6 +436,16 @@ TEST_F(WatcherTest, ACopyOfThisProgramIsNotLookedAt) {
   tree_.Map(7, "/lib/libssl.so.3", 50, library_);
   Begin(7);
   EXPECT_EQ(prober_.attempts, 0);
+}
+
+// Their Parkers begin at a multiple of 8, here 88 to 96 bytes before the futex.
+TEST_F(WatcherTest, ThreadsThatWaitAlreadyAreLookedUp) {
+  tree_.AddProcess(7, "/usr/bin/java");
+  tree_.Map(7, "/usr/lib/libjvm.so", 60, tree_.AddFile("libjvm", "hotspot"));
+  tree_.proc().Write("7/task/8/syscall", std::to_string(SYS_futex) + " 0x7f000000105c 0x189 0x0\n");
+  tree_.proc().Write("7/task/9/syscall", std::to_string(SYS_futex) + " 0x20 0x189 0x0\n");
+  Begin(7);
+  EXPECT_THAT(prober_.parkers, ElementsAre(Pair(0x7f0000001000, 8)));
 }
 
 TEST_F(WatcherTest, AProcessThatIsGoneIsHarmless) {

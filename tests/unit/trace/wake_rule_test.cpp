@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backwards along wakes: tokio's tasks, Java's threads.
+// Backwards along wakes: tokio's tasks, Java's threads, pools of Go's workers.
 #include "trace/wake_rule.h"
 
 #include <gtest/gtest.h>
@@ -20,6 +20,10 @@ Execution Task(uint64_t id) {
 }
 Execution JavaThread(uint32_t tid) {
   return {.tgid = kTgid, .tid = tid, .id = 0, .runtime = RuntimeKind::kJava};
+}
+
+Execution Goroutine(uint64_t id) {
+  return {.tgid = kTgid, .tid = 11, .id = id, .runtime = RuntimeKind::kGo};
 }
 
 class WakeRuleTest : public ::testing::Test {
@@ -257,6 +261,60 @@ TEST_F(JavaPoolTest, WhoAnswersAnotherLeftItsOwnBehind) {
   Settle();
   EXPECT_TRUE(w.IsRoot(c));
   EXPECT_TRUE(w.IsRoot(later));
+}
+
+class GoPoolTest : public WakeRuleTest {
+ protected:
+  // 40 writes the call for who waits for the response, which 41 reads.
+  ExchangeId Work(uint64_t worker) {
+    const Link link = w.Connect();
+    const auto call = w.Send(link, Goroutine(40));
+    w.Says(ExecutionChange::kAwaited, Goroutine(0), 1, worker, link.client.id);
+    w.Respond(call, Goroutine(41));
+    w.End(call);
+    return call;
+  }
+  void Ready(uint64_t from, uint64_t to, bool selects = false) {
+    w.Says(ExecutionChange::kWoken, Goroutine(0), from, to, 0, selects ? 1 : 0);
+  }
+};
+
+TEST_F(GoPoolTest, WorkerSendsItsResult) {
+  const auto s1 = Read(Goroutine(21));
+  const auto s2 = Read(Goroutine(22));
+  const auto c2 = Work(30);
+  Ready(41, 30, true);
+  Ready(30, 22);
+  const auto c1 = Work(30);
+  Ready(41, 30, true);
+  Ready(30, 21);
+  End(s1, Goroutine(21));
+  End(s2, Goroutine(22));
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_EQ(w.Method(c1), "wakeup");
+}
+
+// net/http: who read the response gives the connection to another that waits for one.
+TEST_F(GoPoolTest, ReaderGivesTheConnectionAway) {
+  const auto s1 = Read(Goroutine(21));
+  const auto s2 = Read(Goroutine(22));
+  const auto call = Work(30);
+  Ready(41, 22, true);
+  Ready(30, 21);
+  End(s1, Goroutine(21));
+  End(s2, Goroutine(22));
+  Settle();
+  EXPECT_TRUE(w.IsChild(call, s1));
+}
+
+TEST_F(GoPoolTest, WhoSelectsMayHaveGivenWork) {
+  const auto s1 = Read(Goroutine(21));
+  const auto call = Work(30);
+  Ready(30, 21, true);
+  End(s1, Goroutine(21));
+  EXPECT_TRUE(w.IsRoot(call));
 }
 
 // The handler returned and its request is answered by a future later; the thread reads the next.
