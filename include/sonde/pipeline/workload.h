@@ -71,6 +71,12 @@ struct PodFacts {
   Labels namespace_annotations;
 };
 
+// A service of Kubernetes: an address behind which pods answer, on whichever node.
+struct ServiceFacts {
+  std::string name;
+  std::string namespace_name;
+};
+
 // All that is known of where a process runs. The facts are immutable and shared by the source, the
 // processes of a container and their resources; null = not known.
 struct Surroundings {
@@ -93,6 +99,10 @@ class WorkloadSource {
   // The container, or the pod, that has this address in a network of the host; empty: none is
   // known. Asks nobody.
   virtual Surroundings AtAddress(std::string_view /*address*/) const { return {}; }
+  // The service that has this address; null: none is known. Asks nobody.
+  virtual std::shared_ptr<const ServiceFacts> ServiceAt(std::string_view /*address*/) const {
+    return {};
+  }
   // Still being looked for: TakeChanged() will name it within the source's time-out, also if
   // nothing was found.
   virtual bool Pending(const Membership& of) const = 0;
