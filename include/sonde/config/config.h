@@ -219,8 +219,8 @@ struct KubernetesOptions {
   bool kubelet = true;                       // asked while the API server does not answer
   std::string kubelet_url;                   // empty = https://NODE:10250
   bool kubelet_insecure = false;             // its certificate is not checked
-  bool services = true;                      // name the calls to their addresses
   bool namespace_metadata = false;           // labels and annotations of namespaces are needed
+  bool services = true;                      // name the calls to their addresses
 };
 
 // One of the samplers that need no others.

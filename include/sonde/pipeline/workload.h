@@ -99,16 +99,16 @@ class WorkloadSource {
   // The container, or the pod, that has this address in a network of the host; empty: none is
   // known. Asks nobody.
   virtual Surroundings AtAddress(std::string_view /*address*/) const { return {}; }
-  // The service that has this address; null: none is known. Asks nobody.
-  virtual std::shared_ptr<const ServiceFacts> ServiceAt(std::string_view /*address*/) const {
-    return {};
-  }
   // Still being looked for: TakeChanged() will name it within the source's time-out, also if
   // nothing was found.
   virtual bool Pending(const Membership& of) const = 0;
   // Container ids and pod uids whose facts have come, changed or are not to be had, each once since
   // the last call.
   virtual std::vector<std::string> TakeChanged() = 0;
+  // The service that has this address; null: none is known. Asks nobody.
+  virtual std::shared_ptr<const ServiceFacts> ServiceAt(std::string_view /*address*/) const {
+    return {};
+  }
 };
 
 }  // namespace sonde
