@@ -1,41 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Software bill of materials of a root file system, as SPDX 2.3 in JSON: sbom.py ROOT VERSION. Every file that came from a Debian
-package, found by its content's name among what dpkg installed, stands for that package with its exact version."""
+"""Software bill of materials of a root file system, as SPDX 2.3 in JSON: sbom.py ROOT VERSION MULTIARCH DATABASE. Every library, found
+by its name among what dpkg's database says is in a directory MULTIARCH (x86_64-linux-gnu), stands for its package with the exact version."""
 import datetime
 import hashlib
 import json
 import os
 import subprocess
 import sys
-import sysconfig
-
-NATIVE = f"/lib/{sysconfig.get_config_var('MULTIARCH')}"
 
 
-def owners(names):
-    """{file name: (package, version, source)} of shared libraries and certificates that dpkg knows."""
-    listed = subprocess.run(["dpkg-query", "-W", "-f", "${binary:Package}\t${Version}\t${source:Package}\n"], capture_output=True,
+def owners(names, multiarch, database):
+    """{file name: (package, version, source)} of the shared libraries that dpkg knows."""
+    query = ["dpkg-query", f"--admindir={database}"]
+    listed = subprocess.run([*query, "-W", "-f", "${binary:Package}\t${Version}\t${source:Package}\n"], capture_output=True,
                             text=True, check=True).stdout
     packages = {name: (version, source) for name, version, source in (line.split("\t") for line in listed.splitlines())}
     found = {}
     patterns = [f"*/{name}*" for name in sorted(names)]
-    output = subprocess.run(["dpkg-query", "-S", *patterns], capture_output=True, text=True, check=False).stdout
+    output = subprocess.run([*query, "-S", *patterns], capture_output=True, text=True, check=False).stdout
     for line in output.splitlines():
         holders, _, path = line.partition(": ")
         name = os.path.basename(path)
         holder = holders.split(", ")[0]
-        # The native architecture's directory, not those of 32-bit and foreign ones.
-        if name in names and holder in packages and os.path.dirname(path).endswith(NATIVE):
+        # Not the directories of 32-bit and foreign architectures.
+        if name in names and holder in packages and os.path.dirname(path).endswith(f"/lib/{multiarch}"):
             found[name] = (holder.split(":")[0], *packages[holder])
     return found
 
 
-def main(root, version):
+def main(root, version, multiarch, database):
     paths = []
     for directory, _, names in os.walk(root):
         paths += [os.path.join(directory, name) for name in names if not os.path.islink(os.path.join(directory, name))]
     libraries = {os.path.basename(path) for path in paths if ".so" in os.path.basename(path)}
-    known = owners(libraries)
+    known = owners(libraries, multiarch, database)
     unknown = sorted(libraries - known.keys())
     if unknown:
         sys.exit(f"sbom: no package holds {', '.join(unknown)}")

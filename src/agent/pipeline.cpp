@@ -131,12 +131,9 @@ std::vector<ResourceMetrics> Pipeline::CollectMetrics() const {
 }
 
 Status Pipeline::BuildSpansBy(const Config& config) {
-  RedactionOptions redaction = config.redaction;
-  const auto& propagators = config.linking.propagators;
-  if (std::ranges::find(propagators, "baggage") == propagators.end()) redaction.baggage_keys = {};
-  return Take(
-      span::SpanBuilder::Create(config.routes, redaction, config.attribute_limits, *metrics_),
-      spans_);
+  return Take(span::SpanBuilder::Create(config.routes, config.redaction, config.attribute_limits,
+                                        *metrics_),
+              spans_);
 }
 
 Status Pipeline::Reload(const Config& config) {
@@ -242,7 +239,7 @@ std::shared_ptr<const Resource> Pipeline::ResourceOf(uint32_t tgid) {
 Span Pipeline::Build(const Exchange& exchange) {
   std::shared_ptr<const Resource> resource =
       exchange.connection->wire ? resources_->ForWire() : resources_->ForProcess(exchange.tgid());
-  Span span = spans_->Build(exchange, resource->service_name, clock_);
+  Span span = spans_->Build(exchange, *resource, clock_);
   if (observer_ != nullptr) {
     const Resource*& known = observed_[exchange.tgid()];
     if (known != resource.get()) observer_(exchange.tgid(), *resource);

@@ -59,6 +59,10 @@ Surroundings Workloads::AtAddress(std::string_view address) const {
   return found;
 }
 
+std::shared_ptr<const ServiceFacts> Workloads::ServiceAt(std::string_view address) const {
+  return kubernetes_ == nullptr ? nullptr : kubernetes_->ServiceAt(address);
+}
+
 bool Workloads::Pending(const Membership& of) const {
   return runtimes_->Pending(of) || (kubernetes_ != nullptr && kubernetes_->Pending(of));
 }

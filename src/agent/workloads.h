@@ -26,6 +26,7 @@ class Workloads final : public WorkloadSource {
   std::shared_ptr<const ContainerFacts> Container(const Membership& of) override;
   std::shared_ptr<const PodFacts> Pod(const Membership& of) override;
   Surroundings AtAddress(std::string_view address) const override;
+  std::shared_ptr<const ServiceFacts> ServiceAt(std::string_view address) const override;
   bool Pending(const Membership& of) const override;
   std::vector<std::string> TakeChanged() override;
 

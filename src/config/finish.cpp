@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/draft.h"
@@ -141,6 +142,29 @@ std::vector<std::string> ExporterLabels(const Draft& draft) {
   return labels;
 }
 
+// Baggage is read if its propagator is.
+RedactionOptions WithoutUnread(RedactionOptions redaction, const LinkingOptions& linking) {
+  if (std::ranges::find(linking.propagators, "baggage") == linking.propagators.end()) {
+    redaction.baggage_keys.clear();
+  }
+  return redaction;
+}
+
+RuleSettings SettingsOf(const RuleDraft& rule, const Config& config) {
+  constexpr std::array<std::pair<const char*, std::vector<std::string> RedactionOptions::*>, 4>
+      kLists = {{{"request_headers", &RedactionOptions::request_headers},
+                 {"response_headers", &RedactionOptions::response_headers},
+                 {"query_keys", &RedactionOptions::query_keys},
+                 {"baggage_keys", &RedactionOptions::baggage_keys}}};
+  RuleSettings settings = rule.settings;
+  if (!settings.redaction) return settings;
+  for (const auto& [key, list] : kLists) {
+    if (!rule.origins.contains(key)) *settings.redaction.*list = config.redaction.*list;
+  }
+  settings.redaction = WithoutUnread(*std::move(settings.redaction), config.linking);
+  return settings;
+}
+
 void FinishRules(Draft& draft, Findings& findings) {
   const std::vector<std::string> labels = ExporterLabels(draft);
   DiscoveryOptions& discovery = draft.config.discovery;
@@ -155,8 +179,9 @@ void FinishRules(Draft& draft, Findings& findings) {
               (labels.empty() ? std::string("none, as there is none") : "some of " + Join(labels)) +
               ", got \"" + label + "\"");
     }
-    discovery.rules.push_back({.selectors = rule.selectors,
-                               .settings = std::make_shared<const RuleSettings>(rule.settings)});
+    discovery.rules.push_back(
+        {.selectors = rule.selectors,
+         .settings = std::make_shared<const RuleSettings>(SettingsOf(rule, draft.config))});
   }
   for (const RuleDraft& rule : draft.exclude_rules) {
     discovery.exclude_rules.push_back(rule.selectors);
@@ -216,8 +241,10 @@ Config Finish(const FlagValues& flags, const Environment& environment, Draft& dr
   draft.config.admin.traces_chosen = IsGiven(draft, "sonde.admin.traces");
   CheckTogether(draft, findings);
   Config config = draft.config;
+  config.redaction = WithoutUnread(std::move(config.redaction), config.linking);
   SplitServiceName(config.resource);
   AddSelectedLabels(config);
+  config.kubernetes.services = config.kubernetes.services && config.resource.peers;
   const KubernetesAttributes& wanted = config.resource.kubernetes;
   config.kubernetes.namespace_metadata = !wanted.namespace_labels.empty() ||
                                          !wanted.namespace_annotations.empty() ||

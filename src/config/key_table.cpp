@@ -14,6 +14,7 @@
 #include "config/kubernetes_keys.h"
 #include "config/metric_keys.h"
 #include "config/pairs.h"
+#include "config/redaction_keys.h"
 #include "config/rule_keys.h"
 #include "config/selectors.h"
 #include "config/tail_sampling_keys.h"
@@ -269,34 +270,12 @@ void AddTraceKeys(KeyTable& t) {
        {},
        "Learnt routes of a service; beyond, one overflow name.",
        Count([](Draft& d) -> auto& { return d.config.routes.max_per_service; }, 1, 100'000)});
-  t.push_back({"sonde.redaction.request_headers",
-               "",
-               "",
-               {},
-               "Request headers that may be exported. Default: none.",
-               TextList([](Draft& d) -> auto& { return d.config.redaction.request_headers; },
-                        {.each = HeaderName(), .lower = true})});
-  t.push_back({"sonde.redaction.response_headers",
-               "",
-               "",
-               {},
-               "Response headers that may be exported. Default: none.",
-               TextList([](Draft& d) -> auto& { return d.config.redaction.response_headers; },
-                        {.each = HeaderName(), .lower = true})});
-  t.push_back({"sonde.redaction.query_keys",
-               "",
-               "",
-               {},
-               "Query keys whose values are replaced, beside the credential-like ones.",
-               TextList([](Draft& d) -> auto& { return d.config.redaction.query_keys; },
-                        {.each = AttributeName(), .lower = true})});
-  t.push_back({"sonde.redaction.baggage_keys",
-               "",
-               "",
-               {},
-               "Keys of baggage that may be exported, as baggage.KEY. Default: none.",
-               TextList([](Draft& d) -> auto& { return d.config.redaction.baggage_keys; },
-                        {.each = BaggageKey()})});
+  AddRedactionKeys(
+      t, "sonde.redaction.",
+      {.request_headers = [](Draft& d) -> auto& { return d.config.redaction.request_headers; },
+       .response_headers = [](Draft& d) -> auto& { return d.config.redaction.response_headers; },
+       .query_keys = [](Draft& d) -> auto& { return d.config.redaction.query_keys; },
+       .baggage_keys = [](Draft& d) -> auto& { return d.config.redaction.baggage_keys; }});
 }
 
 void AddResourceKeys(KeyTable& t) {

@@ -74,6 +74,13 @@ void AddAccessKeys(KeyTable& t) {
        "Whether the node's kubelet is asked while the API server does not answer; needs the "
        "rule get nodes/proxy.",
        Flag([](Draft& d) -> auto& { return d.config.kubernetes.kubelet; })});
+  t.push_back({"sonde.kubernetes.services",
+               "",
+               "",
+               {},
+               "Whether the services of the cluster are followed, so that calls to their addresses "
+               "say their names; needs the rules list and watch services.",
+               Flag([](Draft& d) -> auto& { return d.config.kubernetes.services; })});
   t.push_back({"sonde.kubernetes.kubelet_url",
                "",
                "",

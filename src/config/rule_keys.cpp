@@ -12,6 +12,7 @@
 #include "config/key.h"
 #include "config/key_types.h"
 #include "config/origin.h"
+#include "config/redaction_keys.h"
 #include "config/section.h"
 #include "config/selectors.h"
 #include "config/telemetry_types.h"
@@ -22,6 +23,11 @@ namespace sonde::config {
 namespace {
 
 bool NotEmpty(std::string_view text) { return !text.empty(); }
+
+RedactionOptions& RedactionOf(Draft& draft) {
+  auto& redaction = draft.rule.settings.redaction;
+  return redaction ? *redaction : redaction.emplace();
+}
 
 KeyTable SelectorKeys() {
   KeyTable t;
@@ -123,6 +129,12 @@ const KeyTable& RuleKeys() {
                        return exporters ? *exporters : exporters.emplace();
                      },
                      {.each = {"the name of an exporter", NotEmpty, ""}})});
+    AddRedactionKeys(
+        t, "",
+        {.request_headers = [](Draft& d) -> auto& { return RedactionOf(d).request_headers; },
+         .response_headers = [](Draft& d) -> auto& { return RedactionOf(d).response_headers; },
+         .query_keys = [](Draft& d) -> auto& { return RedactionOf(d).query_keys; },
+         .baggage_keys = [](Draft& d) -> auto& { return RedactionOf(d).baggage_keys; }});
     return t;
   }();
   return table;

@@ -65,6 +65,13 @@ Check CheckApi(const KubernetesOptions& options, const GetEnv& env) {
   check.findings.push_back(
       FindingOf(api.Follow(pods + "&watch=true&timeoutSeconds=1", kTimeout, no_lines, &left_out),
                 "watch", "pods"));
+  if (options.services) {
+    const std::string services = "/api/v1/services?limit=1";
+    check.findings.push_back(FindingOf(api.Get(services, kTimeout).status(), "list", "services"));
+    check.findings.push_back(FindingOf(
+        api.Follow(services + "&watch=true&timeoutSeconds=1", kTimeout, no_lines, &left_out),
+        "watch", "services"));
+  }
   const std::string in = "/namespaces/default/";
   check.findings.push_back(MayGet(api, "/apis/apps/v1" + in + "replicasets/sonde", "replicasets"));
   check.findings.push_back(MayGet(api, "/apis/batch/v1" + in + "jobs/sonde", "jobs"));

@@ -13,9 +13,9 @@
 
 #include "kubernetes/access.h"
 #include "kubernetes/lookups.h"
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
+#include "kubernetes/object_watch.h"
 #include "kubernetes/pod_table.h"
-#include "kubernetes/pod_watch.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -52,6 +52,7 @@ Result<std::unique_ptr<KubernetesSource>> KubernetesSource::Create(const Kuberne
   own.table.cluster = options.cluster_name;
   own.lookups.namespaces = options.namespace_metadata;
   own.watch.node = *node;
+  own.services = options.services;
   return std::make_unique<KubernetesSource>(*access, KubeletAccess(options, *access, *node),
                                             std::move(own), metrics);
 }
@@ -65,6 +66,7 @@ KubernetesSource::KubernetesSource(const Access& api, const std::optional<Access
             return lookups_.Complete(pod, facts);
           },
           metrics),
+      services_(options_.max_services, metrics),
       lookups_(
           api, options_.lookups,
           [this](const Lookups::Affected& affected) {
@@ -108,11 +110,40 @@ KubernetesSource::KubernetesSource(const Access& api, const std::optional<Access
                   }},
              metrics) {
   thread_ = std::thread([this] { watch_.Run(); });
+  if (options_.services) FollowServices(api, metrics);
+}
+
+void KubernetesSource::FollowServices(const Access& api, MetricRegistry& metrics) {
+  WatchOptions options = options_.watch;
+  options.node.clear();
+  options.max_objects = options_.max_services;
+  service_watch_ = std::make_unique<ObjectWatch<Service>>(
+      api, std::nullopt, std::move(options),
+      WatchSink<Service>{.on_list =
+                             [this](const std::vector<Service>& services) {
+                               const std::scoped_lock lock(mutex_);
+                               services_.Replace(services);
+                             },
+                         .on_put =
+                             [this](const Service& service) {
+                               const std::scoped_lock lock(mutex_);
+                               services_.Put(service);
+                             },
+                         .on_deleted =
+                             [this](const std::string& uid) {
+                               const std::scoped_lock lock(mutex_);
+                               services_.Remove(uid);
+                             },
+                         .on_state = [](bool /*answered*/) {}},
+      metrics);
+  service_thread_ = std::thread([this] { service_watch_->Run(); });
 }
 
 KubernetesSource::~KubernetesSource() {
   watch_.Cancel();
+  if (service_watch_ != nullptr) service_watch_->Cancel();
   thread_.join();
+  if (service_thread_.joinable()) service_thread_.join();
 }
 
 // `*final`: nothing better is to be expected soon.
@@ -150,6 +181,11 @@ Surroundings KubernetesSource::AtAddress(std::string_view address) const {
   const std::scoped_lock lock(mutex_);
   found.pod = table_.ByAddress(address).facts;
   return found;
+}
+
+std::shared_ptr<const ServiceFacts> KubernetesSource::ServiceAt(std::string_view address) const {
+  const std::scoped_lock lock(mutex_);
+  return services_.ByAddress(address);
 }
 
 void KubernetesSource::NoteAsked(const std::string& id) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pods of this node as a WorkloadSource: two worker threads talk to the API server (one follows
-// pods, one looks up owners and namespaces), the drain thread looks into their table.
+// The pods of this node, and the services of the cluster, as a WorkloadSource: worker threads talk
+// to the API server (one follows pods, one services, one looks up owners and namespaces), the drain
+// thread looks into their tables.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -20,8 +21,10 @@
 
 #include "kubernetes/access.h"
 #include "kubernetes/lookups.h"
+#include "kubernetes/object_json.h"
+#include "kubernetes/object_watch.h"
 #include "kubernetes/pod_table.h"
-#include "kubernetes/pod_watch.h"
+#include "kubernetes/service_table.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -35,6 +38,8 @@ class KubernetesSource final : public WorkloadSource {
     PodTable::Options table;
     Lookups::Options lookups;
     WatchOptions watch;
+    bool services = false;  // are followed, too
+    size_t max_services = 10'000;
     // How long a container may take to stand in its pod's status: the kubelet writes it there some
     // time after the start.
     std::chrono::milliseconds patience{3000};
@@ -56,6 +61,7 @@ class KubernetesSource final : public WorkloadSource {
 
   std::shared_ptr<const PodFacts> Pod(const Membership& of) override;
   Surroundings AtAddress(std::string_view address) const override;
+  std::shared_ptr<const ServiceFacts> ServiceAt(std::string_view address) const override;
   bool Pending(const Membership& of) const override;
   std::vector<std::string> TakeChanged() override;
 
@@ -68,6 +74,7 @@ class KubernetesSource final : public WorkloadSource {
 
   PodTable::Found Find(const Membership& of, bool* final) const;
   void NoteAsked(const std::string& id);
+  void FollowServices(const Access& api, MetricRegistry& metrics);
 
   const Options options_;
   mutable std::mutex mutex_;
@@ -75,14 +82,18 @@ class KubernetesSource final : public WorkloadSource {
   bool heard_once_ = false;  // somebody answered, or did not
   bool answered_ = true;     // until it is known better
   PodTable table_;
+  ServiceTable services_;
   // When waiting for an id ends; asked for first, first in order.
   absl::flat_hash_map<std::string, Clock::time_point> asked_;
   std::deque<std::pair<std::string, Clock::time_point>> waiting_;
   std::deque<std::pair<std::string, Clock::time_point>> given_up_;
 
   Lookups lookups_;
-  PodWatch watch_;
-  std::thread thread_;  // last: starts when all else is there
+  ObjectWatch<kubernetes::Pod> watch_;
+  std::unique_ptr<ObjectWatch<Service>> service_watch_;  // null: services are not followed
+  // Last: they start when all else is there.
+  std::thread thread_;
+  std::thread service_thread_;
 };
 
 // What FindAccess() and the options say about the kubelet. Empty: it is not to be asked.

@@ -16,8 +16,8 @@
 #include <utility>
 
 #include "kubernetes/access.h"
+#include "kubernetes/object_json.h"
 #include "kubernetes/owner_names.h"
-#include "kubernetes/pod_json.h"
 #include "kubernetes/requests.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"

@@ -23,7 +23,7 @@
 
 #include "kubernetes/access.h"
 #include "kubernetes/api_client.h"
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/workload.h"
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 #include "sonde/pipeline/workload.h"
 
 namespace sonde::kubernetes {

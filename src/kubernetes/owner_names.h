@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 #include "sonde/pipeline/workload.h"
 
 namespace sonde::kubernetes {

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 #include "kubernetes/requests.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/workload.h"

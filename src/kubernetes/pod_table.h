@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/workload.h"
 

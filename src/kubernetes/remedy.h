@@ -9,8 +9,8 @@
 
 namespace sonde::kubernetes {
 
-// The rule that a ClusterRole must hold for `verb` on `resource` (pods, replicasets, jobs,
-// namespaces, nodes/proxy).
+// The rule that a ClusterRole must hold for `verb` on `resource` (pods, services, replicasets,
+// jobs, namespaces, nodes/proxy).
 std::string MissingRule(const std::string& resource, const std::string& verb);
 
 // One line for the operator.

@@ -64,7 +64,8 @@ Peers::Peers(const ResourceStage& resources, WorkloadSource* workloads, MetricRe
       workloads_(workloads),
       by_process_(Named(metrics, "process")),
       by_container_(Named(metrics, "container")),
-      by_pod_(Named(metrics, "pod")) {}
+      by_pod_(Named(metrics, "pod")),
+      by_service_(Named(metrics, "service")) {}
 
 Peers::Place Peers::PlaceOf(const Endpoint& endpoint, uint64_t netns) {
   const auto address = Plain(endpoint);
@@ -100,7 +101,14 @@ void Peers::Describe(const ConnectionInfo& connection, Span& span) const {
   Endpoint plain = connection.remote;
   plain.address = Plain(connection.remote);
   if (plain.address != connection.remote.address) plain.family = kIpv4;
-  const Surroundings around = workloads_->AtAddress(plain.AddressText());
+  const std::string address = plain.AddressText();
+  if (const auto service = workloads_->ServiceAt(address)) {
+    by_service_.Add();
+    AddText("service.peer.name", service->name, span);
+    AddText("service.peer.namespace", service->namespace_name, span);
+    return;
+  }
+  const Surroundings around = workloads_->AtAddress(address);
   std::string name = resources_.NameAround(around);
   if (name.empty()) return;
   (around.pod == nullptr ? by_container_ : by_pod_).Add();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which service is at the other end of a call: learnt from the requests that traced processes of
-// this host answer, and from the addresses of containers and pods. Looks into memory only. Drain
-// thread.
+// this host answer, and from the addresses of containers, pods and services. Looks into memory
+// only. Drain thread.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -32,7 +32,8 @@ class Peers {
   // A request that `tgid` answered on this connection.
   void Learn(const ConnectionInfo& connection, uint32_t tgid);
   // service.peer.name and service.peer.namespace of a call, where they are known: those of the
-  // process that was last seen to answer at this address, else of the pod or container that has it.
+  // process that was last seen to answer at this address, else of the Kubernetes service, pod or
+  // container that has it.
   void Describe(const ConnectionInfo& connection, Span& span) const;
 
  private:
@@ -47,6 +48,7 @@ class Peers {
   Counter& by_process_;
   Counter& by_container_;
   Counter& by_pod_;
+  Counter& by_service_;
 };
 
 }  // namespace sonde::resource

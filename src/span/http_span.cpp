@@ -14,6 +14,7 @@
 #include "sonde/pipeline/span.h"
 #include "span/address_text.h"
 #include "span/attribute_writer.h"
+#include "span/disclosure.h"
 #include "span/forwarded.h"
 #include "span/header_names.h"
 #include "span/http_method.h"
@@ -75,78 +76,11 @@ std::string PeerAuthority(const Endpoint& peer) {
   return text;
 }
 
-}  // namespace
-
-HttpSpan::HttpSpan(const RouteOptions& routes, const RedactionOptions& redaction,
-                   MetricRegistry& metrics)
-    : methods_(DefaultKnownMethods()),
-      redactor_(redaction),
-      routes_(routes, metrics),
-      request_headers_(AllowHeaders("http.request.header.", redaction.request_headers)),
-      response_headers_(AllowHeaders("http.response.header.", redaction.response_headers)) {}
-
-void HttpSpan::Describe(const Exchange& exchange, const HttpExchange& http,
-                        std::string_view service, AttributeWriter& writer, Span& span) {
-  AddMethod(http.request, writer, span);
-  if (exchange.role == Role::kServer) {
-    DescribeServer(exchange, http, service, writer, span);
-  } else {
-    DescribeClient(exchange, http, writer, span);
-  }
-  AddMessage(exchange, http, writer);
-}
-
-// Sets the name to "{method}", to which the server side adds its route.
-void HttpSpan::AddMethod(const HttpRequest& request, AttributeWriter& writer, Span& span) const {
-  if (methods_.Contains(request.method)) {
-    writer.Text("http.request.method", request.method);
-    span.name = request.method;
-    return;
-  }
-  writer.Text("http.request.method", "_OTHER");
-  if (!request.method.empty()) {
-    writer.Text("http.request.method_original",
-                std::string_view(request.method).substr(0, kMaxMethodBytes));
-  }
-  span.name = "HTTP";
-}
-
-void HttpSpan::DescribeServer(const Exchange& exchange, const HttpExchange& http,
-                              std::string_view service, AttributeWriter& writer, Span& span) {
-  if (!exchange.request.seen) return;
-  const Target target = ParseTarget(http.request.method, http.request.target);
-  const RequestHeaders headers = CollectHeaders(http.request.headers);
-  const Origin origin = ParseOrigin(headers.forwarding);
-  std::string_view scheme = origin.scheme;
-  if (scheme.empty()) scheme = target.scheme.empty() ? SchemeOf(exchange.source) : target.scheme;
-  // Not known: an HTTP/2 header that was sent before sonde came.
-  if (!target.path.empty()) writer.Text("url.path", target.path);
-  writer.Text("url.scheme", scheme);
-  if (target.has_query) {
-    std::string query;
-    redactor_.AppendQuery(target.query, query);
-    writer.Text("url.query", query);
-  }
-  const uint32_t status = exchange.response.seen ? http.response.status : 0;
-  const std::string_view route = routes_.RouteOf(service, target.path, status);
-  if (!route.empty()) {
-    writer.Text("http.route", route);
-    span.name.append(" ").append(route);
-  }
-  // Order of the conventions: what a proxy says, absolute form, Host header, else the address of
-  // the socket.
-  std::string_view host = origin.host;
-  if (host.empty()) host = target.authority.empty() ? headers.host : target.authority;
-  AddServerAddress(host, scheme, exchange.connection->local, writer);
-  AddClientAddress(origin.client, exchange.connection->remote, writer);
-  if (!headers.user_agent.empty()) writer.Text("user_agent.original", headers.user_agent);
-}
-
 // The name stays "{method}": the only low-cardinality target that the conventions allow a client is
 // url.template, which is opt-in (so off unless asked for) and which only the application knows; a
 // template learnt from paths of somebody else's server would be a guess.
-void HttpSpan::DescribeClient(const Exchange& exchange, const HttpExchange& http,
-                              AttributeWriter& writer, Span& span) const {
+void DescribeClient(const Exchange& exchange, const HttpExchange& http, const Redactor& redactor,
+                    AttributeWriter& writer, Span& span) {
   span.kind = SpanKind::kClient;
   if (!exchange.request.seen) return;
   const Target target = ParseTarget(http.request.method, http.request.target);
@@ -169,14 +103,25 @@ void HttpSpan::DescribeClient(const Exchange& exchange, const HttpExchange& http
   }
   if (target.has_query) {
     url.append("?");
-    redactor_.AppendQuery(target.query, url);
+    redactor.AppendQuery(target.query, url);
   }
   if (!http.request.target.empty()) writer.Text("url.full", url);
   AddServerAddress(authority, scheme, peer, writer);
 }
 
-void HttpSpan::AddMessage(const Exchange& exchange, const HttpExchange& http,
-                          AttributeWriter& writer) const {
+void AddHeaders(const std::vector<HttpHeader>& headers, const std::vector<AllowedHeader>& allowed,
+                AttributeWriter& writer) {
+  for (const AllowedHeader& header : allowed) {
+    std::vector<std::string_view> values;
+    for (const HttpHeader& sent : headers) {
+      if (sent.name == header.name) values.emplace_back(sent.value);
+    }
+    if (!values.empty()) writer.List(header.key, values);
+  }
+}
+
+void AddMessage(const Exchange& exchange, const HttpExchange& http, const Disclosure& disclosure,
+                AttributeWriter& writer) {
   if (exchange.response.seen && http.response.status != 0) {
     writer.Number("http.response.status_code", http.response.status);
   }
@@ -190,19 +135,70 @@ void HttpSpan::AddMessage(const Exchange& exchange, const HttpExchange& http,
   if (http.response.has_body_bytes && exchange.response.seen) {
     writer.Number("http.response.body.size", static_cast<int64_t>(http.response.body_bytes));
   }
-  AddHeaders(http.request.headers, request_headers_, writer);
-  AddHeaders(http.response.headers, response_headers_, writer);
+  AddHeaders(http.request.headers, disclosure.request_headers, writer);
+  AddHeaders(http.response.headers, disclosure.response_headers, writer);
 }
 
-void HttpSpan::AddHeaders(const std::vector<HttpHeader>& headers,
-                          const std::vector<AllowedHeader>& allowed, AttributeWriter& writer) {
-  for (const AllowedHeader& header : allowed) {
-    std::vector<std::string_view> values;
-    for (const HttpHeader& sent : headers) {
-      if (sent.name == header.name) values.emplace_back(sent.value);
-    }
-    if (!values.empty()) writer.List(header.key, values);
+}  // namespace
+
+HttpSpan::HttpSpan(const RouteOptions& routes, MetricRegistry& metrics)
+    : methods_(DefaultKnownMethods()), routes_(routes, metrics) {}
+
+void HttpSpan::Describe(const Exchange& exchange, const HttpExchange& http, const Owner& owner,
+                        AttributeWriter& writer, Span& span) {
+  AddMethod(http.request, writer, span);
+  if (exchange.role == Role::kServer) {
+    DescribeServer(exchange, http, owner, writer, span);
+  } else {
+    DescribeClient(exchange, http, owner.disclosure.redactor, writer, span);
   }
+  AddMessage(exchange, http, owner.disclosure, writer);
+}
+
+// Sets the name to "{method}", to which the server side adds its route.
+void HttpSpan::AddMethod(const HttpRequest& request, AttributeWriter& writer, Span& span) const {
+  if (methods_.Contains(request.method)) {
+    writer.Text("http.request.method", request.method);
+    span.name = request.method;
+    return;
+  }
+  writer.Text("http.request.method", "_OTHER");
+  if (!request.method.empty()) {
+    writer.Text("http.request.method_original",
+                std::string_view(request.method).substr(0, kMaxMethodBytes));
+  }
+  span.name = "HTTP";
+}
+
+void HttpSpan::DescribeServer(const Exchange& exchange, const HttpExchange& http,
+                              const Owner& owner, AttributeWriter& writer, Span& span) {
+  if (!exchange.request.seen) return;
+  const Target target = ParseTarget(http.request.method, http.request.target);
+  const RequestHeaders headers = CollectHeaders(http.request.headers);
+  const Origin origin = ParseOrigin(headers.forwarding);
+  std::string_view scheme = origin.scheme;
+  if (scheme.empty()) scheme = target.scheme.empty() ? SchemeOf(exchange.source) : target.scheme;
+  // Not known: an HTTP/2 header that was sent before sonde came.
+  if (!target.path.empty()) writer.Text("url.path", target.path);
+  writer.Text("url.scheme", scheme);
+  if (target.has_query) {
+    std::string query;
+    owner.disclosure.redactor.AppendQuery(target.query, query);
+    writer.Text("url.query", query);
+  }
+  const uint32_t status = exchange.response.seen ? http.response.status : 0;
+  const std::string_view route = routes_.RouteOf(owner.service, target.path, status);
+  if (!route.empty()) {
+    writer.Text("http.route", route);
+    span.name.append(" ").append(route);
+  }
+  // Order of the conventions: what a proxy says, absolute form, Host header, else the address of
+  // the socket.
+  std::string_view host = origin.host;
+  if (host.empty()) host = target.authority.empty() ? headers.host : target.authority;
+  AddServerAddress(host, scheme, exchange.connection->local, writer);
+  AddClientAddress(origin.client, exchange.connection->remote, writer);
+  if (!headers.user_agent.empty()) writer.Text("user_agent.original", headers.user_agent);
 }
 
 }  // namespace sonde::span

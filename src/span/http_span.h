@@ -3,45 +3,32 @@
 // (stable) say.
 #pragma once
 
-#include <string_view>
-#include <vector>
-
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/span.h"
 #include "span/attribute_writer.h"
-#include "span/header_names.h"
+#include "span/disclosure.h"
 #include "span/http_method.h"
-#include "span/redactor.h"
 #include "span/route_learner.h"
 
 namespace sonde::span {
 
 class HttpSpan {
  public:
-  HttpSpan(const RouteOptions& routes, const RedactionOptions& redaction, MetricRegistry& metrics);
+  HttpSpan(const RouteOptions& routes, MetricRegistry& metrics);
 
   // Fills name, status and the HTTP part of the attributes; required ones first.
-  void Describe(const Exchange& exchange, const HttpExchange& http, std::string_view service,
+  void Describe(const Exchange& exchange, const HttpExchange& http, const Owner& owner,
                 AttributeWriter& writer, Span& span);
 
  private:
-  void DescribeServer(const Exchange& exchange, const HttpExchange& http, std::string_view service,
+  void DescribeServer(const Exchange& exchange, const HttpExchange& http, const Owner& owner,
                       AttributeWriter& writer, Span& span);
-  void DescribeClient(const Exchange& exchange, const HttpExchange& http, AttributeWriter& writer,
-                      Span& span) const;
   void AddMethod(const HttpRequest& request, AttributeWriter& writer, Span& span) const;
-  void AddMessage(const Exchange& exchange, const HttpExchange& http,
-                  AttributeWriter& writer) const;
-  static void AddHeaders(const std::vector<HttpHeader>& headers,
-                         const std::vector<AllowedHeader>& allowed, AttributeWriter& writer);
 
   KnownMethods methods_;
-  Redactor redactor_;
   RouteLearner routes_;
-  std::vector<AllowedHeader> request_headers_;
-  std::vector<AllowedHeader> response_headers_;
 };
 
 }  // namespace sonde::span

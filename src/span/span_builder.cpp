@@ -20,6 +20,7 @@
 #include "sonde/pipeline/span.h"
 #include "span/address_text.h"
 #include "span/attribute_writer.h"
+#include "span/disclosure.h"
 #include "span/http_status.h"
 #include "span/rpc_span.h"
 
@@ -133,9 +134,14 @@ Result<std::unique_ptr<SpanBuilder>> SpanBuilder::Create(const RouteOptions& rou
 
 SpanBuilder::SpanBuilder(const RouteOptions& routes, const RedactionOptions& redaction,
                          const AttributeLimits& limits, MetricRegistry& metrics)
-    : limits_(limits), http_(routes, redaction, metrics), baggage_(redaction.baggage_keys) {}
+    : limits_(limits), http_(routes, metrics), disclosure_(redaction) {}
 
-Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
+const Disclosure& SpanBuilder::DisclosureOf(const std::shared_ptr<const RuleSettings>& rule) {
+  if (rule == nullptr || !rule->redaction) return disclosure_;
+  return of_rules_.try_emplace(rule, *rule->redaction).first->second;
+}
+
+Span SpanBuilder::Build(const Exchange& exchange, const Resource& resource,
                         const WallClock& clock) {
   Span span;
   span.kind = exchange.role == Role::kServer ? SpanKind::kServer : SpanKind::kClient;
@@ -146,9 +152,10 @@ Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
   SetTimes(exchange, clock, span);
   span.attributes.reserve(std::min(kUsualAttributes, limits_.count));
   AttributeWriter writer(span.attributes, limits_);
+  const Disclosure& disclosure = DisclosureOf(resource.rule);
   if (const auto* http = std::get_if<HttpExchange>(&exchange.detail)) {
     SetError(HttpErrorType(exchange, *http), writer, span);
-    http_.Describe(exchange, *http, service, writer, span);
+    http_.Describe(exchange, *http, {resource.service_name, disclosure}, writer, span);
   } else if (const auto* rpc = std::get_if<RpcExchange>(&exchange.detail)) {
     SetError(RpcErrorType(exchange, *rpc), writer, span);
     DescribeRpc(exchange, *rpc, writer, span);
@@ -157,7 +164,9 @@ Span SpanBuilder::Build(const Exchange& exchange, std::string_view service,
   }
   AddOwn(exchange, writer);
   AddNetwork(*exchange.connection, writer);
-  if (const HttpExchange* http = exchange.http()) baggage_.Describe(http->request.headers, writer);
+  if (const HttpExchange* http = exchange.http()) {
+    disclosure.baggage.Describe(http->request.headers, writer);
+  }
   return span;
 }
 

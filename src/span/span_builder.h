@@ -2,8 +2,9 @@
 // The span stage: exchange -> span, without ids, parent and resource, which later stages add.
 #pragma once
 
+#include <absl/container/node_hash_map.h>
+
 #include <memory>
-#include <string_view>
 
 #include "sonde/base/clock.h"
 #include "sonde/base/metrics.h"
@@ -11,7 +12,7 @@
 #include "sonde/config/config.h"
 #include "sonde/pipeline/exchange.h"
 #include "sonde/pipeline/span.h"
-#include "span/baggage.h"
+#include "span/disclosure.h"
 #include "span/http_span.h"
 
 namespace sonde::span {
@@ -25,17 +26,21 @@ class SpanBuilder {
                                                      const AttributeLimits& limits,
                                                      MetricRegistry& metrics);
 
-  // `service` names the table of learnt routes: service.name of the process, "" if it has none
-  // (packets).
-  Span Build(const Exchange& exchange, std::string_view service, const WallClock& clock);
+  // Of `resource` counts the name, which is that of a table of learnt routes ("" of packets), and
+  // what its rule says of redaction.
+  Span Build(const Exchange& exchange, const Resource& resource, const WallClock& clock);
 
  private:
   SpanBuilder(const RouteOptions& routes, const RedactionOptions& redaction,
               const AttributeLimits& limits, MetricRegistry& metrics);
 
+  const Disclosure& DisclosureOf(const std::shared_ptr<const RuleSettings>& rule);
+
   AttributeLimits limits_;
   HttpSpan http_;
-  Baggage baggage_;
+  Disclosure disclosure_;
+  // Of the rules that have one of their own; made with the first span.
+  absl::node_hash_map<std::shared_ptr<const RuleSettings>, Disclosure> of_rules_;
 };
 
 }  // namespace sonde::span

@@ -153,15 +153,16 @@ def test_processes_and_doctor(work, started, api):
 
 @pytest.mark.skipif(BARE, reason="judges sonde")
 def test_who_was_called(work, sonde, started, api):
-    """The pod that has the address of a call; itself not traced, and its process not known."""
+    """The pod or the service that has the address of a call; itself not traced, and its process not known."""
     pod = Pod("cart-6d4b75cb6d-x2x1z", LABELS, {}, api.replica_set("cart-6d4b75cb6d", "cart"))
     pod.object["status"]["podIPs"] = [{"ip": "127.1.2.3"}]
     api.put(pod.object)
+    api.service("stock", "127.1.2.5")
     port = free_port()
-    started(servers.nginx(work, "return 200;",
-                          top=f"server {{ listen 127.1.2.3:{port}; listen 127.1.2.4:{port}; return 200; }}").start())
+    listen = " ".join(f"listen 127.1.2.{last}:{port};" for last in (3, 4, 5))
+    started(servers.nginx(work, "return 200;", top=f"server {{ {listen} return 200; }}").start())
     config = write_config(work, api, "    service_from_labels: false\n")
-    run = sonde("--config", config, command=["curl", "-s", f"http://127.1.2.3:{port}/named", f"http://127.1.2.4:{port}/unknown"])
+    run = sonde("--config", config, command=["curl", "-s", f"http://127.1.2.3:{port}/named", f"http://127.1.2.4:{port}/unknown", f"http://127.1.2.5:{port}/service"])
     assert run.wait(20) == 0
     named = {s.target: (s["service.peer.name"], s["service.peer.namespace"]) for s in run.spans(CLIENT)}
-    assert named == {"/named": ("cart", "shop"), "/unknown": (None, None)}
+    assert named == {"/named": ("cart", "shop"), "/unknown": (None, None), "/service": ("stock", "shop")}

@@ -56,21 +56,26 @@ def test_port_of_a_rule_among_others(work, sonde, started):
     assert not run.spans(CLIENT)
 
 
-def test_port_of_a_rule_among_others(work, sonde, started):
-    """The kernel cannot know ports when another rule has none: the calls of nginx are refused all the same."""
-    behind, other = started(servers.go(work).start()), started(servers.go(work).start())
-    front = started(servers.nginx(work, f"location / {{ proxy_pass http://127.0.0.1:{behind.address[1]}; }}").start())
+def test_headers(work, sonde, started):
+    """What of a request is exported is each rule's own choice; what it does not say is as for all."""
+    shop, billing, other = (started(servers.go(work).start()) for _ in range(3))
+    ports = [server.address[1] for server in (shop, billing, other)]
     run = sonde("--config", write(work, f"""sonde:
+  redaction: {{request_headers: [x-tenant], query_keys: [who]}}
   discovery:
     include:
-      - {{port: {front.address[1]}, service_name: front}}
-      - {{cmdline: "serve {other.address[1]}$", service_name: other}}
+      - {{cmdline: "serve {ports[0]}$", service_name: shop, request_headers: [X-Shop], response_headers: [content-type]}}
+      - {{cmdline: "serve {ports[1]}$", service_name: billing, request_headers: [], query_keys: []}}
+      - {{cmdline: "serve {ports[2]}$", service_name: other}}
 """))
-    get(front, "/1", "/2")
-    get(other, "/3")
+    for port in ports:
+        subprocess.run(["curl", "-sSf", "-o", "/dev/null", "-H", "X-Tenant: t", "-H", "X-Shop: s", f"http://127.0.0.1:{port}/?who=me"],
+                       check=True, timeout=30)
     run.stop()
-    assert sorted((span.service, span.target) for span in run.spans(SERVER)) == [("front", "/1"), ("front", "/2"), ("other", "/3")]
-    assert not run.spans(CLIENT)
+    keys = ("http.request.header.x-shop", "http.request.header.x-tenant", "http.response.header.content-type", "url.query")
+    assert {span.service: [span[key] for key in keys] for span in run.spans(SERVER)} == {
+        "shop": [["s"], None, ["text/plain"], "who=REDACTED"], "billing": [None, None, None, "who=me"],
+        "other": [None, ["t"], None, "who=REDACTED"]}
 
 
 def test_reload_renames(work, sonde, started):

@@ -163,6 +163,8 @@ class LintTest(unittest.TestCase):
         self.expect(attributes, page, "missing")
         self.write(page, "| Attribute | From |\n|---|---|\n| `host.id`, `container.label.KEY` | x |\n")
         self.assertEqual(len(self.findings(attributes)), 2)
+        self.write("tests/unit/a_test.cpp", APACHE + "// of host.id and container.label.team\n")
+        self.assertEqual(len(self.findings(attributes)), 2)
         self.write("tests/unit/a_test.cpp", APACHE + 'Of("host.id"); Of("container.label.team");\n')
         self.assertEqual(self.findings(attributes), [])
         self.write("src/resource/b.cpp", APACHE + 'void F() { Add("host.name", 1); }\n')

@@ -42,6 +42,14 @@ class FakeWorkloads final : public WorkloadSource {
     pods_[address] = std::make_shared<const PodFacts>(std::move(facts));
   }
 
+  void KnowService(const std::string& address, ServiceFacts facts) {
+    services_[address] = std::make_shared<const ServiceFacts>(std::move(facts));
+  }
+  std::shared_ptr<const ServiceFacts> ServiceAt(std::string_view address) const override {
+    const auto found = services_.find(std::string(address));
+    return found == services_.end() ? nullptr : found->second;
+  }
+
   void Know(const std::string& id, const std::string& name, Labels labels = {},
             std::vector<std::string> addresses = {}) {
     ContainerFacts facts;
@@ -69,7 +77,8 @@ class FakeWorkloads final : public WorkloadSource {
 
  private:
   std::map<std::string, std::shared_ptr<const ContainerFacts>> known_;
-  std::map<std::string, std::shared_ptr<const PodFacts>> pods_;  // by address
+  std::map<std::string, std::shared_ptr<const PodFacts>> pods_;          // by address
+  std::map<std::string, std::shared_ptr<const ServiceFacts>> services_;  // by address
   std::set<std::string> pending_;
   std::set<std::string> given_up_;
   std::vector<std::string> changed_;

@@ -19,6 +19,13 @@ std::string Line(const std::string& type, const KubeApi::Json& object) {
   return KubeApi::Json{{"type", type}, {"object", object}}.dump() + "\n";
 }
 
+constexpr const char* kPods = "/api/v1/pods";
+constexpr const char* kServices = "/api/v1/services";
+
+std::string PathOf(const KubeApi::Json& object) {
+  return object.value("kind", "Pod") == "Service" ? kServices : kPods;
+}
+
 }  // namespace
 
 KubeApi::KubeApi(int port) {
@@ -39,8 +46,8 @@ KubeApi::KubeApi(int port) {
       response.set_content(answer.body, "application/json");
       return;
     }
-    if (request.path == "/api/v1/pods" || request.path == "/pods") {
-      return OnPods(request, response);
+    if (request.path == kPods || request.path == kServices || request.path == "/pods") {
+      return OnObjects(request, response);
     }
     const std::scoped_lock lock(mutex_);
     ++counts_["get"];
@@ -68,14 +75,16 @@ KubeApi::~KubeApi() {
   thread_.join();
 }
 
-void KubeApi::Put(Json pod) {
+void KubeApi::Put(Json object) {
   {
     const std::scoped_lock lock(mutex_);
-    const std::string uid = pod["metadata"]["uid"];
-    pod["metadata"]["resourceVersion"] = std::to_string(++version_);
-    const bool known = pods_.contains(uid);
-    pods_[uid] = pod;
-    changes_.push_back({version_, Line(known ? "MODIFIED" : "ADDED", pod)});
+    const std::string uid = object["metadata"]["uid"];
+    object["metadata"]["resourceVersion"] = std::to_string(++version_);
+    const std::string path = PathOf(object);
+    auto& known = collections_[path];
+    const std::string line = Line(known.contains(uid) ? "MODIFIED" : "ADDED", object);
+    known[uid] = std::move(object);
+    changes_.push_back({version_, path, line});
   }
   changed_.notify_all();
 }
@@ -83,10 +92,13 @@ void KubeApi::Put(Json pod) {
 void KubeApi::Delete(const std::string& uid) {
   {
     const std::scoped_lock lock(mutex_);
-    Json pod = pods_.at(uid);
-    pod["metadata"]["resourceVersion"] = std::to_string(++version_);
-    pods_.erase(uid);
-    changes_.push_back({version_, Line("DELETED", pod)});
+    for (auto& [path, objects] : collections_) {
+      const auto found = objects.find(uid);
+      if (found == objects.end()) continue;
+      found->second["metadata"]["resourceVersion"] = std::to_string(++version_);
+      changes_.push_back({version_, path, Line("DELETED", found->second)});
+      objects.erase(found);
+    }
   }
   changed_.notify_all();
 }
@@ -117,7 +129,7 @@ void KubeApi::EndWatches() {
 void KubeApi::SendRaw(const std::string& text) {
   {
     const std::scoped_lock lock(mutex_);
-    changes_.push_back({++version_, text});
+    changes_.push_back({++version_, kPods, text});
   }
   changed_.notify_all();
 }
@@ -148,9 +160,10 @@ int KubeApi::Count(const std::string& what) const {
   return found == counts_.end() ? 0 : found->second;
 }
 
-void KubeApi::OnPods(const httplib::Request& request, httplib::Response& response) {
+void KubeApi::OnObjects(const httplib::Request& request, httplib::Response& response) {
   if (request.get_param_value("watch") == "true") {
-    return OnWatch(std::stoi("0" + request.get_param_value("resourceVersion")), response);
+    const int from = std::stoi("0" + request.get_param_value("resourceVersion"));
+    return OnWatch(request.path, from, response);
   }
   OnList(request, response);
 }
@@ -162,25 +175,26 @@ void KubeApi::OnList(const httplib::Request& request, httplib::Response& respons
   const std::string token = request.get_param_value("continue");  // "version/index"
   const size_t slash = token.find('/');
   const std::string version = token.empty() ? std::to_string(version_) : token.substr(0, slash);
-  Snapshot& snapshot = snapshots_[version];
+  const std::string path = request.path == kServices ? kServices : kPods;
+  Snapshot& snapshot = snapshots_[path + version];
   if (snapshot.version == 0) {
     snapshot.version = version_;
-    for (const auto& [uid, pod] : pods_) snapshot.pods.push_back(pod);
+    for (const auto& [uid, object] : collections_[path]) snapshot.items.push_back(object);
   }
   Json list = {
       {"kind", "PodList"}, {"metadata", {{"resourceVersion", version}}}, {"items", Json::array()}};
   size_t at = token.empty() ? 0 : std::stoul(token.substr(slash + 1));
-  for (; at < snapshot.pods.size(); ++at) {
+  for (; at < snapshot.items.size(); ++at) {
     if (limit != 0 && list["items"].size() == limit) {
       list["metadata"]["continue"] = version + "/" + std::to_string(at);
       break;
     }
-    list["items"].push_back(snapshot.pods[at]);
+    list["items"].push_back(snapshot.items[at]);
   }
   response.set_content(list.dump(), "application/json");
 }
 
-void KubeApi::OnWatch(int from, httplib::Response& response) {
+void KubeApi::OnWatch(const std::string& path, int from, httplib::Response& response) {
   const std::scoped_lock lock(mutex_);
   ++counts_["watch"];
   if (from < oldest_) {
@@ -190,31 +204,30 @@ void KubeApi::OnWatch(int from, httplib::Response& response) {
     return;
   }
   response.set_chunked_content_provider(
-      "application/json", [this, sent = from, generation = generation_, opened = false](
-                              size_t, httplib::DataSink& sink) mutable {
-        return NextLines(sink, sent, generation, opened);
-      });
+      "application/json",
+      [this, watcher = Watcher{.path = path, .sent = from, .generation = generation_}](
+          size_t, httplib::DataSink& sink) mutable { return NextLines(sink, watcher); });
 }
 
-bool KubeApi::NextLines(httplib::DataSink& sink, int& sent, int generation, bool& opened) {
+bool KubeApi::NextLines(httplib::DataSink& sink, Watcher& watcher) {
   std::string text;
   bool end = false;
   {
     std::unique_lock lock(mutex_);
-    if (!opened) ++open_watches_;
-    opened = true;
+    if (!watcher.opened) ++open_watches_;
+    watcher.opened = true;
     changed_.wait_for(lock, std::chrono::milliseconds(500), [&] {
-      return stop_ || generation != generation_ ||
-             (!changes_.empty() && changes_.back().version > sent);
+      return stop_ || watcher.generation != generation_ ||
+             (!changes_.empty() && changes_.back().version > watcher.sent);
     });
     for (const Change& change : changes_) {
-      if (change.version > sent) text += change.line;
+      if (change.version > watcher.sent && change.path == watcher.path) text += change.line;
     }
-    end = stop_ || generation != generation_;
+    end = stop_ || watcher.generation != generation_;
     if (text.empty() && !end) {
       text = Line("BOOKMARK", {{"metadata", {{"resourceVersion", std::to_string(version_)}}}});
     }
-    sent = version_;
+    watcher.sent = version_;
     if (end) --open_watches_;
   }
   if (!text.empty() && !sink.write(text.data(), text.size())) {
@@ -245,6 +258,13 @@ KubeApi::Json KubeApi::MakePod(const std::string& name, const std::string& uid,
             {"containerStatuses", Json::array({{{"name", "main"},
                                                 {"containerID", "containerd://" + container_id},
                                                 {"restartCount", 2}}})}}}};
+}
+
+KubeApi::Json KubeApi::MakeService(const std::string& name, const std::string& uid,
+                                   const std::string& address) {
+  return {{"kind", "Service"},
+          {"metadata", {{"name", name}, {"namespace", "shop"}, {"uid", uid}}},
+          {"spec", {{"clusterIP", address}, {"clusterIPs", Json::array({address})}}}};
 }
 
 }  // namespace sonde::support

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Kubernetes API server as its clients see it: lists in pages, watches with bookmarks, resource
-// versions that expire, refusals. Holds pods that the test puts into it; and can be told to answer
-// badly.
+// versions that expire, refusals. Holds pods and services that the test puts into it; and can be
+// told to answer badly.
 #pragma once
 
 #include <httplib.h>
@@ -28,8 +28,8 @@ class KubeApi {
   int port() const { return port_; }
   std::string Url() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
-  // New or changed. The resource version is set here.
-  void Put(Json pod);
+  // New or changed: a pod, or of kind "Service". The resource version is set here.
+  void Put(Json object);
   void Delete(const std::string& uid);
   // What a GET of this path gives; without one, 404.
   void SetObject(const std::string& path, Json object);
@@ -57,27 +57,37 @@ class KubeApi {
 
   static Json MakePod(const std::string& name, const std::string& uid,
                       const std::string& container_id);
+  static Json MakeService(const std::string& name, const std::string& uid,
+                          const std::string& address);
 
  private:
   struct Change {
     int version;
+    std::string path;
     std::string line;
   };
   int Count(const std::string& what) const;
   void Serve();
-  void OnPods(const httplib::Request& request, httplib::Response& response);
+  void OnObjects(const httplib::Request& request, httplib::Response& response);
   void OnList(const httplib::Request& request, httplib::Response& response);
-  void OnWatch(int from, httplib::Response& response);
-  bool NextLines(httplib::DataSink& sink, int& sent, int generation, bool& opened);
+  void OnWatch(const std::string& path, int from, httplib::Response& response);
+  // Of one watch, as far as it has come.
+  struct Watcher {
+    std::string path;
+    int sent = 0;
+    int generation = 0;
+    bool opened = false;
+  };
+  bool NextLines(httplib::DataSink& sink, Watcher& watcher);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, Json> pods_;
+  std::map<std::string, std::map<std::string, Json>> collections_;  // by path and uid
   std::map<std::string, Json> objects_;
   // Of lists whose pages are being read: all pages are of one moment.
   struct Snapshot {
     int version = 0;
-    std::vector<Json> pods;
+    std::vector<Json> items;
   };
   std::map<std::string, Snapshot> snapshots_;
   std::deque<Change> changes_;

@@ -220,6 +220,7 @@ struct KubernetesOptions {
   std::string kubelet_url;                   // empty = https://NODE:10250
   bool kubelet_insecure = false;             // its certificate is not checked
   bool namespace_metadata = false;           // labels and annotations of namespaces are needed
+  bool services = true;                      // name the calls to their addresses
 };
 
 // One of the samplers that need no others.
@@ -263,6 +264,8 @@ struct RuleSettings {
   std::optional<std::vector<std::string>> exporters = {};
   // Only connections with such a local or remote port; empty = all.
   std::vector<PortRange> ports = {};
+  // Config::redaction with what the rule has of its own in place of it.
+  std::optional<RedactionOptions> redaction = {};
 };
 
 enum class TailPolicyType : uint8_t {

@@ -71,6 +71,12 @@ struct PodFacts {
   Labels namespace_annotations;
 };
 
+// A service of Kubernetes: an address behind which pods answer, on whichever node.
+struct ServiceFacts {
+  std::string name;
+  std::string namespace_name;
+};
+
 // All that is known of where a process runs. The facts are immutable and shared by the source, the
 // processes of a container and their resources; null = not known.
 struct Surroundings {
@@ -99,6 +105,10 @@ class WorkloadSource {
   // Container ids and pod uids whose facts have come, changed or are not to be had, each once since
   // the last call.
   virtual std::vector<std::string> TakeChanged() = 0;
+  // The service that has this address; null: none is known. Asks nobody.
+  virtual std::shared_ptr<const ServiceFacts> ServiceAt(std::string_view /*address*/) const {
+    return {};
+  }
 };
 
 }  // namespace sonde

@@ -50,9 +50,10 @@ void Run(benchmark::State& state, Role role, std::string target) {
   exchange.connection = &connection;
   exchange.request.seen = exchange.response.seen = true;
   exchange.detail = BrowserRequest(std::move(target));
+  const Resource resource{.attributes = {}, .service_name = "shop"};
   const WallClock clock(0);
   for (auto _ : state) {
-    Span span = builder->Build(exchange, "shop", clock);
+    Span span = builder->Build(exchange, resource, clock);
     benchmark::DoNotOptimize(span);
   }
 }

@@ -48,18 +48,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(403, f"{url.path} is forbidden: User \"sonde\" cannot get it")
         if url.path in api.objects:
             return self.answer(200, api.objects[url.path])
-        if url.path != "/api/v1/pods":
+        kind = url.path.removeprefix("/api/v1/")
+        if kind not in api.collections:
             return self.refuse(404, "not found")
-        if query.get("fieldSelector") != f"spec.nodeName={api.node}":
+        if kind == "pods" and query.get("fieldSelector") != f"spec.nodeName={api.node}":
             return self.refuse(400, "another node's pods")
-        return self.watch(api, int(query.get("resourceVersion", 0))) if "watch" in query else self.list(api)
+        return self.watch(api, kind, int(query.get("resourceVersion", 0))) if "watch" in query else self.list(api, kind)
 
-    def list(self, api):
+    def list(self, api, kind):
         with api.changed:
-            self.answer(200, {"kind": "PodList", "metadata": {"resourceVersion": str(api.version)},
-                              "items": list(api.pods.values())})
+            self.answer(200, {"kind": "List", "metadata": {"resourceVersion": str(api.version)},
+                              "items": list(api.collections[kind].values())})
 
-    def watch(self, api, sent):
+    def watch(self, api, kind, sent):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
@@ -71,7 +72,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     if api.stopped:
                         self.close_connection = True  # cut off, as when the server dies
                         return
-                    lines = [line for version, line in api.changes if version > sent]
+                    lines = [line for version, of, line in api.changes if version > sent and of == kind]
                     if sent < api.oldest:
                         lines = [{"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}}]
                     sent = api.version
@@ -94,7 +95,7 @@ class Api:
         self.token = "first"
         self.forbidden = []
         self.objects = {}
-        self.pods = {}
+        self.collections = {"pods": {}, "services": {}}  # by uid
         self.changes = []
         self.asked = []
         self.version = 10
@@ -139,14 +140,18 @@ class Api:
                 "users": [{"name": "u", "user": {"tokenFile": "token"}}]}, file)
         return path
 
-    def put(self, pod):
+    def put(self, new, kind="pods"):
         with self.changed:
             self.version += 1
-            pod["metadata"]["resourceVersion"] = str(self.version)
-            kind = "MODIFIED" if pod["metadata"]["uid"] in self.pods else "ADDED"
-            self.pods[pod["metadata"]["uid"]] = json.loads(json.dumps(pod))
-            self.changes.append((self.version, {"type": kind, "object": self.pods[pod["metadata"]["uid"]]}))
+            new["metadata"]["resourceVersion"] = str(self.version)
+            known, uid = self.collections[kind], new["metadata"]["uid"]
+            change = "MODIFIED" if uid in known else "ADDED"
+            known[uid] = json.loads(json.dumps(new))
+            self.changes.append((self.version, kind, {"type": change, "object": known[uid]}))
             self.changed.notify_all()
+
+    def service(self, name, address):
+        self.put({"metadata": {"name": name, "namespace": "shop", "uid": str(uuid.uuid4())}, "spec": {"clusterIPs": [address]}}, "services")
 
     def expire(self):
         with self.changed:

@@ -84,6 +84,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         {std::string(line.substr(0, colon)), std::string(line.substr(colon + 1))});
   }
   exchange.detail = std::move(http);
-  Check(builder->Build(exchange, "s", sonde::WallClock(0)));
+  Check(builder->Build(exchange, {.attributes = {}, .service_name = "s"}, sonde::WallClock(0)));
   return 0;
 }

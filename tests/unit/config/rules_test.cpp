@@ -26,6 +26,7 @@ constexpr const char* kRules = R"(tracer_provider:
     - batch: {exporter: {otlp_grpc: {endpoint: "http://b:4317"}}}
     - batch: {exporter: {console: }}
 sonde:
+  redaction: {request_headers: [x-tenant], response_headers: [x-cache], baggage_keys: [user]}
   discovery:
     include:
       - exe: ["*/nginx", "*/apache2"]
@@ -33,7 +34,7 @@ sonde:
         service_name: front
         sampler: {parent_based: {root: {trace_id_ratio_based: {ratio: 0.25}}}}
         exporters: [otlp/2, console]
-      - {container-label: team=shop, exporters: []}
+      - {container-label: team=shop, exporters: [], request_headers: [X-Shop], baggage_keys: []}
       - all: true
     exclude:
       - {exe: "*/curl", env: [QUIET=1, SILENT]}
@@ -70,6 +71,28 @@ TEST(RulesTest, EachHasSelectorsAndSettings) {
   // rule has some.
   EXPECT_THAT(result->config.resource.container_labels, testing::Contains("team"));
   EXPECT_THAT(result->config.capture.ports, IsEmpty());
+}
+
+TEST(RulesTest, WhatARuleDoesNotSayOfRedactionIsAsForAll) {
+  const auto result = ParseFile(kRules);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const auto& rules = result->config.discovery.rules;
+  EXPECT_FALSE(rules[0].settings->redaction);
+  ASSERT_TRUE(rules[1].settings->redaction);
+  const RedactionOptions& shop = *rules[1].settings->redaction;
+  EXPECT_THAT(shop.request_headers, ElementsAre("x-shop"));
+  EXPECT_THAT(shop.response_headers, ElementsAre("x-cache"));
+  EXPECT_THAT(shop.baggage_keys, IsEmpty());
+}
+
+TEST(RulesTest, BaggageThatIsNotReadIsNotAllowed) {
+  const auto result = ParseFile(
+      "propagator: {composite: [{tracecontext: }]}\n"
+      "sonde:\n  redaction: {baggage_keys: [user]}\n"
+      "  discovery: {include: [{exe: x, baggage_keys: [tenant]}]}\n");
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->config.redaction.baggage_keys, IsEmpty());
+  EXPECT_THAT(result->config.discovery.rules[0].settings->redaction->baggage_keys, IsEmpty());
 }
 
 TEST(RulesTest, PortsOfAllRulesGoToTheKernel) {
@@ -119,6 +142,8 @@ TEST(RulesTest, PrintGivesThemBackAndTheSchemaKnowsThem) {
   EXPECT_EQ(rules[0].settings->sampler->root.ratio, 0.25);
   EXPECT_THAT(rules[1].settings->exporters, testing::Optional(IsEmpty()));
   EXPECT_FALSE(rules[2].settings->sampler);
+  EXPECT_THAT(rules[1].settings->redaction->request_headers, ElementsAre("x-shop"));
+  EXPECT_THAT(rules[1].settings->redaction->response_headers, ElementsAre("x-cache"));
   EXPECT_THAT(again->config.discovery.exclude_rules, SizeIs(2));
 }
 

@@ -264,6 +264,53 @@ TEST_F(KubernetesSourceTest, ExpiredWatchIsListedAnew) {
   EXPECT_GE(Metric("sonde_kubernetes_watch_restarts_total", "expired"), 1);
 }
 
+TEST_F(KubernetesSourceTest, ServicesByAddress) {
+  for (int i = 0; i < 20; ++i) {
+    const std::string n = std::to_string(i);
+    api_->Put(KubeApi::MakeService("service-" + n, "s" + n, "10.96.0." + n));
+  }
+  api_->Put(KubeApi::MakeService("headless", "h", "None"));
+  options_.services = true;
+  Start();
+  const auto named = [&](const std::string& address) {
+    const auto service = source_->ServiceAt(address);
+    return service == nullptr ? "" : service->namespace_name + "/" + service->name;
+  };
+  ASSERT_TRUE(Within(5s, [&] { return named("10.96.0.19") == "shop/service-19"; }));
+  EXPECT_EQ(named("10.96.0.3"), "shop/service-3");
+  EXPECT_EQ(named("None"), "");
+  EXPECT_EQ(named("10.96.1.1"), "");
+  EXPECT_EQ(Metric("sonde_kubernetes_services"), 20);
+  EXPECT_THAT(api_->queries(), Contains(HasSubstr("/api/v1/services?limit=7")));
+
+  // Another takes an address over; one is deleted; the watch was too far behind.
+  ASSERT_TRUE(Within(5s, [&] { return api_->open_watches() == 2; }));
+  api_->Delete("s0");
+  api_->Put(KubeApi::MakeService("heir", "heir", "10.96.0.0"));
+  api_->Put(KubeApi::MakeService("service-1", "s1", "10.96.2.1"));
+  ASSERT_TRUE(Within(5s, [&] { return named("10.96.2.1") == "shop/service-1"; }));
+  EXPECT_EQ(named("10.96.0.0"), "shop/heir");
+  EXPECT_EQ(named("10.96.0.1"), "");
+  api_->Delete("heir");
+  api_->Expire();
+  EXPECT_TRUE(Within(5s, [&] { return named("10.96.0.0").empty(); }));
+  EXPECT_EQ(named("10.96.0.19"), "shop/service-19");
+}
+
+TEST_F(KubernetesSourceTest, TooManyServicesAreLeftOutAndCounted) {
+  for (int i = 0; i < 20; ++i) {
+    const std::string n = std::to_string(i);
+    api_->Put(KubeApi::MakeService("service-" + n, "s" + n, "10.96.0." + n));
+  }
+  options_.services = true;
+  options_.max_services = 5;
+  Start();
+  // A page has seven, of which the table takes five; the pages after it are not read.
+  EXPECT_TRUE(Within(5s, [&] { return Metric("sonde_kubernetes_services") == 5; }));
+  EXPECT_EQ(Metric("sonde_kubernetes_dropped_total", "services_full"), 2);
+  EXPECT_EQ(Metric("sonde_kubernetes_dropped_total", "list_too_long"), 1);
+}
+
 TEST_F(KubernetesSourceTest, OutageAndReturn) {
   Fill(2);
   Start();

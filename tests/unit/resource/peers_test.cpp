@@ -135,6 +135,13 @@ TEST_F(PeersTest, APodByItsAddress) {
   EXPECT_EQ(Of(At({10, 244, 0, 8}, 80)), "/");
 }
 
+TEST_F(PeersTest, AServiceByItsAddress) {
+  workloads_.KnowService("10.96.0.7", {.name = "cart", .namespace_name = "shop"});
+  EXPECT_EQ(Of(At({10, 96, 0, 7}, 80)), "shop/cart");
+  EXPECT_EQ(Of(Mapped({10, 96, 0, 7}, 80)), "shop/cart");
+  EXPECT_EQ(Of(At({10, 96, 0, 8}, 80)), "/");
+}
+
 TEST_F(PeersTest, Bounded) {
   Learn(At({10, 0, 0, 5}, 80));
   for (uint32_t i = 0; i < Peers::kMaxServers; ++i) {

@@ -75,8 +75,10 @@ struct Builder {
     EXPECT_TRUE(made.ok());
     builder = *std::move(made);
   }
-  Span Build(HttpCase& http_case, const std::string& service = "shop") {
-    return builder->Build(http_case.Make(), service, WallClock(1'000'000));
+  Span Build(HttpCase& http_case, const std::string& service = "shop",
+             std::shared_ptr<const RuleSettings> rule = {}) {
+    const Resource resource{.attributes = {}, .service_name = service, .rule = std::move(rule)};
+    return builder->Build(http_case.Make(), resource, WallClock(1'000'000));
   }
 
   MetricRegistry metrics;

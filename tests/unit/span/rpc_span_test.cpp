@@ -26,7 +26,8 @@ struct RpcCase : HttpCase {
     Exchange made = exchange;
     made.connection = &connection;
     made.detail = rpc;
-    return Builder().builder->Build(made, "shop", WallClock(1'000'000));
+    return Builder().builder->Build(made, {.attributes = {}, .service_name = "shop"},
+                                    WallClock(1'000'000));
   }
   RpcExchange rpc;
 };

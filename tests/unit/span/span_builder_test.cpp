@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <tuple>
@@ -312,6 +313,30 @@ TEST(SpanBuilderTest, HeadersOnlyFromTheAllowList) {
   EXPECT_EQ(Text(span, "http.response.header.x-cache"), "HIT");
   EXPECT_EQ(Text(span, "http.request.header.cookie"), kNone);
   EXPECT_EQ(Text(span, "http.response.header.set-cookie"), kNone);
+}
+
+TEST(SpanBuilderTest, RuleHasItsOwnAllowList) {
+  Builder b({}, {.request_headers = {"x-tenant"}, .response_headers = {}, .query_keys = {"who"}});
+  const auto other = std::make_shared<const RuleSettings>(RuleSettings{
+      .service_name = "",
+      .redaction = RedactionOptions{
+          .request_headers = {"accept"}, .response_headers = {"x-cache"}, .query_keys = {}}});
+  const auto silent = std::make_shared<const RuleSettings>(RuleSettings{.service_name = "named"});
+  HttpCase c;
+  c.Request("GET", "/?who=me").Header("x-tenant", "a").Header("accept", "text/html");
+  c.http.response.headers = {{"x-cache", "HIT"}};
+  for (const auto& rule : {std::shared_ptr<const RuleSettings>(), silent}) {
+    const Span span = b.Build(c, "shop", rule);
+    EXPECT_EQ(Text(span, "http.request.header.x-tenant"), "a");
+    EXPECT_EQ(Text(span, "http.request.header.accept"), kNone);
+    EXPECT_EQ(Text(span, "http.response.header.x-cache"), kNone);
+    EXPECT_EQ(Text(span, "url.query"), "who=REDACTED");
+  }
+  const Span span = b.Build(c, "shop", other);
+  EXPECT_EQ(Text(span, "http.request.header.x-tenant"), kNone);
+  EXPECT_EQ(Text(span, "http.request.header.accept"), "text/html");
+  EXPECT_EQ(Text(span, "http.response.header.x-cache"), "HIT");
+  EXPECT_EQ(Text(span, "url.query"), "who=me");
 }
 
 TEST(SpanBuilderTest, KeysOutliveTheBuilder) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows the pods of one node: a list, then the API's watch from where the list ended.
+// Follows objects of one kind, the pods of a node or all services: a list, then the API's watch
+// from where the list ended.
 //
 //   listing   -> watching            all pages are here
 //   watching  -> watching            the server ended the watch, as it does every few minutes
 //   watching  -> listing             410: the resource version is too old; or the resync is due
 //   any       -> waiting -> as before  no answer, refusal: with a growing, random delay; meanwhile
-//                                    the kubelet of the node is asked, if there is one
+//                                    the kubelet of the node is asked for pods, if there is one
 // One thread, except Cancel() and Hurry().
 #pragma once
 
@@ -23,16 +24,16 @@
 
 #include "kubernetes/access.h"
 #include "kubernetes/api_client.h"
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 
 namespace sonde::kubernetes {
 
 struct WatchOptions {
-  std::string node;
+  std::string node;  // only what runs there; empty = everything
   size_t page_size = 250;
-  size_t max_pods = 4096;  // of a list; what is beyond is not read
+  size_t max_objects = 4096;  // of a list; what is beyond is not read
   std::chrono::milliseconds request_timeout{10'000};
   std::chrono::seconds watch{240};  // how long the server is to keep a watch, at least
   std::chrono::milliseconds first_wait{500};
@@ -42,31 +43,35 @@ struct WatchOptions {
   std::chrono::milliseconds kubelet_min_pause{1'000};  // when something unknown is asked for
 };
 
-// Who hears of pods, on the thread that runs the watch.
+// Who hears of the objects, on the thread that runs the watch.
+template <typename Object>
 struct WatchSink {
-  std::function<void(std::vector<Pod>)> on_list;  // all there are
-  std::function<void(Pod)> on_put;
+  std::function<void(std::vector<Object>)> on_list;  // all there are
+  std::function<void(Object)> on_put;
   std::function<void(const std::string& uid)> on_deleted;
   // Whether somebody answers: the API server or, in its place, the kubelet.
   std::function<void(bool answered)> on_state;
 };
 
-class PodWatch {
+// `Object` is Pod or Service.
+template <typename Object>
+class ObjectWatch {
  public:
-  // `kubelet`: empty = is not asked.
-  PodWatch(const Access& api, const std::optional<Access>& kubelet, WatchOptions options,
-           WatchSink sink, MetricRegistry& metrics);
+  // `kubelet`, of pods only: empty = is not asked.
+  ObjectWatch(const Access& api, const std::optional<Access>& kubelet, WatchOptions options,
+              WatchSink<Object> sink, MetricRegistry& metrics);
 
   void Run();     // until Cancel()
   void Cancel();  // any thread
-  void Hurry();   // any thread: a pod is asked for that is not known
+  void Hurry();   // any thread: an object is asked for that is not known
 
  private:
   using Clock = std::chrono::steady_clock;
 
   Status Round();
   Status List();
-  Status ListPages(std::vector<Pod>& pods);
+  Status ListPages(std::vector<Object>& objects);
+  std::string Query() const;
   Status Watch();
   bool OnLine(std::string_view line);
   bool AskKubelet();
@@ -77,7 +82,7 @@ class PodWatch {
   void CountRestart(const char* reason);
 
   const WatchOptions options_;
-  const WatchSink sink_;
+  const WatchSink<Object> sink_;
   MetricRegistry& metrics_;
   Counter& malformed_;
   Counter& cut_;

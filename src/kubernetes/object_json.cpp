@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 
 #include <absl/time/time.h>
 
@@ -47,7 +47,8 @@ class Sieve {
     const std::string_view parent = depth < 2 ? "" : std::string_view(path_[path_.size() - 2]);
     if (parent == "metadata") return key != "managedFields";
     if (parent == "spec") {
-      return key == "nodeName" || key == "hostNetwork" || key.ends_with("ontainers");
+      return key == "nodeName" || key == "hostNetwork" || key == "clusterIPs" ||
+             key.ends_with("ontainers");
     }
     // Of a container (an element of a list, which has no key of its own).
     const size_t depth_of_list = path_.size() < 4 ? 0 : path_.size() - 3;
@@ -159,13 +160,30 @@ void AddAddresses(const Json& object, Pod& pod, size_t* cut) {
   }
 }
 
-std::optional<Pod> PodOf(const Json& object, size_t* cut) {
+// Name, uid and namespace, which all objects have that are followed. False: it has none.
+template <typename Object>
+bool Identify(const Json& metadata, Object& object, size_t* cut) {
+  object.uid = Name(metadata, "uid", cut);
+  object.name = Name(metadata, "name", cut);
+  object.namespace_name = Name(metadata, "namespace", cut);
+  return !object.uid.empty() && !object.name.empty();
+}
+
+bool Fill(const Json& object, Service& service, size_t* cut) {
+  if (!Identify(Member(object, "metadata"), service, cut)) return false;
+  const Json& list = Member(Member(object, "spec"), "clusterIPs");
+  if (!list.is_array()) return true;
+  for (const Json& item : list) {
+    std::string address = CleanText(Text(item), kMaxNameBytes, cut);
+    if (address.empty() || address == "None" || service.addresses.size() >= kMaxAddresses) continue;
+    service.addresses.push_back(std::move(address));
+  }
+  return true;
+}
+
+bool Fill(const Json& object, Pod& pod, size_t* cut) {
   const Json& metadata = Member(object, "metadata");
-  Pod pod;
-  pod.uid = Name(metadata, "uid", cut);
-  pod.name = Name(metadata, "name", cut);
-  if (pod.uid.empty() || pod.name.empty()) return std::nullopt;
-  pod.namespace_name = Name(metadata, "namespace", cut);
+  if (!Identify(metadata, pod, cut)) return false;
   pod.node = Name(Member(object, "spec"), "nodeName", cut);
   pod.created_s = UnixTime(Text(Member(metadata, "creationTimestamp")));
   pod.owners = OwnersOf(metadata, cut);
@@ -179,24 +197,26 @@ std::optional<Pod> PodOf(const Json& object, size_t* cut) {
   }
   AddImages(Member(object, "spec"), pod.containers, cut);
   AddAddresses(object, pod, cut);
-  return pod;
+  return true;
 }
 
 }  // namespace
 
-std::optional<PodPage> ParsePodList(std::string_view json, size_t* cut) {
+template <typename Object>
+std::optional<ObjectPage<Object>> ParseList(std::string_view json, size_t* cut) {
   const Json root = Parse(json);
   const Json& items = Member(root, "items");
-  // A list without pods may say null.
+  // An empty list may say null.
   if (!Member(root, "metadata").is_object() || (!items.is_array() && !items.is_null())) {
     return std::nullopt;
   }
-  PodPage page;
+  ObjectPage<Object> page;
   page.resource_version = Name(Member(root, "metadata"), "resourceVersion", cut);
   page.next = CleanText(Text(Member(Member(root, "metadata"), "continue")), kMaxTokenBytes, cut);
   for (const Json& item : items) {
-    if (auto pod = PodOf(item, cut)) {
-      page.pods.push_back(*std::move(pod));
+    Object object;
+    if (Fill(item, object, cut)) {
+      page.items.push_back(std::move(object));
     } else {
       ++page.malformed;
     }
@@ -204,14 +224,15 @@ std::optional<PodPage> ParsePodList(std::string_view json, size_t* cut) {
   return page;
 }
 
-std::optional<WatchEvent> ParseWatchEvent(std::string_view line, size_t* cut) {
+template <typename Object>
+std::optional<WatchEvent<Object>> ParseWatchEvent(std::string_view line, size_t* cut) {
   const Json root = Parse(line);
   const Json& object = Member(root, "object");
   const std::string_view type = Text(Member(root, "type"));
-  WatchEvent event;
+  WatchEvent<Object> event;
   event.resource_version = Name(Member(object, "metadata"), "resourceVersion", cut);
   if (type == "BOOKMARK") {
-    event.type = WatchEvent::Type::kBookmark;
+    event.type = ChangeType::kBookmark;
     return event;
   }
   if (type == "ERROR") {
@@ -224,12 +245,15 @@ std::optional<WatchEvent> ParseWatchEvent(std::string_view line, size_t* cut) {
     return event;
   }
   if (type != "ADDED" && type != "MODIFIED" && type != "DELETED") return std::nullopt;
-  event.type = type == "DELETED" ? WatchEvent::Type::kDeleted : WatchEvent::Type::kPut;
-  auto pod = PodOf(object, cut);
-  if (!pod) return std::nullopt;
-  event.pod = *std::move(pod);
+  event.type = type == "DELETED" ? ChangeType::kDeleted : ChangeType::kPut;
+  if (!Fill(object, event.object, cut)) return std::nullopt;
   return event;
 }
+
+template std::optional<ObjectPage<Pod>> ParseList(std::string_view json, size_t* cut);
+template std::optional<ObjectPage<Service>> ParseList(std::string_view json, size_t* cut);
+template std::optional<WatchEvent<Pod>> ParseWatchEvent(std::string_view line, size_t* cut);
+template std::optional<WatchEvent<Service>> ParseWatchEvent(std::string_view line, size_t* cut);
 
 std::optional<ObjectMeta> ParseObject(std::string_view json, size_t* cut) {
   const Json root = Parse(json);

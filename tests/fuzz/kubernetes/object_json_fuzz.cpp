@@ -8,9 +8,10 @@
 #include <utility>
 
 #include "container/line_splitter.h"
+#include "kubernetes/object_json.h"
 #include "kubernetes/owner_names.h"
-#include "kubernetes/pod_json.h"
 #include "kubernetes/pod_table.h"
+#include "kubernetes/service_table.h"
 #include "sonde/base/metrics.h"
 #include "support/fuzz_input.h"
 
@@ -18,6 +19,8 @@ namespace {
 
 using sonde::kubernetes::Pod;
 using sonde::kubernetes::PodTable;
+using sonde::kubernetes::Service;
+using sonde::kubernetes::ServiceTable;
 using sonde::testing::Require;
 
 void CheckText(const std::string& text, size_t limit) {
@@ -47,20 +50,28 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   PodTable table(
       {.max_pods = 4, .cluster = ""}, [](const Pod&, sonde::PodFacts&) { return true; }, metrics);
   const auto now = PodTable::Clock::now();
-  if (auto page = sonde::kubernetes::ParsePodList(text, &cut)) {
-    for (const Pod& pod : page->pods) CheckPod(pod);
-    table.Replace(std::move(page->pods), now);
+  if (auto page = sonde::kubernetes::ParseList<Pod>(text, &cut)) {
+    for (const Pod& pod : page->items) CheckPod(pod);
+    table.Replace(std::move(page->items), now);
+  }
+  ServiceTable services(4, metrics);
+  if (const auto page = sonde::kubernetes::ParseList<Service>(text, &cut)) {
+    services.Replace(page->items);
+    for (const Service& service : page->items) CheckText(service.name, 512);
   }
   sonde::container::LineSplitter lines(4096);
   lines.Add(text, [&](std::string_view line) {
-    auto event = sonde::kubernetes::ParseWatchEvent(line, &cut);
-    if (!event || event->pod.uid.empty()) return;
-    const std::string uid = event->pod.uid;
-    CheckPod(event->pod);
-    if (event->type == sonde::kubernetes::WatchEvent::Type::kDeleted) {
+    if (const auto event = sonde::kubernetes::ParseWatchEvent<Service>(line, &cut)) {
+      services.Put(event->object);
+    }
+    auto event = sonde::kubernetes::ParseWatchEvent<Pod>(line, &cut);
+    if (!event || event->object.uid.empty()) return;
+    const std::string uid = event->object.uid;
+    CheckPod(event->object);
+    if (event->type == sonde::kubernetes::ChangeType::kDeleted) {
       table.Remove(uid, now);
     } else {
-      table.Put(std::move(event->pod));
+      table.Put(std::move(event->object));
       Require(table.ByUid(uid).facts != nullptr);
     }
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pods and other objects as the Kubernetes API and the kubelet write them in JSON. Any text is
-// fine: what has another shape is left out, names and labels are cleaned and bounded.
+// Pods, services and other objects as the Kubernetes API and the kubelet write them in JSON. Any
+// text is fine: what has another shape is left out, names and labels are cleaned and bounded.
 #pragma once
 
 #include <cstddef>
@@ -42,18 +42,28 @@ struct Pod {
   friend bool operator==(const Pod&, const Pod&) = default;
 };
 
-// A list's page.
-struct PodPage {
-  std::vector<Pod> pods;
-  std::string resource_version;
-  std::string next;      // token of the next page; empty: the last
-  size_t malformed = 0;  // items that are no pods
+struct Service {
+  std::string name;
+  std::string uid;
+  std::string namespace_name;
+  std::vector<std::string> addresses;  // that the cluster gave it; none of a headless one
 };
 
+// A list's page.
+template <typename Object>
+struct ObjectPage {
+  std::vector<Object> items;
+  std::string resource_version;
+  std::string next;      // token of the next page; empty: the last
+  size_t malformed = 0;  // items that are no such objects
+};
+
+enum class ChangeType : uint8_t { kPut, kDeleted, kBookmark, kError };
+
+template <typename Object>
 struct WatchEvent {
-  enum class Type : uint8_t { kPut, kDeleted, kBookmark, kError };
-  Type type = Type::kError;
-  Pod pod;  // of kPut and kDeleted
+  ChangeType type = ChangeType::kError;
+  Object object;  // of kPut and kDeleted
   std::string resource_version;
   int code = 0;         // of kError: as HTTP, 410 = the resource version is too old
   std::string message;  // of kError
@@ -67,9 +77,12 @@ struct ObjectMeta {
   Labels annotations;
 };
 
-// `cut` counts labels and names that were cut or left out. Empty: not of this shape.
-std::optional<PodPage> ParsePodList(std::string_view json, size_t* cut);
-std::optional<WatchEvent> ParseWatchEvent(std::string_view line, size_t* cut);
+// `Object` is Pod or Service. `cut` counts labels and names that were cut or left out. Empty: not
+// of this shape.
+template <typename Object>
+std::optional<ObjectPage<Object>> ParseList(std::string_view json, size_t* cut);
+template <typename Object>
+std::optional<WatchEvent<Object>> ParseWatchEvent(std::string_view line, size_t* cut);
 std::optional<ObjectMeta> ParseObject(std::string_view json, size_t* cut);
 
 }  // namespace sonde::kubernetes

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kubernetes/pod_json.h"
+#include "kubernetes/object_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -39,24 +39,24 @@ TEST(PodJson, WholePod) {
   pod["status"]["ephemeralContainerStatuses"] =
       Json::array({{{"name", "debug"}, {"containerID", "docker://c3"}}});
   size_t cut = 0;
-  const auto event = ParseWatchEvent(Event("ADDED", pod), &cut);
+  const auto event = ParseWatchEvent<Pod>(Event("ADDED", pod), &cut);
   ASSERT_TRUE(event);
-  EXPECT_EQ(event->type, WatchEvent::Type::kPut);
+  EXPECT_EQ(event->type, ChangeType::kPut);
   EXPECT_EQ(event->resource_version, "17");
-  EXPECT_EQ(event->pod.name, "web-1");
-  EXPECT_EQ(event->pod.node, "node-1");
-  EXPECT_EQ(event->pod.created_s, 1795309200);
-  EXPECT_THAT(event->pod.labels,
+  EXPECT_EQ(event->object.name, "web-1");
+  EXPECT_EQ(event->object.node, "node-1");
+  EXPECT_EQ(event->object.created_s, 1795309200);
+  EXPECT_THAT(event->object.labels,
               ElementsAre(Pair("env", "prod"), Pair("managedFields", "m"), Pair("spec", "s")));
-  ASSERT_THAT(event->pod.owners, SizeIs(2));
-  EXPECT_EQ(event->pod.owners[0].kind, "ReplicaSet");
-  ASSERT_THAT(event->pod.containers, SizeIs(3));
-  EXPECT_EQ(event->pod.containers[0].id, "c1");
-  EXPECT_EQ(event->pod.containers[0].restart_count, 2U);
-  EXPECT_EQ(event->pod.containers[0].image_name, "registry:5000/shop/web");
-  EXPECT_EQ(event->pod.containers[0].image_tag, "1.2");
-  EXPECT_EQ(event->pod.containers[1].id, "c2");
-  EXPECT_EQ(event->pod.containers[2].id, "c3");
+  ASSERT_THAT(event->object.owners, SizeIs(2));
+  EXPECT_EQ(event->object.owners[0].kind, "ReplicaSet");
+  ASSERT_THAT(event->object.containers, SizeIs(3));
+  EXPECT_EQ(event->object.containers[0].id, "c1");
+  EXPECT_EQ(event->object.containers[0].restart_count, 2U);
+  EXPECT_EQ(event->object.containers[0].image_name, "registry:5000/shop/web");
+  EXPECT_EQ(event->object.containers[0].image_tag, "1.2");
+  EXPECT_EQ(event->object.containers[1].id, "c2");
+  EXPECT_EQ(event->object.containers[2].id, "c3");
   EXPECT_EQ(cut, 0U);
 }
 
@@ -64,10 +64,11 @@ TEST(PodJson, AddressesOfItsOwn) {
   size_t cut = 0;
   const auto addresses = [&](const std::string& spec, const std::string& status) {
     const auto page =
-        ParsePodList(R"({"metadata":{},"items":[{"metadata":{"name":"a","uid":"1"},"spec":)" +
-                         spec + R"(,"status":)" + status + "}]}",
-                     &cut);
-    return page && page->pods.size() == 1 ? page->pods[0].addresses : std::vector<std::string>{"?"};
+        ParseList<Pod>(R"({"metadata":{},"items":[{"metadata":{"name":"a","uid":"1"},"spec":)" +
+                           spec + R"(,"status":)" + status + "}]}",
+                       &cut);
+    return page && page->items.size() == 1 ? page->items[0].addresses
+                                           : std::vector<std::string>{"?"};
   };
   const std::string two = R"("podIP":"10.0.0.7","podIPs":[{"ip":"10.0.0.7"},{"ip":"fd00::7"}])";
   EXPECT_THAT(addresses("{}", "{" + two + "}"), testing::ElementsAre("10.0.0.7", "fd00::7"));
@@ -83,12 +84,12 @@ TEST(PodJson, HostileLabels) {
   pod["metadata"]["annotations"] = {{"big", std::string(1U << 20, 'x')}};
   for (int i = 0; i < 1000; ++i) pod["metadata"]["annotations"]["k" + std::to_string(i)] = "v";
   size_t cut = 0;
-  const auto event = ParseWatchEvent(Event("MODIFIED", pod), &cut);
+  const auto event = ParseWatchEvent<Pod>(Event("MODIFIED", pod), &cut);
   ASSERT_TRUE(event);
-  EXPECT_THAT(event->pod.labels, ElementsAre(Pair("a", "one two [31m")));
-  EXPECT_THAT(event->pod.annotations, SizeIs(256));
-  EXPECT_EQ(event->pod.annotations[0].first, "big");
-  EXPECT_EQ(event->pod.annotations[0].second.size(), kMaxLabelBytes);
+  EXPECT_THAT(event->object.labels, ElementsAre(Pair("a", "one two [31m")));
+  EXPECT_THAT(event->object.annotations, SizeIs(256));
+  EXPECT_EQ(event->object.annotations[0].first, "big");
+  EXPECT_EQ(event->object.annotations[0].second.size(), kMaxLabelBytes);
   EXPECT_GT(cut, 700U);
 }
 
@@ -98,28 +99,28 @@ TEST(PodJson, WrongShapes) {
        {"", "{", "null", "[]", "{\"type\":\"ADDED\"}", "{\"type\":\"ADDED\",\"object\":{}}",
         "{\"type\":7,\"object\":{\"metadata\":{\"uid\":\"u\",\"name\":\"n\"}}}",
         "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"uid\":1,\"name\":{}}}}"}) {
-    EXPECT_FALSE(ParseWatchEvent(text, &cut)) << text;
+    EXPECT_FALSE(ParseWatchEvent<Pod>(text, &cut)) << text;
   }
-  EXPECT_FALSE(ParsePodList("{\"items\":{}}", &cut));
-  EXPECT_FALSE(ParsePodList("{\"kind\":\"Status\",\"metadata\":{},\"items\":7}", &cut));
-  const auto odd = ParsePodList(R"({"metadata":{},"items":[null,1,{"metadata":{}},[]]})", &cut);
+  EXPECT_FALSE(ParseList<Pod>("{\"items\":{}}", &cut));
+  EXPECT_FALSE(ParseList<Pod>("{\"kind\":\"Status\",\"metadata\":{},\"items\":7}", &cut));
+  const auto odd = ParseList<Pod>(R"({"metadata":{},"items":[null,1,{"metadata":{}},[]]})", &cut);
   ASSERT_TRUE(odd);
-  EXPECT_THAT(odd->pods, IsEmpty());
+  EXPECT_THAT(odd->items, IsEmpty());
   EXPECT_EQ(odd->malformed, 4U);
-  const auto none = ParsePodList(R"({"metadata":{"resourceVersion":"5"},"items":null})", &cut);
+  const auto none = ParseList<Pod>(R"({"metadata":{"resourceVersion":"5"},"items":null})", &cut);
   ASSERT_TRUE(none);
   EXPECT_EQ(none->resource_version, "5");
 }
 
 TEST(PodJson, BookmarkAndError) {
   size_t cut = 0;
-  const auto bookmark =
-      ParseWatchEvent(R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}})", &cut);
+  const auto bookmark = ParseWatchEvent<Pod>(
+      R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}})", &cut);
   ASSERT_TRUE(bookmark);
-  EXPECT_EQ(bookmark->type, WatchEvent::Type::kBookmark);
+  EXPECT_EQ(bookmark->type, ChangeType::kBookmark);
   EXPECT_EQ(bookmark->resource_version, "9");
   const auto error =
-      ParseWatchEvent(R"({"type":"ERROR","object":{"code":410,"message":"old"}})", &cut);
+      ParseWatchEvent<Pod>(R"({"type":"ERROR","object":{"code":410,"message":"old"}})", &cut);
   ASSERT_TRUE(error);
   EXPECT_EQ(error->code, 410);
   EXPECT_EQ(error->message, "old");
