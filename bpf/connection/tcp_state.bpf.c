@@ -13,12 +13,13 @@
 
 static __always_inline int sonde_listens(struct sock *sk)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = sonde_current();
 	struct sonde_process_record *record;
 
 	if (!sonde_settings.watch_listen)
 		return 0;
-	record = sonde_process_begin(SONDE_RECORD_LISTEN, task, sonde_is_traced(task->tgid));
+	record = sonde_process_begin(SONDE_RECORD_LISTEN, task,
+				     sonde_is_traced(bpf_get_current_pid_tgid() >> 32));
 	if (!record)
 		return 0;
 	record->listen_port = sk->__sk_common.skc_num; /* 0: the kernel chooses it after this */
@@ -80,13 +81,14 @@ static __always_inline int sonde_connects(struct sock *sk)
 		return 0;
 	if (*traced & SONDE_TRACED_RUNTIME)
 		sonde_execution_ids(&said);
-	said.connection = bpf_get_socket_cookie(sk);
 	if (sonde_settings.socket_table) {
 		socket = sk->sk_socket;
 		if (!socket)
 			return 0;
 		said.connection =
 		    sonde_inode_id(BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino));
+	} else {
+		said.connection = bpf_get_socket_cookie(sk);
 	}
 	return sonde_execution_say(&said);
 }

@@ -7,6 +7,7 @@
 #ifndef SONDE_BPF_ARCH_H
 #define SONDE_BPF_ARCH_H
 
+#include "core/base.bpf.h"
 #include "core/kernel_types.bpf.h"
 
 #include <bpf/bpf_helpers.h>
@@ -46,10 +47,10 @@ struct pt_regs {
 #define SONDE_REG_IN_CALL(regs) ((long)(regs)->ax == -38)
 
 /* thread_info.status: the call came through the 32-bit entry, with other numbers (TS_COMPAT). */
-#define SONDE_TASK_COMPAT(task) ((task)->thread_info.status & 2)
+#define SONDE_TASK_COMPAT(task) (SONDE_TASK(task, thread_info.status) & 2)
 
 /* Where user space finds what is the thread's own (fs base). */
-#define SONDE_THREAD_POINTER(task) ((__u64)(task)->thread.fsbase)
+#define SONDE_THREAD_POINTER(task) ((__u64)SONDE_TASK(task, thread.fsbase))
 
 /* By enum sonde_register. All are copied, because which one is wanted is known at run time only,
  * and the context may not be read at such an offset. */
@@ -128,14 +129,14 @@ struct pt_regs {
 #define SONDE_REG_IN_CALL(from)    ((from)->syscallno != -1 && (from)->regs[0] == (from)->orig_x0)
 
 /* thread_info.flags: a 32-bit program, with other numbers (TIF_32BIT). */
-#define SONDE_TASK_COMPAT(task)    ((task)->thread_info.flags & (1UL << 22))
+#define SONDE_TASK_COMPAT(task)    (SONDE_TASK(task, thread_info.flags) & (1UL << 22))
 
 /*
  * Where user space finds what is the thread's own (tpidr_el0). Programs set the register without
  * the kernel; it is copied here whenever the thread stops running, so it is right for every thread
  * that was started with one (CLONE_SETTLS), and for the first from its first pause.
  */
-#define SONDE_THREAD_POINTER(task) ((__u64)(task)->thread.uw.tp_value)
+#define SONDE_THREAD_POINTER(task) ((__u64)SONDE_TASK(task, thread.uw.tp_value))
 
 /* Where the thread's registers are: x0 to x30 are 0 to 30, and the stack pointer is 31. So many are
  * not copied to the stack of a program. */

@@ -21,7 +21,7 @@ sonde_process_begin(__u32 type, struct task_struct *task, bool traced)
 	record->header.type = type;
 	record->header.size = sizeof(*record);
 	record->header.mono_ns = bpf_ktime_get_ns();
-	record->tgid = task->tgid;
+	record->tgid = SONDE_TASK(task, tgid);
 	record->parent_tgid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
 	record->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 	record->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);

@@ -13,6 +13,7 @@
 #include "maps/traced.bpf.h"
 #include "runtime/memory.bpf.h"
 #include "runtime/tokens.bpf.h"
+#include "socket/global.bpf.h"
 #include "socket/socket_state.bpf.h"
 
 struct sonde_execution_said {
@@ -46,7 +47,7 @@ static __noinline int sonde_execution_fill(struct sonde_execution_record *record
 }
 
 /* Global: verified once. */
-__noinline int sonde_execution_say(const struct sonde_execution_said *said)
+SONDE_GLOBAL int sonde_execution_say(const struct sonde_execution_said *said)
 {
 	struct sonde_execution_record *record;
 
@@ -161,7 +162,7 @@ static __always_inline void sonde_execution_python(struct sonde_data_record *rec
 }
 
 /* Fills in who moved the bytes of scratch->record. Global: verified once. */
-__noinline int sonde_execution(struct sonde_scratch *scratch, struct sonde_socket *socket)
+SONDE_OF_SOCKET(int, sonde_execution)
 {
 	struct sonde_data_record *record;
 	struct sonde_runtime *runtime;

@@ -109,7 +109,7 @@ static __always_inline int sonde_go_grpc_sends(const struct sonde_go_layout *go,
 }
 
 /* Global: verified once. */
-__noinline int sonde_go_stream(const struct sonde_runtime_probe *probe, __u64 subject)
+SONDE_GLOBAL int sonde_go_stream(const struct sonde_runtime_probe *probe, __u64 subject)
 {
 	struct sonde_headers_key key = {.headers = subject};
 	const struct sonde_go_layout *go;

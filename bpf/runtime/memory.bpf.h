@@ -13,7 +13,7 @@
 
 static __always_inline __u64 sonde_go_current(const struct sonde_go_layout *go)
 {
-	return sonde_word(SONDE_THREAD_POINTER(bpf_get_current_task_btf()) + (__s64)go->g);
+	return sonde_word(SONDE_THREAD_POINTER(sonde_current()) + (__s64)go->g);
 }
 
 static __always_inline __u64 sonde_go_parent(const struct sonde_go_layout *go, __u64 g)
@@ -55,6 +55,28 @@ struct sonde_thread {
 	__u64 python; /* its thread state */
 };
 
+#ifdef SONDE_BASE_KERNEL
+
+/* Key: thread. LRU: threads end without a word, and what is found here is checked each time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, struct sonde_thread);
+} sonde_threads SEC(".maps");
+
+static __always_inline struct sonde_thread *sonde_thread_of(struct task_struct *task)
+{
+	__u64 thread = bpf_get_current_pid_tgid();
+	struct sonde_thread none = {};
+
+	if (!bpf_map_lookup_elem(&sonde_threads, &thread))
+		bpf_map_update_elem(&sonde_threads, &thread, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&sonde_threads, &thread);
+}
+
+#else
+
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -62,12 +84,20 @@ struct {
 	__type(value, struct sonde_thread);
 } sonde_threads SEC(".maps");
 
+/* Of the current thread. */
+static __always_inline struct sonde_thread *sonde_thread_of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&sonde_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+#endif
+
 /* Newest thread states come first. A thread beyond is taken for one that is not known. */
 #define SONDE_PYTHON_THREADS 256
 
 /* Global: verified once. Returns the thread state through *state. */
-__noinline int sonde_python_find(const struct sonde_runtime *runtime, __u64 pointer,
-				 struct sonde_thread *thread)
+SONDE_GLOBAL int sonde_python_find(const struct sonde_runtime *runtime, __u64 pointer,
+				   struct sonde_thread *thread)
 {
 	__u64 state;
 	__u32 i;
@@ -95,10 +125,9 @@ __noinline int sonde_python_find(const struct sonde_runtime *runtime, __u64 poin
  * pointer, which is the same in every pid namespace. */
 static __always_inline __u64 sonde_python_context(const struct sonde_runtime *runtime)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = sonde_current();
 	__u64 pointer = SONDE_THREAD_POINTER(task);
-	struct sonde_thread *thread =
-	    bpf_task_storage_get(&sonde_threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct sonde_thread *thread = sonde_thread_of(task);
 
 	__u64 context;
 	__u8 entered = 0;
@@ -128,7 +157,7 @@ static __always_inline __u64 sonde_java_thread(const struct sonde_runtime *runti
 	module = sonde_word(runtime->base);
 	if (!module || module > 4096)
 		return 0;
-	vector = sonde_word(SONDE_THREAD_POINTER(bpf_get_current_task_btf()) + 8);
+	vector = sonde_word(SONDE_THREAD_POINTER(sonde_current()) + 8);
 	block = sonde_word(vector + module * 16);
 	if (block < 4096 || block == ~0ULL)
 		return 0; /* this thread has not used the module yet */
@@ -138,12 +167,12 @@ static __always_inline __u64 sonde_java_thread(const struct sonde_runtime *runti
 
 static __always_inline __u64 sonde_tokio_current(const struct sonde_tokio_layout *tokio)
 {
-	return sonde_word(SONDE_THREAD_POINTER(bpf_get_current_task_btf()) + (__s64)tokio->task);
+	return sonde_word(SONDE_THREAD_POINTER(sonde_current()) + (__s64)tokio->task);
 }
 
 static __always_inline __u64 sonde_haproxy_current(const struct sonde_haproxy_layout *haproxy)
 {
-	__u64 pointer = SONDE_THREAD_POINTER(bpf_get_current_task_btf());
+	__u64 pointer = SONDE_THREAD_POINTER(sonde_current());
 	__u64 thread = sonde_word(pointer + (__s64)haproxy->thread);
 
 	return thread ? sonde_word(thread + (__s64)haproxy->current) : 0;

@@ -23,7 +23,7 @@
 
 /* What the bytes are worth: fills scratch->call. Reads the first bytes into payload. Global:
  * verified once. */
-__noinline int sonde_decide(struct sonde_scratch *scratch, struct sonde_socket *socket)
+SONDE_OF_SOCKET(int, sonde_decide)
 {
 	struct sonde_capture_call *call;
 	__u32 want;
@@ -49,19 +49,36 @@ __noinline int sonde_decide(struct sonde_scratch *scratch, struct sonde_socket *
 	return 0;
 }
 
+/* The walk over the bodies of the direction that the call is in. */
+static __always_inline struct sonde_chunk_walk *sonde_chunks_of(const struct sonde_scratch *scratch,
+								struct sonde_socket *socket)
+{
+	return &socket->capture.direction[scratch->call.direction & 1].chunks;
+}
+
+/* Of the `count` bytes at `at` in payload; see sonde_chunk_line. */
+SONDE_OF_SOCKET_BASE(__u32, sonde_chunk_line_at, at, count)
+{
+	if (!scratch || !socket || at > SONDE_PIECE_BYTES)
+		return 0;
+	return sonde_chunk_line(sonde_chunks_of(scratch, socket),
+				(struct sonde_chunk_bytes *)(scratch->payload + at), count);
+}
+
 /*
  * One stretch of a chunked body, from a size line (or what is left of one) up to the next. Returns
  * the offset of that in the call; past its end if the line is in a later one. Global: verified
  * once, not per chunk.
  */
-__noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_chunk_walk *walk,
-				  __u32 offset)
+SONDE_OF_SOCKET(__u32, sonde_emit_chunk, offset)
 {
+	struct sonde_chunk_walk *walk;
 	struct sonde_data_record *record;
 	__u32 length, want, used, next, tail = 0;
 
-	if (!scratch || !walk)
+	if (!scratch || !socket)
 		return ~0U;
+	walk = sonde_chunks_of(scratch, socket);
 	record = &scratch->record;
 	length = scratch->call.length;
 	want = sonde_min(length - offset, SONDE_CHUNK_LINE);
@@ -73,7 +90,7 @@ __noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_ch
 		sonde_emit_piece(scratch, 0, 0);
 		return length;
 	}
-	used = sonde_chunk_line(walk, (struct sonde_chunk_bytes *)scratch->payload, want);
+	used = sonde_chunk_line_at(scratch, socket, 0, want);
 	next = offset + used + sonde_min(walk->until, 1U << 31);
 	if (walk->state && next < length)
 		record->length = next - offset;
@@ -92,8 +109,9 @@ __noinline __u32 sonde_emit_chunk(struct sonde_scratch *scratch, struct sonde_ch
 /* Where in the call the first size line is that the `captured` bytes do not hold whole; its length
  * if it is not in it. */
 static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch,
-						   struct sonde_chunk_walk *walk, __u32 captured)
+						   struct sonde_socket *socket, __u32 captured)
 {
+	struct sonde_chunk_walk *walk = sonde_chunks_of(scratch, socket);
 	__u32 length = scratch->call.length;
 	__u64 offset = walk->until;
 	__u32 i;
@@ -104,8 +122,7 @@ static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch
 		barrier_var(at);
 		if (at > SONDE_PIECE_BYTES) /* never: captured is not more; for the verifier */
 			break;
-		at += sonde_chunk_line(walk, (struct sonde_chunk_bytes *)(scratch->payload + at),
-				       captured - at);
+		at += sonde_chunk_line_at(scratch, socket, at, captured - at);
 		offset = at + walk->until;
 	}
 	if (!walk->state || (i == SONDE_MAX_CHUNKS && offset < captured)) {
@@ -120,13 +137,14 @@ static __always_inline __u32 sonde_chunks_captured(struct sonde_scratch *scratch
 
 /* The rest of a call from the size line at `offset`: one record per chunk. */
 static __always_inline int sonde_emit_chunks(struct sonde_scratch *scratch,
-					     struct sonde_chunk_walk *walk, __u32 offset)
+					     struct sonde_socket *socket, __u32 offset)
 {
+	struct sonde_chunk_walk *walk = sonde_chunks_of(scratch, socket);
 	__u32 length = scratch->call.length;
 	__u32 i;
 
 	for (i = 0; i < SONDE_MAX_CHUNKS && offset < length; i++)
-		offset = sonde_emit_chunk(scratch, walk, offset);
+		offset = sonde_emit_chunk(scratch, socket, offset);
 	if (offset >= length) {
 		walk->until = offset - length;
 		return 0;
@@ -139,8 +157,9 @@ static __always_inline int sonde_emit_chunks(struct sonde_scratch *scratch,
 
 /* The usual record: everything that is wanted fits in one piece. */
 static __always_inline int sonde_emit_one(struct sonde_scratch *scratch,
-					  struct sonde_chunk_walk *walk, __u32 captured, __u32 tail)
+					  struct sonde_socket *socket, __u32 captured, __u32 tail)
 {
+	struct sonde_chunk_walk *walk = sonde_chunks_of(scratch, socket);
 	int have = scratch->call.have;
 	__u32 line;
 
@@ -159,11 +178,11 @@ static __always_inline int sonde_emit_one(struct sonde_scratch *scratch,
 	if (captured > SONDE_PIECE_BYTES) /* never; for the verifier */
 		return 0;
 	if (walk->state) {
-		line = sonde_chunks_captured(scratch, walk, captured);
+		line = sonde_chunks_captured(scratch, socket, captured);
 		if (line < scratch->call.length) {
 			scratch->record.length = line;
 			sonde_emit_piece(scratch, captured, 0);
-			return sonde_emit_chunks(scratch, walk, line);
+			return sonde_emit_chunks(scratch, socket, line);
 		}
 	}
 	if (tail && sonde_gather(scratch, scratch->call.length - tail, tail, captured) != (int)tail)
@@ -171,16 +190,13 @@ static __always_inline int sonde_emit_one(struct sonde_scratch *scratch,
 	return sonde_emit_piece(scratch, captured, tail);
 }
 
-__noinline int sonde_emit(struct sonde_scratch *scratch, struct sonde_socket *socket)
+SONDE_OF_SOCKET(int, sonde_emit)
 {
-	struct sonde_chunk_walk *walk;
-
 	if (!scratch || !socket)
 		return 0;
-	walk = &socket->capture.direction[scratch->call.direction & 1].chunks;
 	if (scratch->call.captured <= SONDE_PIECE_BYTES)
-		return sonde_emit_one(scratch, walk, scratch->call.captured, scratch->call.tail);
-	sonde_chunk_pass(walk, scratch->call.length);
+		return sonde_emit_one(scratch, socket, scratch->call.captured, scratch->call.tail);
+	sonde_chunk_pass(sonde_chunks_of(scratch, socket), scratch->call.length);
 	scratch->record.length = 0;
 	return sonde_emit_pieces(scratch, 0, scratch->call.captured);
 }

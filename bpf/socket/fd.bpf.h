@@ -28,8 +28,8 @@ struct sonde_fd_call {
 /* False: not a socket that is looked at. */
 static __always_inline bool sonde_fd_socket(struct sonde_fd_call *found)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct file **table = task->files->fdt->fd;
+	struct task_struct *task = sonde_current();
+	struct file **table = SONDE_TASK(task, files, fdt, fd);
 	struct socket *socket;
 	struct inode *inode;
 	struct file *file;
@@ -37,7 +37,7 @@ static __always_inline bool sonde_fd_socket(struct sonde_fd_call *found)
 
 	/* The call succeeded, so the number was valid a moment ago; another thread may have closed
 	 * it since. */
-	if ((__u32)found->fd >= task->files->fdt->max_fds ||
+	if ((__u32)found->fd >= SONDE_TASK(task, files, fdt, max_fds) ||
 	    bpf_probe_read_kernel(&file, sizeof(file), table + (__u32)found->fd) || !file) {
 		sonde_drop(SONDE_DROP_FD_LOOKUP);
 		return false;
@@ -110,7 +110,7 @@ static __always_inline __u64 sonde_fd_end_position(const struct sonde_fd_call *f
 	struct sock *sk = found->sk;
 
 	if (found->family == SONDE_AF_UNIX)
-		return __sync_fetch_and_add(&state->moved[found->direction & 1], length) + length;
+		return sonde_advance(&state->moved[found->direction & 1], length) + length;
 	if (found->direction == SONDE_SEND)
 		return BPF_CORE_READ(tcp, write_seq);
 	return sonde_receive_end(BPF_CORE_READ(tcp, copied_seq), BPF_CORE_READ(tcp, rcv_nxt),

@@ -12,6 +12,22 @@
 /* A stretch with less room than this is full: a header, and what is usual in a header block. */
 #define SONDE_STRETCH_ROOM 512
 
+/* The walk over the frames of the direction that the call is in. */
+static __always_inline struct sonde_frame_walk *sonde_frames_of(const struct sonde_scratch *scratch,
+								struct sonde_socket *socket)
+{
+	return &socket->capture.direction[scratch->call.direction & 1].frames;
+}
+
+/* Of the `count` bytes at `at` in payload; see sonde_frame_header. */
+SONDE_OF_SOCKET_BASE(__u32, sonde_frame_header_at, at, count)
+{
+	if (!scratch || !socket || at > SONDE_PIECE_BYTES)
+		return 0;
+	return sonde_frame_header(sonde_frames_of(scratch, socket),
+				  (struct sonde_frame_bytes *)(scratch->payload + at), count);
+}
+
 /* Sends the bytes in payload as the beginning of the next `length` bytes of the call. */
 static __always_inline int sonde_emit_stretch_of_frames(struct sonde_scratch *scratch, __u32 length)
 {
@@ -31,13 +47,14 @@ static __always_inline int sonde_emit_stretch_of_frames(struct sonde_scratch *sc
  * when it is full, or at the end of the call. Returns the offset behind it. Global: verified once,
  * not per frame.
  */
-__noinline __u32 sonde_emit_frame(struct sonde_scratch *scratch, struct sonde_frame_walk *walk,
-				  __u32 offset)
+SONDE_OF_SOCKET(__u32, sonde_emit_frame, offset)
 {
+	struct sonde_frame_walk *walk;
 	__u32 left, at, used = 0, take = 0, skip = 0;
 
-	if (!scratch || !walk)
+	if (!scratch || !socket)
 		return ~0U;
+	walk = sonde_frames_of(scratch, socket);
 	left = scratch->call.length - offset;
 	at = scratch->stretch;
 	barrier_var(at);
@@ -48,8 +65,7 @@ __noinline __u32 sonde_emit_frame(struct sonde_scratch *scratch, struct sonde_fr
 
 		if (sonde_gather(scratch, offset, want, at) != (int)want)
 			goto lost;
-		used = sonde_frame_header(walk, (struct sonde_frame_bytes *)(scratch->payload + at),
-					  want);
+		used = sonde_frame_header_at(scratch, socket, at, want);
 	}
 	at += used;
 	take = sonde_min(sonde_min(walk->copy, left - used), SONDE_PIECE_BYTES - at);
@@ -79,8 +95,9 @@ lost:
 
 /* A large call of HTTP/2. More frames than are followed: the rest is copied as far as pieces go. */
 static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
-					     struct sonde_frame_walk *walk)
+					     struct sonde_socket *socket)
 {
+	struct sonde_frame_walk *walk = sonde_frames_of(scratch, socket);
 	__u32 offset = 0;
 	__u32 i;
 
@@ -89,7 +106,7 @@ static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
 	for (i = 0; i < SONDE_MAX_FRAMES && offset < scratch->call.length; i++) {
 		if (walk->state != SONDE_FRAMES_WALK)
 			break;
-		offset = sonde_emit_frame(scratch, walk, offset);
+		offset = sonde_emit_frame(scratch, socket, offset);
 	}
 	if (offset >= scratch->call.length)
 		return 0;
@@ -99,13 +116,15 @@ static __always_inline int sonde_emit_frames(struct sonde_scratch *scratch,
 }
 
 /* A small call of HTTP/2, which is in payload whole: the walk goes over it. */
-__noinline int sonde_walk_frames(struct sonde_scratch *scratch, struct sonde_frame_walk *walk)
+SONDE_OF_SOCKET(int, sonde_walk_frames)
 {
+	struct sonde_frame_walk *walk;
 	__u32 offset = 0;
 	__u32 i;
 
-	if (!scratch || !walk)
+	if (!scratch || !socket)
 		return 0;
+	walk = sonde_frames_of(scratch, socket);
 	for (i = 0; i < SONDE_MAX_SMALL_FRAMES && walk->state == SONDE_FRAMES_WALK; i++) {
 		__u32 at = offset;
 		__u32 left = scratch->call.length - offset;
@@ -122,31 +141,27 @@ __noinline int sonde_walk_frames(struct sonde_scratch *scratch, struct sonde_fra
 		barrier_var(at);
 		if (at > SONDE_SMALL_RECORD) /* never; for the verifier */
 			break;
-		offset += sonde_frame_header(
-		    walk, (struct sonde_frame_bytes *)(scratch->payload + at), left);
+		offset += sonde_frame_header_at(scratch, socket, at, left);
 	}
 	if (offset < scratch->call.length)
 		walk->state = SONDE_FRAMES_SEARCH;
 	return 0;
 }
 
-__noinline int sonde_emit_http2(struct sonde_scratch *scratch, struct sonde_socket *socket)
+SONDE_OF_SOCKET(int, sonde_emit_http2)
 {
-	struct sonde_frame_walk *walk;
-
 	if (!scratch || !socket)
 		return 0;
-	walk = &socket->capture.direction[scratch->call.direction & 1].frames;
 	if (sonde_capture_walks(&socket->capture, &scratch->call))
-		return sonde_emit_frames(scratch, walk);
+		return sonde_emit_frames(scratch, socket);
 	if (scratch->call.length > SONDE_SMALL_RECORD) {
 		scratch->record.length = 0;
 		return sonde_emit_pieces(scratch, 0, scratch->call.captured);
 	}
 	if (scratch->call.have != scratch->call.length)
-		walk->state = SONDE_FRAMES_SEARCH;
+		sonde_frames_of(scratch, socket)->state = SONDE_FRAMES_SEARCH;
 	else
-		sonde_walk_frames(scratch, walk);
+		sonde_walk_frames(scratch, socket);
 	/* The walk only looked: the bytes are still in payload. */
 	if (scratch->call.have > SONDE_SMALL_RECORD) /* never; for the verifier */
 		return 0;

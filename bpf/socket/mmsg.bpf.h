@@ -49,8 +49,8 @@ static __always_inline bool sonde_mmsg_follows(const struct sonde_mmsg *mmsg)
 
 /* Finds the message; true: its segments are in scratch. `count`: messages in the vector. Global:
  * verified once. */
-__noinline int sonde_mmsg_find(struct sonde_scratch *scratch, struct sonde_socket *socket,
-			       __u64 vector, __u32 count)
+SONDE_GLOBAL int sonde_mmsg_find(struct sonde_scratch *scratch, struct sonde_socket *socket,
+				 __u64 vector, __u32 count)
 {
 	struct sonde_mmsg *mmsg;
 	__u32 length, direction, tid, index;

@@ -95,7 +95,7 @@ static __noinline int sonde_open(struct sonde_socket *socket, struct sock *sk,
 	struct sonde_open_record *record;
 	__u64 task = bpf_get_current_pid_tgid();
 
-	if (__sync_lock_test_and_set(&socket->opened, 1))
+	if (sonde_swap(&socket->opened, 1))
 		return 0;
 	record = bpf_ringbuf_reserve(&sonde_ring, sizeof(*record), 0);
 	if (!record) {

@@ -9,6 +9,7 @@
 
 #include "core/sonde.bpf.h"
 #include "maps/scratch.bpf.h"
+#include "socket/global.bpf.h"
 
 /* struct msghdr and struct mmsghdr of 64-bit user space (not the kernel's): stable interface. */
 struct sonde_user_msghdr {
@@ -125,7 +126,7 @@ static __always_inline __u64 sonde_payload_total(const struct sonde_scratch *scr
  * Copies what the window has of [from, from + count), beginning at the cursor, to payload + to.
  * Returns how many bytes, negative if memory could not be read. Global: verified once.
  */
-__noinline int sonde_gather_window(struct sonde_scratch *scratch, __u32 from, __u32 count, __u32 to)
+SONDE_OF_SCRATCH(int, sonde_gather_window, from, count, to)
 {
 	__u32 done = 0;
 	__u64 start;
@@ -176,7 +177,7 @@ __noinline int sonde_gather_window(struct sonde_scratch *scratch, __u32 from, __
  * (fewer if they lie in segments that are not followed), negative if memory could not be read.
  * Global: verified once, whatever calls it.
  */
-__noinline int sonde_gather(struct sonde_scratch *scratch, __u32 from, __u32 count, __u32 to)
+SONDE_OF_SCRATCH(int, sonde_gather, from, count, to)
 {
 	__u32 done = 0;
 	__u32 i;

@@ -34,8 +34,7 @@ static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32
  * of the last piece tells of the rest of the call, too. Returns the offset behind what the record
  * tells of. Global: verified once, not per piece.
  */
-__noinline __u32 sonde_emit_stretch(struct sonde_scratch *scratch, __u32 offset, __u32 end,
-				    __u32 last)
+SONDE_OF_SCRATCH(__u32, sonde_emit_stretch, offset, end, last)
 {
 	__u32 want;
 	int have;

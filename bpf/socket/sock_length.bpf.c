@@ -55,7 +55,7 @@ static __always_inline __u64 sonde_end_position(struct sock *sk, struct sonde_so
 	struct tcp_sock *tcp;
 
 	if (sk->__sk_common.skc_family == SONDE_AF_UNIX)
-		return __sync_fetch_and_add(&socket->moved[direction & 1], length) + length;
+		return sonde_advance(&socket->moved[direction & 1], length) + length;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)
 		return 0;
@@ -104,7 +104,7 @@ static __always_inline int sonde_ended(struct sock *sk)
 	    !(sk->sk_shutdown & SONDE_RCV_SHUTDOWN))
 		return 0; /* a read of no bytes */
 	socket = bpf_sk_storage_get(&sonde_storage, sk, 0, 0);
-	if (!socket || !socket->opened || __sync_lock_test_and_set(&socket->ended, 1))
+	if (!socket || !socket->opened || sonde_swap(&socket->ended, 1))
 		return 0;
 	return sonde_emit_shutdown(socket, SONDE_RECEIVE,
 				   sonde_end_position(sk, socket, SONDE_RECEIVE, 0), true);

@@ -11,8 +11,12 @@
 #include "socket/fd.bpf.h"
 
 /* Messages of one sendmmsg/recvmmsg call that are followed; more are rare on stream sockets and
- * show as a hole. */
+ * show as a hole. On base kernels each is verified for itself. */
+#ifdef SONDE_BASE_KERNEL
+#define SONDE_MMSG_FOLLOWED 8
+#else
 #define SONDE_MMSG_FOLLOWED 64
+#endif
 
 static __always_inline bool sonde_is_socket_call(__u64 nr)
 {
@@ -67,8 +71,7 @@ static __always_inline int sonde_call_ended(const struct sonde_fd_call *call,
 	struct sock *sk = call->sk;
 
 	if (call->direction != SONDE_RECEIVE || !state->opened ||
-	    !(BPF_CORE_READ(sk, sk_shutdown) & SONDE_RCV_SHUTDOWN) ||
-	    __sync_lock_test_and_set(&state->ended, 1))
+	    !(BPF_CORE_READ(sk, sk_shutdown) & SONDE_RCV_SHUTDOWN) || sonde_swap(&state->ended, 1))
 		return 0;
 	return sonde_emit_shutdown(state, SONDE_RECEIVE, sonde_fd_end_position(call, state, 0),
 				   true);
@@ -91,8 +94,8 @@ static __always_inline __u32 sonde_mmsg_length(__u64 vector, __u32 index)
 }
 
 /* One message of a vector. Returns its length. Global: verified once, not per message. */
-__noinline __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_fd_call *call,
-				   struct sonde_socket *state, __u32 index, __u64 position)
+SONDE_GLOBAL __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_fd_call *call,
+				     struct sonde_socket *state, __u32 index, __u64 position)
 {
 	__u32 length;
 
@@ -101,6 +104,7 @@ __noinline __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_f
 	length = sonde_mmsg_length(call->arg2, index);
 	if (!length)
 		return 0;
+	scratch->sk = (__u64)call->sk;
 	sonde_record_begin(scratch, state, call->direction, length,
 			   sonde_call_position(call, position), call->traced);
 	if (sonde_payload_msg(scratch, call->arg2 + index * sizeof(struct sonde_user_mmsghdr)))
@@ -112,7 +116,7 @@ __noinline __u32 sonde_call_one_of(struct sonde_scratch *scratch, struct sonde_f
 
 /* Bytes of all messages that are followed. Global: so that the verifier has one sum to think of,
  * not one per number of messages. */
-__noinline __u64 sonde_call_total(struct sonde_fd_call *call)
+SONDE_GLOBAL __u64 sonde_call_total(struct sonde_fd_call *call)
 {
 	__u64 total = 0;
 	__u32 i;
@@ -126,7 +130,7 @@ __noinline __u64 sonde_call_total(struct sonde_fd_call *call)
 
 /* The kernel has written each message's length, so each is exact. `call` is one of whose socket
  * sonde_call has made the state. */
-__noinline int sonde_call_mmsg(struct sonde_fd_call *call)
+SONDE_GLOBAL int sonde_call_mmsg(struct sonde_fd_call *call)
 {
 	struct sonde_scratch *scratch = sonde_scratch_get();
 	struct sonde_socket *state;
@@ -171,7 +175,7 @@ static __always_inline bool sonde_call_payload(struct sonde_scratch *scratch,
 #define SONDE_CALL_MMSG 1
 
 /* Global: a call may be on two descriptors, and is verified once. */
-__noinline int sonde_call(struct sonde_fd_call *call)
+SONDE_GLOBAL int sonde_call(struct sonde_fd_call *call)
 {
 	struct sonde_scratch *scratch = sonde_scratch_get();
 	struct sonde_socket *state;
@@ -191,6 +195,7 @@ __noinline int sonde_call(struct sonde_fd_call *call)
 		sonde_beside_moved(state, call->sk, call->direction, call->moved);
 	if (state->capture.socket_class >= SONDE_CLASS_TLS)
 		return sonde_quiet(call->direction, call->traced);
+	scratch->sk = (__u64)call->sk;
 	sonde_record_begin(scratch, state, call->direction, call->moved,
 			   sonde_call_position(call, end - call->moved), call->traced);
 	if (call->flags & SONDE_MSG_TRUNC && call->family != SONDE_AF_UNIX)
@@ -214,7 +219,7 @@ int BPF_PROG(sonde_sys_exit, struct pt_regs *regs, long ret)
 	if (!traced)
 		return 0;
 	call.traced = *traced;
-	if (SONDE_TASK_COMPAT(bpf_get_current_task_btf()))
+	if (SONDE_TASK_COMPAT(sonde_current()))
 		return 0; /* other numbers; their sockets show holes */
 	call.fd = SONDE_REG_ARG1(regs);
 	call.arg2 = SONDE_REG_ARG2(regs);

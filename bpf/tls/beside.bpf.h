@@ -106,8 +106,8 @@ static __always_inline void sonde_vote(struct sonde_text *text, const struct son
 
 /* A socket call of a process that has objects without a socket; scratch->sk says which. Global:
  * verified once. */
-__noinline int sonde_beside_socket(struct sonde_scratch *scratch, __u64 inode, __u32 direction,
-				   __u32 length)
+SONDE_GLOBAL int sonde_beside_socket(struct sonde_scratch *scratch, __u64 inode, __u32 direction,
+				     __u32 length)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct sonde_beside *beside = bpf_map_lookup_elem(&sonde_besides, &thread);

@@ -8,6 +8,7 @@
 
 #include "core/sonde.bpf.h"
 #include "maps/texts.bpf.h"
+#include "socket/global.bpf.h"
 #include "socket/open.bpf.h"
 #include "socket/payload.bpf.h"
 
@@ -17,7 +18,7 @@
 #define SONDE_CLIENT_HELLO 1
 
 /* Global: verified once. */
-__noinline int sonde_hello(struct sonde_scratch *scratch, struct sonde_socket *socket)
+SONDE_OF_SOCKET(int, sonde_hello)
 {
 	struct sonde_text_key key;
 	struct sonde_text *text;

@@ -24,7 +24,7 @@ static __always_inline bool sonde_text_socket_lives(const struct sonde_text *tex
 
 /* Said again when the socket of a text is found later than its first bytes. Global: verified once.
  */
-__noinline int sonde_text_open(struct sonde_text *text)
+SONDE_GLOBAL int sonde_text_open(struct sonde_text *text)
 {
 	struct sonde_open_record *record;
 	__u64 task = bpf_get_current_pid_tgid();

@@ -43,7 +43,7 @@ static __always_inline struct sonde_tls_room *sonde_tls_room_take(void)
 		__u32 key = i;
 		struct sonde_tls_room *room = bpf_map_lookup_elem(&sonde_tls_rooms, &key);
 
-		if (room && !__sync_lock_test_and_set(&room->busy, 1))
+		if (room && !sonde_swap(&room->busy, 1))
 			return room;
 	}
 	sonde_drop(SONDE_DROP_BUSY);
@@ -94,7 +94,7 @@ static __always_inline int sonde_text_emit(struct sonde_scratch *scratch, struct
 	sonde_decide(scratch, &text->socket);
 	if (scratch->call.quiet)
 		return sonde_count(SONDE_COUNT_QUIET);
-	if (!__sync_lock_test_and_set(&text->socket.opened, 1))
+	if (!sonde_swap(&text->socket.opened, 1))
 		sonde_text_first(text, probe);
 	sonde_who(scratch, &text->socket);
 	if (text->socket.capture.socket_class == SONDE_CLASS_HTTP2)
@@ -134,7 +134,7 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	if (direction == SONDE_SEND &&
 	    sonde_text_is_retry(probe, text, object, moved->text, length))
 		return sonde_count(SONDE_COUNT_TLS_RETRY);
-	position = __sync_fetch_and_add(&text->socket.moved[direction], length);
+	position = sonde_advance(&text->socket.moved[direction], length);
 	if (text->socket.capture.socket_class >= SONDE_CLASS_TLS)
 		return sonde_count(SONDE_COUNT_QUIET);
 	room = sonde_tls_room_take();
@@ -151,7 +151,7 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	} else {
 		sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
 	}
-	__sync_lock_test_and_set(&room->busy, 0);
+	sonde_swap(&room->busy, 0);
 	return 0;
 }
 

@@ -77,49 +77,53 @@ static __always_inline struct sonde_tls_probe *sonde_tls_probe_of(__u32 index)
 	return bpf_map_lookup_elem(&sonde_tls_probes, &index);
 }
 
+/* What call->probe reads at this instruction; false: it is not to be read. Not inlined: the
+ * registers need not be on the stack when the text is sent. */
+static __noinline bool sonde_tls_read_call(struct sonde_tls_call *call,
+					   struct sonde_tls_probe *probe, struct pt_regs *ctx)
+{
+	struct sonde_tls_moved *moved = &call->moved;
+	struct sonde_registers registers;
+
+	sonde_registers_read(&registers, ctx);
+	if (probe->has_unless && sonde_place(&probe->unless, &registers))
+		return false;
+	sonde_tls_read(moved, probe, &registers);
+	moved->object = sonde_object_name(probe, call->probe, moved->object, SONDE_REG_IP(ctx));
+	if (probe->returned == SONDE_RETURNED_COUNT)
+		call->count = sonde_place(&probe->count, &registers);
+	return true;
+}
+
 /* The text is moved at this instruction. */
 SEC("uprobe")
 int sonde_tls_text(struct pt_regs *ctx)
 {
-	struct sonde_tls_moved moved = {};
-	struct sonde_registers registers;
-	__u32 index = bpf_get_attach_cookie(ctx);
-	struct sonde_tls_probe *probe = sonde_tls_probe_of(index);
+	struct sonde_tls_call call = {.probe = bpf_get_attach_cookie(ctx)};
+	struct sonde_tls_probe *probe = sonde_tls_probe_of(call.probe);
 
-	if (!probe)
+	if (!probe || !sonde_tls_read_call(&call, probe, ctx))
 		return 0;
-	sonde_registers_read(&registers, ctx);
-	if (probe->has_unless && sonde_place(&probe->unless, &registers))
-		return 0;
-	sonde_tls_read(&moved, probe, &registers);
-	moved.object = sonde_object_name(probe, index, moved.object, SONDE_REG_IP(ctx));
-	return sonde_text_moved(probe, &moved);
+	return sonde_text_moved(probe, &call.moved);
 }
 
 /* Entry of a call: true if it must be followed to its return. */
 static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
 {
 	struct sonde_tls_call call = {};
-	struct sonde_registers registers;
 	struct sonde_tls_probe *probe;
 	__u64 thread = bpf_get_current_pid_tgid();
 
 	call.probe = bpf_get_attach_cookie(ctx);
 	probe = sonde_tls_probe_of(call.probe);
-	if (!probe)
+	if (!probe || !sonde_tls_read_call(&call, probe, ctx))
 		return false;
-	sonde_registers_read(&registers, ctx);
-	sonde_tls_read(&call.moved, probe, &registers);
-	call.moved.object =
-	    sonde_object_name(probe, call.probe, call.moved.object, SONDE_REG_IP(ctx));
 	if (call.moved.length <= probe->entire &&
 	    (probe->unready == SONDE_NOWHERE ||
 	     !sonde_number(call.moved.object + probe->unready))) {
 		sonde_text_moved(probe, &call.moved);
 		return false;
 	}
-	if (probe->returned == SONDE_RETURNED_COUNT)
-		call.count = sonde_place(&probe->count, &registers);
 	return !bpf_map_update_elem(&sonde_tls_calls, &thread, &call, BPF_ANY);
 }
 

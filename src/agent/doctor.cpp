@@ -15,6 +15,7 @@
 #include "config/invocation.h"
 #include "kernel/family_choice.h"
 #include "kernel/host.h"
+#include "kernel/host_facts.h"
 #include "kernel/kernel.h"
 #include "kubernetes/check.h"
 #include "sonde/abi/runtime.h"
@@ -93,6 +94,10 @@ void PrintText(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
   for (const std::string& name : host.capabilities) capabilities += name + " ";
   std::printf("capabilities   %s\n",
               capabilities.empty() ? "none of those needed" : capabilities.c_str());
+  for (const kernel::HostFact& fact : kernel::ReadHostFacts()) {
+    std::printf("%-14s %s%s\n", fact.name.c_str(), fact.value.c_str(),
+                fact.means.empty() ? "" : (": " + fact.means).c_str());
+  }
   for (const kernel::Missing& missing : host.missing) {
     std::printf("missing        %s\n               remedy: %s\n", missing.what.c_str(),
                 missing.remedy.c_str());
@@ -125,6 +130,7 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
       {"btf", host.btf},
       {"lockdown", host.lockdown},
       {"capabilities", host.capabilities},
+      {"facts", nlohmann::ordered_json::array()},
       {"missing", nlohmann::ordered_json::array()},
       {"families", nlohmann::ordered_json::array()},
       {"tls_libraries", {{"decoded", TlsNames(false)}, {"named_only", TlsNames(true)}}},
@@ -137,6 +143,9 @@ void PrintJson(const kernel::Host& host, const Result<std::unique_ptr<kernel::Ke
                                              {"address", state.address},
                                              {"usable", state.usable},
                                              {"why", state.why}});
+  }
+  for (const kernel::HostFact& fact : kernel::ReadHostFacts()) {
+    out["facts"].push_back({{"name", fact.name}, {"value", fact.value}, {"means", fact.means}});
   }
   for (const kernel::Missing& missing : host.missing) {
     out["missing"].push_back({{"what", missing.what}, {"remedy", missing.remedy}});

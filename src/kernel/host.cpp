@@ -34,18 +34,16 @@ constexpr Capability kSysAdmin = {"CAP_SYS_ADMIN", 21};
 constexpr Capability kPerfmon = {"CAP_PERFMON", 38};
 constexpr Capability kBpf = {"CAP_BPF", 39};
 
-std::string ReadText(const std::string& path) {
-  std::ifstream file(path);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
-}
-
 // The hexadecimal CapEff line of /proc/self/status.
 uint64_t EffectiveCapabilities(const std::string& status) {
-  const size_t at = status.find("CapEff:");
-  if (at == std::string::npos) return 0;
-  return std::strtoull(status.c_str() + at + 7, nullptr, 16);
+  return std::strtoull(StatusLine(status, "CapEff:").c_str(), nullptr, 16);
+}
+
+// The first of them has a number of its own (PROC_PID_INIT_INO).
+bool InHostPidNamespace(const std::string& root) {
+  char name[64] = {};
+  const ssize_t size = readlink((root + "/proc/self/ns/pid").c_str(), name, sizeof(name) - 1);
+  return size <= 0 || std::string_view(name) == "pid:[4026531836]";
 }
 
 bool Has(uint64_t capabilities, Capability capability) {
@@ -104,6 +102,20 @@ const std::map<std::string, uint32_t>& KernelNumbers() {
 
 }  // namespace
 
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+std::string StatusLine(const std::string& status, std::string_view key) {
+  const size_t at = status.find("\n" + std::string(key));
+  if (at == std::string::npos) return "";
+  const size_t from = status.find_first_not_of(" \t", at + 1 + key.size());
+  return from == std::string::npos ? "" : status.substr(from, status.find('\n', from) - from);
+}
+
 Host ReadHost(const std::string& root) {
   Host host;
   host.kernel_release = ReadText(root + "/proc/sys/kernel/osrelease");
@@ -117,7 +129,14 @@ Host ReadHost(const std::string& root) {
   if (!host.btf) {
     host.missing.push_back({false,
                             "the kernel has no BTF type information (/sys/kernel/btf/vmlinux)",
-                            "use a kernel built with CONFIG_DEBUG_INFO_BTF=y"});
+                            "use a kernel built with CONFIG_DEBUG_INFO_BTF=y, and in a container "
+                            "the host's /sys"});
+  }
+  if (!InHostPidNamespace(root)) {
+    host.missing.push_back({false,
+                            "this PID namespace is not the host's: the kernel knows processes by "
+                            "other numbers than /proc",
+                            "run the container with --pid=host (Kubernetes: hostPID: true)"});
   }
   if (host.lockdown == "confidentiality") {
     host.missing.push_back(

@@ -29,6 +29,12 @@ struct Host {
   std::vector<Missing> missing;           // what makes capture impossible
 };
 
+// The text of a file without the line ends behind it, empty if it cannot be read.
+std::string ReadText(const std::string& path);
+// Of the text of /proc/PID/status the value behind "\nKEY", which ends with a colon; empty if it is
+// not there.
+std::string StatusLine(const std::string& status, std::string_view key);
+
 // `root` is prefixed to /proc and /sys, for tests.
 Host ReadHost(const std::string& root = "");
 

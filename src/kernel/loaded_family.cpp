@@ -27,6 +27,13 @@
 namespace sonde::kernel {
 namespace {
 
+// Which of the family's objects this kernel takes. Linux 5.12 brought the helper that is asked for,
+// and with it what bpf/core/base.bpf.h lists.
+std::string_view ObjectName(const probe::Family& family) {
+  const bool base = !family.base_object.empty() && !HasHelper("BPF_FUNC_check_mtu");
+  return base ? family.base_object : family.object;
+}
+
 Status Failure(const probe::Family& family, std::string_view step, int error,
                const LibbpfLog& log) {
   if (error < 0) error = -error;
@@ -124,10 +131,10 @@ Result<std::unique_ptr<LoadedFamily>> LoadedFamily::Load(const probe::Family& fa
                                                          const sonde_settings& settings,
                                                          SharedMaps& maps) {
   LibbpfLog log;
-  const std::string_view bytes = ObjectBytes(family.object);
+  const std::string name(ObjectName(family));
+  const std::string_view bytes = ObjectBytes(name);
   bpf_object_open_opts options = {};
   options.sz = sizeof(options);
-  const std::string name(family.object);
   options.object_name = name.c_str();
   // A line per program: what it costs to load, and no more than the reason if it fails.
   options.kernel_log_level = LibbpfLog::kStatistics;

@@ -12,7 +12,9 @@
 #include "runtime.skel.h"
 #include "sock_length.skel.h"
 #include "sys_exit.skel.h"
+#include "sys_exit_base.skel.h"
 #include "tcp_state.skel.h"
+#include "tcp_state_base.skel.h"
 #include "tls.skel.h"
 // clang-format on
 
@@ -30,8 +32,10 @@ std::string_view Bytes(const void* (*elf)(size_t*)) {
 std::string_view ObjectBytes(std::string_view name) {
   if (name == "sock_length") return Bytes(sock_length_bpf__elf_bytes);
   if (name == "sys_exit") return Bytes(sys_exit_bpf__elf_bytes);
+  if (name == "sys_exit_base") return Bytes(sys_exit_base_bpf__elf_bytes);
   if (name == "process") return Bytes(process_bpf__elf_bytes);
   if (name == "tcp_state") return Bytes(tcp_state_bpf__elf_bytes);
+  if (name == "tcp_state_base") return Bytes(tcp_state_base_bpf__elf_bytes);
   if (name == "tls") return Bytes(tls_bpf__elf_bytes);
   if (name == "runtime") return Bytes(runtime_bpf__elf_bytes);
   if (name == "mapped") return Bytes(mapped_bpf__elf_bytes);

@@ -4,14 +4,17 @@
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
 #include <bpf/libbpf.h>
+#include <linux/bpf.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "kernel/file_descriptor.h"
+#include "kernel/host.h"
 #include "sonde/base/result.h"
 
 namespace sonde::kernel {
@@ -23,6 +26,10 @@ Status MapError(const char* what, const bpf_map* map, int error) {
 }
 
 }  // namespace
+
+// Linux 6.1 brought the helper that is asked for, and with it maps that may grow under any program.
+SharedMaps::SharedMaps(size_t ring_bytes)
+    : ring_bytes_(ring_bytes), grows_safely_(HasHelper("BPF_FUNC_user_ringbuf_drain")) {}
 
 Status SharedMaps::Prepare(bpf_object* object, bool socket_table) const {
   bpf_map* map = nullptr;
@@ -36,7 +43,9 @@ Status SharedMaps::Prepare(bpf_object* object, bool socket_table) const {
       continue;
     }
     int error = 0;
-    if (name == "sonde_ring") {
+    if (bpf_map__type(map) == BPF_MAP_TYPE_HASH && !grows_safely_) {
+      error = bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~BPF_F_NO_PREALLOC);
+    } else if (name == "sonde_ring") {
       error = bpf_map__set_max_entries(map, static_cast<uint32_t>(ring_bytes_));
     } else if (name == "sonde_sockets" && !socket_table) {
       error = bpf_map__set_max_entries(map, 1);

@@ -17,7 +17,7 @@ namespace sonde::kernel {
 
 class SharedMaps {
  public:
-  explicit SharedMaps(size_t ring_bytes) : ring_bytes_(ring_bytes) {}
+  explicit SharedMaps(size_t ring_bytes);
 
   // Before load: hands known maps to the object, sets sizes of new ones. `socket_table`:
   // sonde_sockets is used and gets its full size.
@@ -30,6 +30,9 @@ class SharedMaps {
 
  private:
   size_t ring_bytes_;
+  // Hash tables need not have all their memory from the start. Before, a kernel that loads a
+  // uprobe's program with one that has not says in its log that this is unsafe.
+  bool grows_safely_;
   std::map<std::string, FileDescriptor, std::less<>> maps_;
 };
 

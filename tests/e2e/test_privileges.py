@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The capabilities of deploy/systemd/sonde.service, taken away one by one: what sonde sees of another user's programs, when it
 is not root, and may not see the directories that the unit hides. docs/operating/privileges.md says the same in words."""
+import json
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 from harness import load, servers, tls
@@ -109,3 +111,46 @@ def test_replaced_files(work, started, programs, missing):
     os.unlink(f"{work}/private/go_peer")
     code, seen = run(work, started, programs, [name for name in unit_capabilities() if name != missing])
     assert code == 0 and seen == ({service: source for service, source in ALL.items() if service != "my-go"} if missing else ALL)
+
+
+# A filter for system calls that refuses bpf(2), as a seccomp profile may: loads the number, compares, answers EPERM or allows.
+REFUSE_BPF = """
+import ctypes, os, platform, struct, sys
+number = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+code = b"".join(struct.pack("HBBI", *line) for line in [(0x20, 0, 0, 0), (0x15, 0, 1, number), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)])
+libc = ctypes.CDLL(None, use_errno=True)
+program = struct.pack("HxxxxxxQ", 4, ctypes.addressof(buffer := ctypes.create_string_buffer(code, len(code))))
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def doctor(*wrap):
+    """(exit code, what it says as JSON)."""
+    done = subprocess.run([*wrap, os.environ["SONDE_BINARY"], "doctor", "--output", "json"], capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def fact(said, name):
+    return next(one["value"] for one in said["facts"] if one["name"] == name)
+
+
+def test_doctor_without_a_filter():
+    code, said = doctor()
+    assert code == 0 and said["ok"] and not said["missing"] and fact(said, "seccomp") == "none"
+
+
+def test_doctor_under_a_filter_that_refuses_bpf():
+    code, said = doctor("/usr/bin/python3", "-c", REFUSE_BPF)
+    assert code == 3 and not said["ok"] and fact(said, "seccomp") == "filter"
+    assert "Operation not permitted" in said["reason"]
+
+
+def test_doctor_in_another_pid_namespace():
+    code, said = doctor(servers.tool("unshare"), "--pid", "--fork", "--mount-proc")
+    assert code == 3 and "hostPID: true" in said["missing"][0]["remedy"]
+
+
+def test_doctor_behind_a_masked_mount():
+    code, said = doctor(servers.tool("unshare"), "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /sys/kernel && exec "$@"', "-")
+    assert code == 3 and not said["btf"] and "the host's /sys" in said["missing"][0]["remedy"]

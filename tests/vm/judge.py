@@ -18,6 +18,8 @@ CASES = {
     "tlsh2": (10, "openssl", False),
     "tlschain": (5, "openssl", True),
 }
+# What shows what sonde left in the kernel, and after what.
+LEFT = {"left-doctor": "doctor", "left-stop": "SIGTERM", "left-kill": "SIGKILL", "left-twice": "two at once", "left-oom": "out of memory"}
 
 
 class Results:
@@ -37,8 +39,8 @@ class Results:
     def doctor(self):
         return json.loads(self.text("doctor.json"))
 
-    def spans(self):
-        return read_spans(os.path.join(self.folder, "run.jsonl"))
+    def spans(self, name="run.jsonl"):
+        return read_spans(os.path.join(self.folder, name))
 
 
 def _chain_of(spans, source, second_hop):
@@ -104,6 +106,15 @@ def _over_budget(measured, budget):
                 yield f"{family}: {program} walks {instructions} instructions, {noted} are noted"
 
 
+def _side_by_side(results):
+    """What two at once, and one that takes over from another, have not seen: of each request a client's and a server's span."""
+    for name, path in {"first": "twice", "second": "twice", "upgrade": "upgrade"}.items():
+        found = [span.target for span in results.spans(f"{name}.jsonl")]
+        missing = [path for path in (f"/{path}/{i}" for i in range(1, 6)) if found.count(path) != 2]
+        if len(missing) > counted_losses(results):
+            yield f"sonde {name}, beside another: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not two spans"
+
+
 def complaints(row, results, budget):
     """Everything that is not as it should be in this row; empty = it passes."""
     wrong = []
@@ -132,11 +143,15 @@ def complaints(row, results, budget):
             forgiven -= of - right
     if results.text("run.exit") != "0":
         wrong.append(f"sonde ended with {results.text('run.exit')}: {results.text('run.err')}")
-    for name, when in {"left-doctor": "doctor", "left-stop": "SIGTERM", "left-kill": "SIGKILL"}.items():
+    for name, when in LEFT.items():
         if results.text(name) != "":
             wrong.append(f"left in the kernel after {when}: {results.text(name)}")
-    if results.text("answers-after-kill") != "0":
-        wrong.append("nginx does not answer after sonde was killed")
+    for name in ("kill", "oom"):
+        if results.text(f"answers-after-{name}") != "0":
+            wrong.append(f"nginx does not answer after sonde's end by {name}")
+    wrong += _side_by_side(results)
+    if not (results.text("oom-kills") or "").endswith(" 1"):
+        wrong.append(f"sonde was not killed for its memory: {results.text('oom-kills')}")
     if results.text("kernel-complaints"):
         wrong.append(f"the kernel complains: {results.text('kernel-complaints')}")
     return wrong + list(_over_budget(costs(results), budget))

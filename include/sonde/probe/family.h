@@ -47,6 +47,8 @@ struct Family {
   std::string_view cost;      // measured
   std::string_view without;   // what is lost when it is off
   bool socket_table = false;  // keeps its state in a map instead of on the socket
+  std::string_view base_object =
+      "";  // the same for Linux 5.8 to 5.11 (bpf/base); empty: `object` is for those, too
   Processors processors = Processors::kX86AndArm64;
 };
 

@@ -70,8 +70,7 @@ static inline __u32 sonde_head_end_step(__u64 word, __u32 count, __u32 *carry)
  * the offset just past the head in the low 16 bits, 0 if it is not there, and the new carry above
  * them.
  */
-SONDE_WIRE_FUNCTION __u32 sonde_head_end_block(const struct sonde_first_bytes *first, __u32 offset,
-					       __u32 count, __u32 carry)
+SONDE_WIRE_OF_FIRST(__u32, sonde_head_end_block, offset, count, carry)
 {
 	__u32 i, end, left = 0;
 

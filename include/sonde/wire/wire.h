@@ -13,10 +13,19 @@
  * argument instead of once per way to call it. It may then take numbers and pointers to structs
  * only.
  */
-#ifdef __bpf__
-#define SONDE_WIRE_FUNCTION __attribute__((noinline))
-#else
+#ifndef __bpf__
 #define SONDE_WIRE_FUNCTION static inline
+#elif defined(SONDE_BASE_KERNEL) /* such a function takes no pointers: bpf/core/base.bpf.h */
+#define SONDE_WIRE_FUNCTION static __attribute__((noinline, unused))
+#else
+#define SONDE_WIRE_FUNCTION __attribute__((noinline))
+#endif
+
+/* Such a function of a call's first bytes and three numbers. */
+#ifndef SONDE_WIRE_OF_FIRST
+#define SONDE_WIRE_OF_FIRST(type, name, a, b, c)                                                   \
+	SONDE_WIRE_FUNCTION type name(const struct sonde_first_bytes *first, __u32 a, __u32 b,     \
+				      __u32 c)
 #endif
 
 /* Keeps the compiler from working on another copy of a value than the one whose bounds are tested

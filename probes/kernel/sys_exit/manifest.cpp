@@ -20,11 +20,12 @@ const Family kSysExit = {
     .on_failure = OnFailure::kFatal,
     .programs = kPrograms,
     .tracepoints = kTracepoints,
-    .kernel = "5.12",
+    .kernel = "5.8",
     .fallback = "",
     .cost = "about 30 ns for every syscall of every process; about 0.4 us per traced socket call",
     .without = "no request is seen",
     .socket_table = true,
+    .base_object = "sys_exit_base",
 };
 
 }  // namespace sonde::probe

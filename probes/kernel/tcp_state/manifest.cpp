@@ -20,11 +20,12 @@ const Family kTcpState = {
     .on_failure = OnFailure::kWarn,
     .programs = kPrograms,
     .tracepoints = kTracepoints,
-    .kernel = "5.12",
+    .kernel = "5.8",
     .fallback = "",
     .cost = "nothing between opening and closing of TCP connections",
     .without = "closed connections are noticed late, and a process that begins to listen is not",
     .socket_table = false,
+    .base_object = "tcp_state_base",
 };
 
 }  // namespace sonde::probe

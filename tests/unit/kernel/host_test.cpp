@@ -9,9 +9,12 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "kernel/event_counters.h"
 #include "kernel/family_choice.h"
+#include "kernel/host_facts.h"
 #include "sonde/base/metrics.h"
 #include "sonde/config/config.h"
 #include "unit/kernel/record_samples.h"
@@ -20,6 +23,7 @@ namespace sonde::kernel_unit {
 namespace {
 
 namespace fs = std::filesystem;
+using FactValues = std::vector<std::pair<std::string, std::string>>;
 
 class HostTest : public testing::Test {
  protected:
@@ -39,6 +43,12 @@ class HostTest : public testing::Test {
     Put("proc/self/status", "Name:\tx\nCapEff:\t" + hex + "\nSeccomp:\t0\n");
   }
   kernel::Host Read() { return kernel::ReadHost(root_.string()); }
+  FactValues Facts() {
+    FactValues values;
+    for (const kernel::HostFact& fact : kernel::ReadHostFacts(root_.string()))
+      values.emplace_back(fact.name, fact.value);
+    return values;
+  }
 
   // ctest runs the cases as processes, side by side.
   const fs::path root_ =
@@ -58,6 +68,46 @@ TEST_F(HostTest, WithoutBtf) {
   const Status status = kernel::CheckHost(Read());
   EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_NE(status.message().find("CONFIG_DEBUG_INFO_BTF"), std::string::npos);
+}
+
+TEST_F(HostTest, AnotherPidNamespace) {
+  fs::create_directories(root_ / "proc/self/ns");
+  fs::create_symlink("pid:[4026531836]", root_ / "proc/self/ns/pid");
+  EXPECT_TRUE(kernel::CheckHost(Read()).ok());
+  fs::remove(root_ / "proc/self/ns/pid");
+  fs::create_symlink("pid:[4026532291]", root_ / "proc/self/ns/pid");
+  const Status status = kernel::CheckHost(Read());
+  EXPECT_NE(status.message().find("hostPID: true"), std::string::npos) << status;
+}
+
+TEST_F(HostTest, FactsOfAnOrdinaryHost) {
+  Put("sys/fs/cgroup/cgroup.controllers", "cpu memory\n");
+  Put("proc/sys/kernel/perf_event_paranoid", "3\n");
+  Put("proc/sys/kernel/unprivileged_bpf_disabled", "2\n");
+  EXPECT_EQ(Facts(), (FactValues{{"cgroups", "v2"},
+                                 {"seccomp", "none"},
+                                 {"perf_event_paranoid", "3"},
+                                 {"unprivileged_bpf_disabled", "2"}}));
+}
+
+TEST_F(HostTest, FactsOfOtherHosts) {
+  Put("proc/self/status", "Name:\tx\nSeccomp:\t2\n");
+  Put("proc/sys/kernel/osrelease", "5.15.167.4-microsoft-standard-WSL2\n");
+  Put("sys/fs/cgroup/unified/cgroup.controllers", "cpu\n");
+  Put("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c",
+      std::string("\6\0\0\0\1", 5));
+  EXPECT_EQ(Facts(), (FactValues{{"cgroups", "v1 and v2"},
+                                 {"seccomp", "filter"},
+                                 {"secure_boot", "on"},
+                                 {"platform", "WSL2"}}));
+  fs::remove_all(root_ / "sys/fs/cgroup/unified");
+  fs::create_directories(root_ / "sys/fs/cgroup/memory");
+  Put("proc/sys/kernel/osrelease", "6.12.40\n");
+  Put("etc/os-release", "NAME=Bottlerocket\nID=bottlerocket\n");
+  EXPECT_EQ(Facts(), (FactValues{{"cgroups", "v1"},
+                                 {"seccomp", "filter"},
+                                 {"secure_boot", "on"},
+                                 {"platform", "Bottlerocket"}}));
 }
 
 TEST_F(HostTest, Lockdown) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernel/objects.h"
@@ -135,6 +136,16 @@ ObjectPtr OpenObject(std::string_view name) {
   return {bpf_object__open_mem(bytes.data(), bytes.size(), nullptr), bpf_object__close};
 }
 
+// Every object of every family, those for older kernels too.
+std::vector<std::pair<const probe::Family*, std::string_view>> Objects() {
+  std::vector<std::pair<const probe::Family*, std::string_view>> objects;
+  for (const probe::Family* family : probe::Families()) {
+    objects.emplace_back(family, family->object);
+    if (!family->base_object.empty()) objects.emplace_back(family, family->base_object);
+  }
+  return objects;
+}
+
 void ExpectLayout(const btf* types, const btf_type* type, const Struct& expected) {
   SCOPED_TRACE(expected.name);
   EXPECT_EQ(type->size, expected.size_bytes);
@@ -151,9 +162,9 @@ void ExpectLayout(const btf* types, const btf_type* type, const Struct& expected
 
 TEST(LayoutTest, FieldsStandWhereTheKernelSideHasThem) {
   std::map<std::string, int> seen;
-  for (const probe::Family* family : probe::Families()) {
-    SCOPED_TRACE(family->name);
-    const ObjectPtr object = OpenObject(family->object);
+  for (const auto& [family, name] : Objects()) {
+    SCOPED_TRACE(name);
+    const ObjectPtr object = OpenObject(name);
     ASSERT_NE(object, nullptr);
     const btf* types = bpf_object__btf(object.get());
     for (const Struct& expected : Structs()) {
@@ -184,9 +195,9 @@ TEST(LayoutTest, NoPadding) {
 
 // What a manifest says is what its object holds.
 TEST(LayoutTest, ManifestsMatchTheirObjects) {
-  for (const probe::Family* family : probe::Families()) {
-    SCOPED_TRACE(family->name);
-    const ObjectPtr object = OpenObject(family->object);
+  for (const auto& [family, object_name] : Objects()) {
+    SCOPED_TRACE(object_name);
+    const ObjectPtr object = OpenObject(object_name);
     ASSERT_NE(object, nullptr);
     size_t programs = 0;
     bpf_program* program = nullptr;
