@@ -10,8 +10,8 @@ namespace sonde::probe {
 
 std::span<const Runtime* const> Runtimes() {
   static constexpr std::array kRuntimes = {
-      &kCPython, &kCPythonQueue, &kUvloop,  &kNode,   &kGo,
-      &kHotspot, &kTokio,        &kHaproxy, &kDotnet, &kErlang,
+      &kCPython, &kCPythonQueue, &kUvloop, &kNode,   &kGo,     &kHotspot,
+      &kTokio,   &kHaproxy,      &kRuby,   &kDotnet, &kErlang,
   };
   return kRuntimes;
 }

@@ -17,6 +17,7 @@ extern const Runtime kGo;
 extern const Runtime kHaproxy;
 extern const Runtime kHotspot;
 extern const Runtime kNode;
+extern const Runtime kRuby;
 extern const Runtime kTokio;
 
 }  // namespace sonde::probe

@@ -42,6 +42,7 @@ static_assert(static_cast<int>(RuntimeKind::kJava) == SONDE_RUNTIME_JAVA);
 static_assert(static_cast<int>(RuntimeKind::kTokio) == SONDE_RUNTIME_TOKIO);
 static_assert(static_cast<int>(RuntimeKind::kHaproxy) == SONDE_RUNTIME_HAPROXY);
 static_assert(static_cast<int>(RuntimeKind::kOther) == SONDE_RUNTIME_OTHER);
+static_assert(static_cast<int>(RuntimeKind::kRuby) == SONDE_RUNTIME_RUBY);
 static_assert(static_cast<int>(ExecutionChange::kMade) == SONDE_EXECUTION_MADE);
 static_assert(static_cast<int>(ExecutionChange::kCalls) == SONDE_EXECUTION_CALLS);
 static_assert(static_cast<int>(Transport::kTcp) == SONDE_TRANSPORT_TCP);

@@ -54,6 +54,7 @@ std::string LanguageVersion(const Inspection& found) {
       return version;
     case SONDE_RUNTIME_PYTHON:
     case SONDE_RUNTIME_JAVA:
+    case SONDE_RUNTIME_RUBY:
       return version;
     default:
       return {};

@@ -27,6 +27,8 @@ std::string_view RuntimeName(RuntimeKind runtime) {
       return "haproxy";
     case RuntimeKind::kOther:
       return "other";
+    case RuntimeKind::kRuby:
+      return "ruby";
     case RuntimeKind::kNone:
       break;
   }

@@ -33,7 +33,7 @@ class SocketRule : public LinkRule {
   explicit SocketRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kSocket; }
-  bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kNone; }
+  bool Serves(RuntimeKind runtime) const override { return IsPlain(runtime); }
   bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
@@ -69,10 +69,11 @@ class SocketRule : public LinkRule {
     absl::flat_hash_map<uint32_t, Thread> threads;
   };
 
-  // What has a runtime has a better rule.
-  static bool Covers(const Execution& by) {
-    return by.tgid != 0 && by.runtime == RuntimeKind::kNone;
+  // What has a runtime that is read has a better rule.
+  static bool IsPlain(RuntimeKind runtime) {
+    return runtime == RuntimeKind::kNone || runtime == RuntimeKind::kRuby;
   }
+  static bool Covers(const Execution& by) { return by.tgid != 0 && IsPlain(by.runtime); }
   Process* Find(uint32_t tgid);
   static ExchangeId IfUnanswered(const Process& process, ExchangeId request);
   static bool IsBorneOut(Process& process, ExchangeId call);

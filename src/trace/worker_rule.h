@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Workers behind a thread that reads for all (Puma's reactor): a call belongs to the request that
-// its thread answers next.
+// Ruby: workers behind a thread that reads for all (Puma's reactor): a call belongs to the request
+// that its thread answers next. Of programs about which nothing is known that is not certain: a
+// pool that takes the parts of several requests in turn looks the same while there is a backlog.
 //
 // Found backwards, when the answer begins: what the worker has sent since it last answered, after
 // the request was read, and waited for. What shows that its threads are no such workers switches
@@ -32,8 +33,7 @@ class WorkerRule : public LinkRule {
   explicit WorkerRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kWorker; }
-  // Runtimes that are known tell more.
-  bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kNone; }
+  bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kRuby; }
   bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;

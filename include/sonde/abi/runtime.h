@@ -21,6 +21,7 @@ enum sonde_runtime_kind {
 	SONDE_RUNTIME_TOKIO = 5,
 	SONDE_RUNTIME_HAPROXY = 6,
 	SONDE_RUNTIME_OTHER = 7, /* its threads work for whoever is runnable; not read */
+	SONDE_RUNTIME_RUBY = 8,  /* its threads are the system's */
 	SONDE_RUNTIME_COUNT
 };
 

@@ -37,6 +37,7 @@ enum class RuntimeKind : uint8_t {
   kTokio = 5,
   kHaproxy = 6,
   kOther = 7,
+  kRuby = 8,
 };
 
 // Who made the call: process, thread, and where known the goroutine, Python context ...

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "unit/trace/world.h"
@@ -11,9 +13,15 @@
 namespace sonde::trace {
 namespace {
 
-const Execution kReader = World::Thread(10, 11);
-const Execution kA = World::Thread(10, 12);
-const Execution kB = World::Thread(10, 13);
+Execution Ruby(uint32_t tid) {
+  Execution by = World::Thread(10, tid);
+  by.runtime = RuntimeKind::kRuby;
+  return by;
+}
+
+const Execution kReader = Ruby(11);
+const Execution kA = Ruby(12);
+const Execution kB = Ruby(13);
 
 class WorkerRuleTest : public ::testing::Test {
  protected:
@@ -47,6 +55,18 @@ TEST_F(WorkerRuleTest, AnswersWhatTheReaderRead) {
   EXPECT_TRUE(w.IsChild(b2, r1));
   EXPECT_EQ(w.Method(a1), "worker");
   EXPECT_EQ(w.Metric("sonde_link_gates_closed_total"), 0);
+}
+
+// Of which nothing is known: a pool may take the parts of several requests in turn.
+TEST_F(WorkerRuleTest, OnlyRuby) {
+  const Execution reader = World::Thread(10, 11);
+  const Execution worker = World::Thread(10, 12);
+  const auto r1 = Read(reader);
+  Read(reader);
+  const auto call = Call(worker);
+  Answer(r1, worker);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(call));
 }
 
 // Puma: the worker that has just answered on a connection reads from it for a moment.
