@@ -15,10 +15,12 @@ struct {
 	__type(value, __u32);
 } sonde_traced SEC(".maps");
 
-#define SONDE_TRACED         1 /* always */
-#define SONDE_TRACED_SEEKS   2 /* TLS objects of the process look for their sockets, or may */
-#define SONDE_TRACED_RUNTIME 4 /* the process has an entry in sonde_runtimes */
-#define SONDE_TRACED_FINDS   8 /* it is known whether they do */
+#define SONDE_TRACED         1       /* always */
+#define SONDE_TRACED_SEEKS   2       /* TLS objects of the process look for their sockets, or may */
+#define SONDE_TRACED_RUNTIME 4       /* the process has an entry in sonde_runtimes */
+#define SONDE_TRACED_FINDS   8       /* it is known whether they do */
+#define SONDE_TRACED_HELLO   0x10000 /* from this bit on: TLS handshakes before any text */
+#define SONDE_MAX_HELLOS     256     /* so many without a text: its library is not probed */
 
 /* Null: not traced. */
 static __always_inline __u32 *sonde_traced_flags(__u32 tgid)

@@ -45,8 +45,12 @@ SONDE_OF_SOCKET(int, sonde_hello)
 		bpf_map_update_elem(&sonde_texts_bound, &inode, &key, BPF_ANY);
 	}
 	traced = sonde_traced_flags(key.tgid);
-	if (traced && !(*traced & SONDE_TRACED_FINDS))
-		*traced |= SONDE_TRACED_SEEKS;
+	if (traced && !(*traced & SONDE_TRACED_FINDS)) {
+		if (*traced / SONDE_TRACED_HELLO < SONDE_MAX_HELLOS)
+			*traced = (*traced | SONDE_TRACED_SEEKS) + SONDE_TRACED_HELLO;
+		else
+			*traced = (*traced | SONDE_TRACED_FINDS) & ~SONDE_TRACED_SEEKS;
+	}
 	return sonde_count(SONDE_COUNT_TLS_HELLO);
 }
 
