@@ -28,7 +28,7 @@
 namespace sonde::metrics {
 namespace {
 
-constexpr size_t kMaxKnownResources = 10'000;
+constexpr size_t kMaxKnownResources = 512;
 constexpr std::string_view kOverflow = "otel.metric.overflow";
 
 bool BelongsToService(std::string_view key) {

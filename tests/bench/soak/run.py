@@ -26,7 +26,9 @@ MARK = {"SONDE_SOAK": str(os.getpid())}  # in the environment of everything that
 # What is sampled: title, a divisor for print, and how much it may grow from the end of the warm-up to the end: a part of its median,
 # and that much beside it. CPU is of a round of churn.
 SERIES = {
-    "resident": ("resident, KiB", KIB, 0.05, 512 * KIB),
+    "heap": ("resident: heap and stacks, KiB", KIB, 0.05, 512 * KIB),
+    "ring": ("resident: shared memory (the ring), KiB", KIB, 0, 16 << 20),  # mapped twice, and touched as records come
+    "program": ("resident: files (the program), KiB", KIB, 0.1, 2 << 20),
     "maps": ("memory of maps and programs, KiB", KIB, 0.05, 256 * KIB),
     "files": ("file descriptors", 1, 0.1, 8),
     "links": ("links: attached programs and libraries", 1, 0.2, 8),
@@ -84,7 +86,9 @@ def links(pid):
 
 
 def sample(pid):
-    return {"resident": status(pid, "VmRSS:") * KIB, "maps": rig.locked_bytes(pid), "files": len(os.listdir(f"/proc/{pid}/fd")),
+    return {"heap": status(pid, "RssAnon:") * KIB, "ring": status(pid, "RssShmem:") * KIB, "program": status(pid, "RssFile:") * KIB,
+            "maps": rig.locked_bytes(pid),
+            "files": len(os.listdir(f"/proc/{pid}/fd")),
             "links": links(pid), "threads": status(pid, "Threads:"), "cpu": cpu_seconds(pid) * 1e6}
 
 
