@@ -19,6 +19,8 @@ _Static_assert(sizeof(struct sonde_tls_probe) == SONDE_TLS_PROBE_BYTES, "tls pro
 _Static_assert(sizeof(struct sonde_execution_record) == SONDE_EXECUTION_RECORD_BYTES, "execution");
 _Static_assert(sizeof(struct sonde_runtime) == SONDE_RUNTIME_BYTES, "runtime");
 _Static_assert(sizeof(struct sonde_runtime_probe) == SONDE_RUNTIME_PROBE_BYTES, "runtime probe");
+_Static_assert(sizeof(struct sonde_parker_key) == SONDE_PARKER_KEY_BYTES, "parker key");
+_Static_assert(sizeof(struct sonde_parker) == SONDE_PARKER_BYTES, "parker");
 _Static_assert(sizeof(struct sonde_settings) == SONDE_SETTINGS_BYTES, "settings");
 
 #endif

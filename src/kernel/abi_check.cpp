@@ -21,6 +21,8 @@ static_assert(sizeof(sonde_tls_method) == SONDE_TLS_METHOD_BYTES);
 static_assert(sizeof(sonde_execution_record) == SONDE_EXECUTION_RECORD_BYTES);
 static_assert(sizeof(sonde_runtime) == SONDE_RUNTIME_BYTES);
 static_assert(sizeof(sonde_runtime_probe) == SONDE_RUNTIME_PROBE_BYTES);
+static_assert(sizeof(sonde_parker_key) == SONDE_PARKER_KEY_BYTES);
+static_assert(sizeof(sonde_parker) == SONDE_PARKER_BYTES);
 static_assert(sizeof(sonde_settings) == SONDE_SETTINGS_BYTES);
 static_assert(sizeof(sonde_recording_header) == SONDE_RECORDING_HEADER_BYTES);
 static_assert(sizeof(sonde_resource_record) == SONDE_RESOURCE_RECORD_BYTES);

@@ -31,17 +31,10 @@ ExchangeId WakeRule::WorksOn(Process& process, ExecutionId execution) {
 
 void WakeRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
   const Execution& by = fact.last_by;
-  if (!Covers(by)) return;
+  if (!Covers(by) || HandsOverUnseen(by)) return;
   Process& process = processes_[by.tgid];
   const ExecutionId reader = KeyOf(by);
   process.owns.Put(reader, fact.id);
-  if (traits_.threads && by.id != 0) {
-    // The number of a platform thread stays; a carrier has that of whom it carries.
-    Carrier& carrier = process.carriers[by.tid];
-    if (carrier.id != 0 && carrier.id != by.id) process.carries = true;
-    carrier.reads = carrier.id == by.id ? carrier.reads + 1 : 1;
-    carrier.id = by.id;
-  }
   process.calls.RequestBegins(fact.id);
 }
 
@@ -168,7 +161,6 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event,
   if (traits_.threads && token.hops > 0) process.tokens.Erase(event.from);
   if (traits_.connection_tasks && process.senders.Find(event.to) != nullptr) return;
   const ExchangeId request = WorksOn(process, event.to);
-  if (traits_.threads && IsCarrier(process, static_cast<uint32_t>(event.to))) return;
   // Sockets, semaphores and queues wake by value: such a wake counts straight from the one that
   // received to the one that works on a request.
   if (event.change == ExecutionChange::kWokenByValue && (token.hops > 0 || request == 0)) return;
@@ -192,7 +184,7 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event,
 void WakeRule::WokenByWorker(Process& process, const ExecutionEvent& event, ExchangeId call,
                              std::vector<Verdict>& verdicts) {
   const ExchangeId request = WorksOn(process, event.to);
-  if (request == 0 || IsCarrier(process, static_cast<uint32_t>(event.to))) return;
+  if (request == 0) return;
   const ExchangeId assigned = process.calls.AssignedTo(call);
   if (assigned == request) return;
   if (assigned == 0 && request < call) {
@@ -202,13 +194,6 @@ void WakeRule::WokenByWorker(Process& process, const ExecutionEvent& event, Exch
   }
   process.calls.Refuse(call, verdicts);
   process.tokens.Erase(event.from);
-}
-
-// Or may be one: who has read once under a number only.
-bool WakeRule::IsCarrier(const Process& process, uint32_t tid) {
-  if (process.carries) return true;
-  const auto carrier = process.carriers.find(tid);
-  return carrier != process.carriers.end() && carrier->second.reads < 2;
 }
 
 void WakeRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {

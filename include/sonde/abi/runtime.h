@@ -173,5 +173,7 @@ struct sonde_parker {
 
 #define SONDE_RUNTIME_BYTES       64
 #define SONDE_RUNTIME_PROBE_BYTES 80
+#define SONDE_PARKER_KEY_BYTES    16
+#define SONDE_PARKER_BYTES        8
 
 #endif

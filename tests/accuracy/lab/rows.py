@@ -126,7 +126,7 @@ ROWS = {
                             STREAMS, "pool4 timer timer4", runtime("r", "s", "p", "g", "gp"), wire="grpc", always=UNCHAINED),
     "go-h2c": Row("golang.org/x/net HTTP/2 server, net/http and grpc-go clients", programs.go_streams("h2c"), STREAMS,
                   "pool4 timer timer4", runtime("r", "s", "p", "g", "gp"), wire="h2c", always=UNCHAINED),
-    "go-http2": Row("net/http HTTP/2 server", programs.go(LAB_SERVE="h2c"), "r s p h hp", "pool4 timer timer4 wakes",
+    "go-http2": Row("net/http HTTP/2 server", programs.go(LAB_SERVE="h2c"), "r s p h hp", "pool4 timer timer4",
                     runtime("r", "s", "p"), wire="h2c"),
     "java-send": Row("JDK server, HttpClient", programs.java("send"), "r s p h f n", "server4 handoff4 timer",
                      {"r": 95.0, "s": 95.0}, short_modes="r s"),

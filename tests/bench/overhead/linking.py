@@ -64,7 +64,17 @@ def program_statistics():
             file.write(before)
 
 
-def window(directory, server, load, prefix, requests, linked):
+@contextlib.contextmanager
+def load_on(server):
+    """Of connections that nobody has kept waiting."""
+    load = Load(server.port, CONNECTIONS, ["r"])
+    try:
+        yield load
+    finally:
+        load.stop()
+
+
+def window(directory, server, prefix, requests, linked):
     """One attach: CPU of the service per request, then what the programs take per record."""
     options = [] if linked else ["--no-probes", "runtime"]
     selectors = [word for pid in server.pids for word in ("--pid", str(pid))]
@@ -72,15 +82,17 @@ def window(directory, server, load, prefix, requests, linked):
     sonde.ready()
     if not linked:
         forget_runtimes(sonde)
-    load.run(f"{prefix}w", CONNECTIONS)
-    cpu = sum(map(rig.cpu_seconds, server.pids))
-    load.run(f"{prefix}c", requests)
-    cpu = sum(map(rig.cpu_seconds, server.pids)) - cpu
-    with program_statistics():
-        socket_ns, runtime_ns, records = run_ns(sonde, SOCKETS), run_ns(sonde, RUNTIME), sonde.metric("sonde_events_total", type="data")
-        load.run(f"{prefix}s", requests)
-        socket_ns, runtime_ns = run_ns(sonde, SOCKETS) - socket_ns, run_ns(sonde, RUNTIME) - runtime_ns
-        records = sonde.metric("sonde_events_total", type="data") - records
+    with load_on(server) as load:
+        load.run(f"{prefix}w", 2 * CONNECTIONS)
+        cpu = sum(map(rig.cpu_seconds, server.pids))
+        load.run(f"{prefix}c", requests)
+        cpu = sum(map(rig.cpu_seconds, server.pids)) - cpu
+        with program_statistics():
+            socket_ns, runtime_ns = run_ns(sonde, SOCKETS), run_ns(sonde, RUNTIME)
+            records = sonde.metric("sonde_events_total", type="data")
+            load.run(f"{prefix}s", requests)
+            socket_ns, runtime_ns = run_ns(sonde, SOCKETS) - socket_ns, run_ns(sonde, RUNTIME) - runtime_ns
+            records = sonde.metric("sonde_events_total", type="data") - records
     sonde.stop()
     return {"us_per_request": cpu * 1e6 / requests, "ns_per_record": socket_ns / records, "probes_ns_per_call": runtime_ns / requests,
             "records_per_request": records / requests}
@@ -95,17 +107,14 @@ def measure(directory, name, pairs, requests=4000):
     rows = []
     try:
         server.start()
-        load = Load(place.port, CONNECTIONS, ["r"])
-        try:
+        with load_on(server) as load:
             load.run("w", requests)  # compiled code, and pools that have grown
-            for pair in range(pairs):
-                both = {linked: window(directory, server, load, f"{'lo'[linked]}{pair}", requests, linked)
-                        for linked in ((False, True), (True, False))[pair % 2]}
-                rows.append({**both[True], "ratio": both[True]["us_per_request"] / both[False]["us_per_request"],
-                             "added_us_per_request": both[True]["us_per_request"] - both[False]["us_per_request"],
-                             "added_ns_per_record": both[True]["ns_per_record"] - both[False]["ns_per_record"]})
-        finally:
-            load.stop()
+        for pair in range(pairs):
+            both = {linked: window(directory, server, f"{'lo'[linked]}{pair}", requests, linked)
+                    for linked in ((False, True), (True, False))[pair % 2]}
+            rows.append({**both[True], "ratio": both[True]["us_per_request"] / both[False]["us_per_request"],
+                         "added_us_per_request": both[True]["us_per_request"] - both[False]["us_per_request"],
+                         "added_ns_per_record": both[True]["ns_per_record"] - both[False]["ns_per_record"]})
     finally:
         server.stop()
         backend.stop()
