@@ -101,7 +101,7 @@ def test_peer_is_named(work, sonde, started):
   discovery:
     include:
       - {{port: {port}, service_name: cart}}
-      - {{exe: "*/curl", service_name: caller}}
+      - {{cmdline: "^curl .*:{port}/", service_name: caller}}
 """))
     get(server, "/first")
     get(server, "/second")
