@@ -60,6 +60,7 @@ Result<std::unique_ptr<KubernetesSource>> KubernetesSource::Create(const Kuberne
 KubernetesSource::KubernetesSource(const Access& api, const std::optional<Access>& kubelet,
                                    Options options, MetricRegistry& metrics)
     : options_(std::move(options)),
+      services_heard_(!options_.services),
       table_(
           options_.table,
           [this](const kubernetes::Pod& pod, PodFacts& facts) {
@@ -134,7 +135,14 @@ void KubernetesSource::FollowServices(const Access& api, MetricRegistry& metrics
                                const std::scoped_lock lock(mutex_);
                                services_.Remove(uid);
                              },
-                         .on_state = [](bool /*answered*/) {}},
+                         .on_state =
+                             [this](bool /*answered*/) {
+                               {
+                                 const std::scoped_lock lock(mutex_);
+                                 services_heard_ = true;
+                               }
+                               heard_.notify_all();
+                             }},
       metrics);
   service_thread_ = std::thread([this] { service_watch_->Run(); });
 }
@@ -230,8 +238,9 @@ std::vector<std::string> KubernetesSource::TakeChanged() {
 
 void KubernetesSource::Settle(std::chrono::milliseconds at_most) {
   std::unique_lock lock(mutex_);
-  heard_.wait_for(lock, at_most,
-                  [this] { return heard_once_ && (!answered_ || table_.all_complete()); });
+  heard_.wait_for(lock, at_most, [this] {
+    return heard_once_ && services_heard_ && (!answered_ || table_.all_complete());
+  });
 }
 
 }  // namespace sonde::kubernetes

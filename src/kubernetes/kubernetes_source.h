@@ -65,7 +65,7 @@ class KubernetesSource final : public WorkloadSource {
   bool Pending(const Membership& of) const override;
   std::vector<std::string> TakeChanged() override;
 
-  // Until all pods are listed and their owners known, or nobody answers; at most so long. For the
+  // Until pods, their owners and services are known, or nobody answers; at most so long. For the
   // start of sonde, and tests.
   void Settle(std::chrono::milliseconds at_most);
 
@@ -81,6 +81,7 @@ class KubernetesSource final : public WorkloadSource {
   std::condition_variable heard_;
   bool heard_once_ = false;  // somebody answered, or did not
   bool answered_ = true;     // until it is known better
+  bool services_heard_;      // the same as heard_once_, of services; true if they are not followed
   PodTable table_;
   ServiceTable services_;
   // When waiting for an id ends; asked for first, first in order.

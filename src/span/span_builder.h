@@ -2,7 +2,7 @@
 // The span stage: exchange -> span, without ids, parent and resource, which later stages add.
 #pragma once
 
-#include <absl/container/node_hash_map.h>
+#include <absl/container/flat_hash_map.h>
 
 #include <memory>
 
@@ -40,7 +40,7 @@ class SpanBuilder {
   HttpSpan http_;
   Disclosure disclosure_;
   // Of the rules that have one of their own; made with the first span.
-  absl::node_hash_map<std::shared_ptr<const RuleSettings>, Disclosure> of_rules_;
+  absl::flat_hash_map<std::shared_ptr<const RuleSettings>, Disclosure> of_rules_;
 };
 
 }  // namespace sonde::span

@@ -74,7 +74,7 @@ def test_headers(work, sonde, started):
     run.stop()
     keys = ("http.request.header.x-shop", "http.request.header.x-tenant", "http.response.header.content-type", "url.query")
     assert {span.service: [span[key] for key in keys] for span in run.spans(SERVER)} == {
-        "shop": [["s"], None, ["text/plain"], "who=REDACTED"], "billing": [None, None, None, "who=me"],
+        "shop": [["s"], None, ["text/plain; charset=utf-8"], "who=REDACTED"], "billing": [None, None, None, "who=me"],
         "other": [None, ["t"], None, "who=REDACTED"]}
 
 
@@ -101,7 +101,7 @@ def test_peer_is_named(work, sonde, started):
   discovery:
     include:
       - {{port: {port}, service_name: cart}}
-      - {{exe: "*/curl", service_name: caller}}
+      - {{cmdline: "^curl .*:{port}/", service_name: caller}}
 """))
     get(server, "/first")
     get(server, "/second")

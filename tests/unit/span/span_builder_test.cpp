@@ -380,7 +380,7 @@ TEST(SpanBuilderTest, OtherProtocolsHaveAName) {
   Exchange exchange = c.Make();
   exchange.detail = std::monostate{};
   exchange.protocol = "echo";
-  const Span span = b.builder->Build(exchange, "", WallClock(0));
+  const Span span = b.builder->Build(exchange, {}, WallClock(0));
   EXPECT_EQ(span.name, "echo");
 }
 
