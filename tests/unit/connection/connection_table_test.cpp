@@ -253,7 +253,7 @@ TEST_F(Table, EndsThatAreSaidLaterDoNotSendItBack) {
   open.has_begin = true;
   text.table().OnOpen(open);
   text.Receive("TOY");
-  EXPECT_EQ(Shown(text), "<TOY>TOY<TOY");
+  EXPECT_EQ(Shown(text), "resumed:<TOY");
 }
 
 TEST_F(Table, DataWithoutOpenIsTracked) {

@@ -62,9 +62,10 @@ TEST_F(WorkerRuleTest, OnlyRuby) {
   const Execution reader = World::Thread(10, 11);
   const Execution worker = World::Thread(10, 12);
   const auto r1 = Read(reader);
-  Read(reader);
+  const auto r2 = Read(reader);
   const auto call = Call(worker);
   Answer(r1, worker);
+  Answer(r2, worker);
   Settle();
   EXPECT_TRUE(w.IsRoot(call));
 }
