@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -137,8 +138,9 @@ SpanBuilder::SpanBuilder(const RouteOptions& routes, const RedactionOptions& red
     : limits_(limits), http_(routes, metrics), disclosure_(redaction) {}
 
 const Disclosure& SpanBuilder::DisclosureOf(const std::shared_ptr<const RuleSettings>& rule) {
-  if (rule == nullptr || !rule->redaction) return disclosure_;
-  return of_rules_.try_emplace(rule, *rule->redaction).first->second;
+  if (rule == nullptr) return disclosure_;
+  const std::optional<RedactionOptions>& redaction = rule->redaction;
+  return redaction ? of_rules_.try_emplace(rule, *redaction).first->second : disclosure_;
 }
 
 Span SpanBuilder::Build(const Exchange& exchange, const Resource& resource,

@@ -6,6 +6,7 @@ import json
 import os
 import ssl
 import threading
+import time
 import urllib.parse
 import uuid
 
@@ -53,14 +54,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(404, "not found")
         if kind == "pods" and query.get("fieldSelector") != f"spec.nodeName={api.node}":
             return self.refuse(400, "another node's pods")
-        return self.watch(api, kind, int(query.get("resourceVersion", 0))) if "watch" in query else self.list(api, kind)
+        if "watch" not in query:
+            return self.list(api, kind)
+        return self.watch(api, kind, int(query.get("resourceVersion", 0)), float(query.get("timeoutSeconds", 3600)))
 
     def list(self, api, kind):
         with api.changed:
             self.answer(200, {"kind": "List", "metadata": {"resourceVersion": str(api.version)},
                               "items": list(api.collections[kind].values())})
 
-    def watch(self, api, kind, sent):
+    def watch(self, api, kind, sent, seconds):
+        end = time.monotonic() + seconds
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
@@ -79,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 text = "".join(json.dumps(line) + "\n" for line in lines).encode()
                 if text:
                     self.wfile.write(b"%x\r\n%s\r\n" % (len(text), text))
-                if lines and lines[-1]["type"] == "ERROR":
+                if (lines and lines[-1]["type"] == "ERROR") or time.monotonic() >= end:
                     self.wfile.write(b"0\r\n\r\n")
                     return
         except OSError:
