@@ -91,7 +91,8 @@ def test_least_privileges(tmp_path):
     assert pod["hostPID"] is True and "hostNetwork" not in pod and "hostIPC" not in pod
     assert not [volume for volume in pod["volumes"] if "hostPath" in volume]
     verbs = {(resource, verb) for rule in found["ClusterRole"]["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
-    assert verbs == {("pods", "list"), ("pods", "watch"), ("namespaces", "get"), ("replicasets", "get"), ("jobs", "get")}
+    assert verbs == {("pods", "list"), ("pods", "watch"), ("services", "list"), ("services", "watch"), ("namespaces", "get"),
+                     ("replicasets", "get"), ("jobs", "get")}
 
 
 def test_without_the_api_server(tmp_path):
