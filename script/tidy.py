@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs clang-tidy on this project's sources in a compile_commands.json, in parallel, and remembers what passed.
 
-A file's key is the content of the file, of every own header it reaches, of .clang-tidy and of its compile command.
-Keys of clean files are empty files under build/tidy; a file with findings is checked again each time.
+A file's key is the content of the file, of every own header it reaches, of .clang-tidy and of its compile command, with paths
+relative to the clone. Keys of clean files are empty files in the user's cache folder, which all clones share, as ccache's is;
+a file with findings is checked again each time.
 """
 import concurrent.futures
 import hashlib
@@ -15,7 +16,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CACHE = os.path.join(ROOT, "build", "tidy")
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "sonde", "tidy")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 
 
@@ -45,9 +46,9 @@ def key_of(entry, tool_version):
     digest = hashlib.sha256()
     digest.update(tool_version.encode())
     digest.update(read(f"{ROOT}/.clang-tidy").encode())
-    digest.update(entry.get("command", "").encode())
+    digest.update(entry["command"].replace(ROOT, "").encode())
     for path, text in sorted(own_headers(entry["file"]).items()):
-        digest.update(path.encode())
+        digest.update(os.path.relpath(path, ROOT).encode())
         digest.update(text.encode())
     return digest.hexdigest()
 

@@ -16,6 +16,7 @@ _Static_assert(sizeof(struct sonde_shutdown_record) == SONDE_SHUTDOWN_RECORD_BYT
 _Static_assert(sizeof(struct sonde_process_record) == SONDE_PROCESS_RECORD_BYTES, "process");
 _Static_assert(sizeof(struct sonde_mapped_record) == SONDE_MAPPED_RECORD_BYTES, "mapped");
 _Static_assert(sizeof(struct sonde_tls_probe) == SONDE_TLS_PROBE_BYTES, "tls probe");
+_Static_assert(sizeof(struct sonde_tls_method) == SONDE_TLS_METHOD_BYTES, "tls method");
 _Static_assert(sizeof(struct sonde_execution_record) == SONDE_EXECUTION_RECORD_BYTES, "execution");
 _Static_assert(sizeof(struct sonde_runtime) == SONDE_RUNTIME_BYTES, "runtime");
 _Static_assert(sizeof(struct sonde_runtime_probe) == SONDE_RUNTIME_PROBE_BYTES, "runtime probe");

@@ -38,10 +38,11 @@ Status TooMany() { return absl::ResourceExhaustedError("more than 4096 probed in
 
 class Uprobes::Links final : public Attachment {
  public:
-  explicit Links(Slots& owner) : owner_(owner) {}
+  // `methods_map`: sonde_tls_methods, of a TLS library.
+  explicit Links(Slots& owner, int methods_map = -1) : owner_(owner), methods_map_(methods_map) {}
   ~Links() override {
     fds.clear();
-    for (const sonde_tls_method& method : methods) bpf_map_delete_elem(methods_map, &method);
+    for (const sonde_tls_method& method : methods_) bpf_map_delete_elem(methods_map_, &method);
     owner_.Give(slots);
   }
 
@@ -49,10 +50,10 @@ class Uprobes::Links final : public Attachment {
     for (const int64_t distance : point.methods) {
       const sonde_tls_method method = {.distance = distance, .probe = static_cast<__u64>(slot)};
       const uint8_t one = 1;
-      if (bpf_map_update_elem(methods_map, &method, &one, BPF_ANY) != 0) {
+      if (bpf_map_update_elem(methods_map_, &method, &one, BPF_ANY) != 0) {
         return absl::ErrnoToStatus(errno, "cannot name a method");
       }
-      methods.push_back(method);
+      methods_.push_back(method);
     }
     return absl::OkStatus();
   }
@@ -66,11 +67,11 @@ class Uprobes::Links final : public Attachment {
 
   std::vector<uint32_t> slots;
   std::vector<FileDescriptor> fds;
-  int methods_map = -1;  // sonde_tls_methods, and what of it is this attachment's
-  std::vector<sonde_tls_method> methods;
 
  private:
   Slots& owner_;
+  int methods_map_;
+  std::vector<sonde_tls_method> methods_;  // that this attachment has put there
 };
 
 Uprobes::Uprobes(std::shared_ptr<SharedMaps> maps)
@@ -107,9 +108,8 @@ Result<std::unique_ptr<Uprobes>> Uprobes::Create(const LoadedFamily* tls,
 Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     int file, std::span<const probe::TlsPoint> points) {
   if (!text_.valid()) return absl::UnimplementedError("probe family tls is off");
-  auto attachment = std::make_unique<Links>(text_slots_);
+  auto attachment = std::make_unique<Links>(text_slots_, maps_->fd("sonde_tls_methods"));
   const int map = maps_->fd("sonde_tls_probes");
-  attachment->methods_map = maps_->fd("sonde_tls_methods");
   UprobeSites at;
   UprobeSites followed;
   for (const probe::TlsPoint& point : points) {

@@ -40,6 +40,15 @@ Finding MayGet(ApiClient& api, const std::string& path, const std::string& resou
   return FindingOf(status, "get", resource);
 }
 
+// `list`: the path of a list of `resource`, with a parameter.
+Finding MayWatch(ApiClient& api, const std::string& list, const std::string& resource) {
+  size_t left_out = 0;
+  return FindingOf(api.Follow(
+                       list + "&watch=true&timeoutSeconds=1", kTimeout,
+                       [](std::string_view) { return false; }, &left_out),
+                   "watch", resource);
+}
+
 }  // namespace
 
 Check CheckApi(const KubernetesOptions& options, const GetEnv& env) {
@@ -60,17 +69,11 @@ Check CheckApi(const KubernetesOptions& options, const GetEnv& env) {
   const Status list = api.Get(pods, kTimeout).status();
   check.findings.push_back(FindingOf(list, "list", "pods"));
   if (absl::IsUnavailable(list) || absl::IsUnauthenticated(list)) return check;
-  size_t left_out = 0;
-  const auto no_lines = [](std::string_view) { return false; };
-  check.findings.push_back(
-      FindingOf(api.Follow(pods + "&watch=true&timeoutSeconds=1", kTimeout, no_lines, &left_out),
-                "watch", "pods"));
+  check.findings.push_back(MayWatch(api, pods, "pods"));
   if (options.services) {
     const std::string services = "/api/v1/services?limit=1";
     check.findings.push_back(FindingOf(api.Get(services, kTimeout).status(), "list", "services"));
-    check.findings.push_back(FindingOf(
-        api.Follow(services + "&watch=true&timeoutSeconds=1", kTimeout, no_lines, &left_out),
-        "watch", "services"));
+    check.findings.push_back(MayWatch(api, services, "services"));
   }
   const std::string in = "/namespaces/default/";
   check.findings.push_back(MayGet(api, "/apis/apps/v1" + in + "replicasets/sonde", "replicasets"));

@@ -2,12 +2,12 @@
 """Pods as the Kubernetes API tells of them, by its own protocol over TLS: who is chosen, and what every span says. The processes
 are in control groups named as the kubelet names them."""
 import json
-import os
 import subprocess
 
 import pytest
 from harness import servers
-from harness.kube_api import Api, Pod, Running
+from harness.kube_api import Api, Pod
+from harness.pods import run_pod, write_config
 from harness.process import free_port, wait_until
 from harness.sonde import BARE, BINARY
 from harness.spans import CLIENT, SERVER
@@ -18,24 +18,6 @@ LABELS = {"team": "shop", "pod-template-hash": "6d4b75cb6d", "app.kubernetes.io/
 @pytest.fixture
 def api(work, started):
     return started(Api(work))
-
-
-def write_config(work, api, text=""):
-    path = os.path.join(work, "sonde.yaml")
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(f"sonde:\n  kubernetes:\n    kubeconfig: {api.kubeconfig()}\n    node_name: node-1\n    kubelet: false\n"
-                  f"    cluster_name: test-cluster\n{text}")
-    return path
-
-
-def run_pod(work, started, pod, name):
-    """A server of its own address in the pod's control group."""
-    directory = os.path.join(work, name)
-    os.mkdir(directory)
-    server = servers.python_app(directory, "http_server.py", name)
-    running = started(Running(server, pod, directory))
-    server.wait()
-    return running.server
 
 
 def get(server, *paths):

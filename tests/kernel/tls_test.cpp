@@ -40,21 +40,33 @@ std::vector<OpenEvent> TextOpens(const Log& log) {
   return opens;
 }
 
-class TlsTest : public FamilyTest {
+// With the functions of fake_tls.h probed.
+class ProbedTest : public FamilyTest {
  protected:
   void SetUp() override {
     FamilyTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
     if (!lab_->kernel().has(probe::Part::kTlsText)) GTEST_SKIP() << "family tls is not available";
+    probes_ = Probe();
+    ASSERT_NE(probes_, nullptr);
+  }
+  void TearDown() override { probes_.reset(); }
+
+  virtual std::unique_ptr<probe::Prober::Attachment> Probe() = 0;
+
+  std::unique_ptr<probe::Prober::Attachment> probes_;
+};
+
+class TlsTest : public ProbedTest {
+ protected:
+  std::unique_ptr<probe::Prober::Attachment> Probe() override {
     sonde_tls_probe send = FakeProbe(Direction::kSend);
     send.retries = 1;
     sonde_tls_probe write = FakeProbe(Direction::kSend);
     write.entire = 16384;
     write.returned = SONDE_RETURNED_COUNT;
-    probes_ = ProbeFakes(*lab_, FakeProbe(Direction::kReceive), send, write);
-    ASSERT_NE(probes_, nullptr);
+    return ProbeFakes(*lab_, FakeProbe(Direction::kReceive), send, write);
   }
-  void TearDown() override { probes_.reset(); }
 
   static FakeTls Object(std::string_view random, bool server) {
     FakeTls tls;
@@ -66,8 +78,6 @@ class TlsTest : public FamilyTest {
     const auto found = std::ranges::find(log.opens, id, &OpenEvent::connection);
     return found == log.opens.end() ? nullptr : &*found;
   }
-
-  std::unique_ptr<probe::Prober::Attachment> probes_;
 };
 
 TEST_P(TlsTest, ClientRandomNamesTheSocket) {
@@ -261,22 +271,17 @@ TEST_P(TlsTest, OtherProcessesAreNotSeen) {
 SONDE_FOR_EACH_FAMILY(TlsTest);
 
 // Objects that move, and are known by what they own.
-class MovingTlsTest : public FamilyTest {
+class MovingTlsTest : public ProbedTest {
  protected:
-  void SetUp() override {
-    FamilyTest::SetUp();
-    if (IsSkipped() || HasFatalFailure()) return;
-    if (!lab_->kernel().has(probe::Part::kTlsText)) GTEST_SKIP() << "family tls is not available";
+  std::unique_ptr<probe::Prober::Attachment> Probe() override {
     sonde_tls_probe receive = FakeProbe(Direction::kReceive);
     receive.random = SONDE_NOWHERE;
     receive.fd = SONDE_TLS_FD_NONE;
     receive.owned = SONDE_SOUGHT;
     sonde_tls_probe send = receive;
     send.direction = SONDE_SEND;
-    probes_ = ProbeFakes(*lab_, receive, send, send);
-    ASSERT_NE(probes_, nullptr);
+    return ProbeFakes(*lab_, receive, send, send);
   }
-  void TearDown() override { probes_.reset(); }
 
   static FakeTls Owner(const int& owned) {
     FakeTls tls;
@@ -284,8 +289,6 @@ class MovingTlsTest : public FamilyTest {
     tls.methods = FakeMethods();
     return tls;
   }
-
-  std::unique_ptr<probe::Prober::Attachment> probes_;
 };
 
 TEST_P(MovingTlsTest, IsOneConnectionAtAllItsAddresses) {

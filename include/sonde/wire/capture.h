@@ -40,9 +40,6 @@ enum sonde_class {
 #define SONDE_CAPTURE_UPGRADED 2 /* a 101 response was seen: it is HTTP/1 no longer */
 #define SONDE_CAPTURE_TUNNEL   4 /* the last request was CONNECT: TLS may follow */
 
-/* The first 8 bytes of such a request. */
-#define SONDE_CONNECT SONDE_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ')
-
 /* "101" in bytes 9 to 11 of a status line, as the word from byte 8 has them. */
 #define SONDE_SWITCHING_PROTOCOLS 0x31303100
 

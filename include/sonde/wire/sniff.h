@@ -107,12 +107,14 @@ static inline __u32 sonde_sniff_request(__u64 word, __u32 count)
 	return SONDE_SNIFF_REQUEST;
 }
 
+/* The first 8 bytes of a request for a tunnel. */
+#define SONDE_CONNECT SONDE_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ')
+
 /* CONNECT takes an authority: a name, an address or '['; NATS says CONNECT {...}, STOMP CONNECT and
  * a line end. */
 static inline __u32 sonde_sniff_connect(__u64 word, __u32 count, __u64 next, __u32 total)
 {
-	__u32 fits =
-	    sonde_begins(word, count, SONDE_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8);
+	__u32 fits = sonde_begins(word, count, SONDE_CONNECT, 8);
 	__u32 first;
 
 	if (fits != 2)

@@ -149,6 +149,17 @@ def jaeger():
     return os.path.join(once("jaeger", JAEGER, make), "jaeger")
 
 
+def kube_apiserver():
+    source = os.path.join(APPS, "kube_apiserver")
+
+    def make(path):
+        shutil.copytree(source, path, dirs_exist_ok=True)
+        attempt([program("go"), "build", "-p", "2", "-ldflags", "-s -w", "-o", f"{path}/kube_apiserver", "."], path,
+                {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
+
+    return os.path.join(once("kube_apiserver", texts(sources(source)), make), "kube_apiserver")
+
+
 ZIPKIN = "io.zipkin:zipkin-server:3.4.4:jar:exec"
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Kubernetes API server over HTTPS, as its clients see it: lists in pages, watches, 410, tokens, refusals; and processes in a
-control group whose path is that of a pod's container."""
+"""A Kubernetes API server over HTTPS, as its clients see it: lists in pages, watches, 410, tokens, refusals."""
 import http.server
 import json
 import os
@@ -10,15 +9,7 @@ import time
 import urllib.parse
 import uuid
 
-import pytest
-
 from . import tls
-from .process import Process
-
-
-def read(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -186,57 +177,3 @@ class Pod:
             "spec": {"nodeName": "node-1", "containers": [{"name": "main", "image": "registry.example:5000/shop/web:1.2"}]},
             "status": {"containerStatuses": [{"name": "main", "containerID": f"containerd://{self.container}",
                                               "restartCount": 3}]}}
-
-
-class Cgroup:
-    """A directory below the test's own control group, named as the kubelet names that of a pod's container."""
-
-    def __init__(self, pod):
-        self.made = []
-        path = self.own()
-        for part in ("kubepods", "burstable", f"pod{pod.uid}", pod.container):
-            path = os.path.join(path, part)
-            try:
-                os.mkdir(path)
-                self.made.append(path)
-            except FileExistsError:
-                pass
-            except OSError as error:
-                self.stop()
-                pytest.skip(f"no control group can be made: {error}")
-        self.path = path
-
-    @staticmethod
-    def own():
-        groups = dict(line.split(":", 2)[1:]
-                      for line in read("/proc/self/cgroup").splitlines())
-        for controller, root in (("", "/sys/fs/cgroup"), ("pids", "/sys/fs/cgroup/pids"), ("memory", "/sys/fs/cgroup/memory")):
-            path = root + groups.get(controller, "/none")
-            if controller in groups and os.path.exists(os.path.join(path, "cgroup.procs")):
-                return path
-        pytest.skip("no control groups here")
-
-    def enter(self):
-        """In the child, before it executes."""
-        with open(os.path.join(self.path, "cgroup.procs"), "w", encoding="utf-8") as file:
-            file.write(str(os.getpid()))
-
-    def stop(self):
-        for path in reversed(self.made):
-            try:
-                os.rmdir(path)
-            except OSError:
-                pass  # shared with another pod
-
-
-class Running:
-    """A server in a pod's control group."""
-
-    def __init__(self, server, pod, directory):
-        self.server = server
-        self.group = Cgroup(pod)
-        self.process = Process(server.command, directory, f"pod-{pod.container[:8]}", env=server.env, preexec=self.group.enter)
-
-    def stop(self):
-        self.process.stop()
-        self.group.stop()

@@ -10,6 +10,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -131,15 +132,15 @@ class ConsoleTest : public ::testing::Test {
 };
 
 TEST_F(ConsoleTest, TreeOfATrace) {
-  EXPECT_EQ(Print(ConsoleFormat::kTree, Checkout()),
-            R"(
+  EXPECT_EQ(Print(ConsoleFormat::kTree, Checkout()), std::string_view(R"(
 12:00:00.000 nginx  POST /checkout/{id} /checkout/8812?ref=mail&token=REDACTED    502  42.1 ms  ━━━━━━━━━━━━━━━━━━━━━━━━
     c510c70f ├─ → 127.0.0.1:5001 GET /cart/42?ref=mail · thread                   200  19.0 ms   ━━━━━━━━━━
              │  └─ cart  GET /cart/{id} /cart/42 · connection                     200  17.9 ms   ━━━━━━━━━━
              └─ → 127.0.0.1:5002 POST /pay/8812 · thread                          500  20.5 ms              ━━━━━━━━━━━
                 └─ payment-service  POST /pay/{id} /pay/8812                      500  19.5 ms              ━━━━━━━━━━━
                    └─ → db.internal:9200 GET /_search ✗ timeout · thread               17.2 ms               ━━━━━━━━━━
-)" + 1);
+)")
+                                                         .substr(1));
 }
 
 TEST_F(ConsoleTest, NarrowTreeKeepsTheErrorAndEveryLineFits) {
@@ -158,11 +159,11 @@ TEST_F(ConsoleTest, SingleSpansAreSingleLinesInOrderOfTime) {
   Span later = Single("GET /img/{file}", "/img/\x1b[31mlogo.png", 404);
   later.trace_id.bytes[0] ^= 1;
   At(later, 60'000, 60'031);
-  EXPECT_EQ(Print(ConsoleFormat::kTree, {later, Single("GET /", "/", 200)}),
-            R"(
+  EXPECT_EQ(Print(ConsoleFormat::kTree, {later, Single("GET /", "/", 200)}), std::string_view(R"(
 12:00:00.050 nginx  GET /                                                         200   400 µs
 12:00:00.060 nginx  GET /img/{file} /img/\x1b[31mlogo.png                         404  31.0 µs
-)" + 1);
+)")
+                                                                                 .substr(1));
 }
 
 TEST_F(ConsoleTest, ColoursOnATerminal) {
@@ -179,11 +180,12 @@ TEST_F(ConsoleTest, ColoursOnATerminal) {
 
 TEST_F(ConsoleTest, LinePerSpan) {
   EXPECT_EQ(Print(ConsoleFormat::kLine, {Checkout()[2], Checkout()[5], Single("GET /", "/", 200)}),
-            R"(
+            std::string_view(R"(
 12:00:00.023 c510c70f client   -     17.2 ms  payment-service  → db.internal:9200 GET /_search ✗ timeout · thread
 12:00:00.000 c510c70f server   502   42.1 ms  nginx            POST /checkout/{id} /checkout/8812?ref=mail&token=REDACTED
 12:00:00.050 5a76f94e server   200    400 µs  nginx            GET /
-)" + 1);
+)")
+                .substr(1));
 }
 
 TEST_F(ConsoleTest, LineIsWholeInAPipeAndCutOnATerminal) {

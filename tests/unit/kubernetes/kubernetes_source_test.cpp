@@ -358,11 +358,12 @@ TEST_F(KubernetesSourceTest, TokenIsReadAgain) {
 }
 
 TEST_F(KubernetesSourceTest, RefusalIsCountedAndRetried) {
-  std::atomic<bool> refuse{true};
+  // The server outlives the test.
+  const auto refuse = std::make_shared<std::atomic<bool>>(true);
   Fill(1);
-  api_->SetScript([&](const httplib::Request&) {
+  api_->SetScript([refuse](const httplib::Request&) {
     KubeApi::Answer answer;
-    if (refuse) answer = {403, R"({"message":"pods is forbidden"})", 0};
+    if (*refuse) answer = {403, R"({"message":"pods is forbidden"})", 0};
     return answer;
   });
   Start();
@@ -370,7 +371,7 @@ TEST_F(KubernetesSourceTest, RefusalIsCountedAndRetried) {
   EXPECT_EQ(Of("c0"), nullptr);
   EXPECT_FALSE(source_->Pending(In("c0", "of-c0")));
   EXPECT_GE(Metric("sonde_kubernetes_requests_total", "refused"), 1);
-  refuse = false;
+  *refuse = false;
   EXPECT_TRUE(Within(5s, [&] { return Of("c0") != nullptr; }));
 }
 

@@ -28,7 +28,6 @@ using testing::Http2Writer;
 using testing::MakeFrame;
 using testing::Number;
 
-constexpr auto kIn = Direction::kReceive;
 constexpr size_t kTotal = 1U << 20;
 constexpr uint64_t kSecond = 1'000'000'000;
 const std::string kOpening = std::string(http2::kPreface) + Http2Writer::Settings();
