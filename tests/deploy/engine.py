@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, run
 
 sys.path.insert(0, f"{ROOT}/tests/e2e")
-from harness import servers  # noqa: E402  (the path comes first)
+from harness import build, servers  # noqa: E402  (the path comes first)
 from harness.process import Process, free_port, wait_until  # noqa: E402
 from harness.spans import spans_of  # noqa: E402
 
@@ -23,13 +23,14 @@ PAGE = f"{ROOT}/docs/operating/docker.md"
 
 
 class Engine:
-    """dockerd with its state, socket and containers in one directory; stopped by its process id."""
+    """dockerd with its state, socket and containers in one directory; stopped by its process id. `inside`: what its command begins with,
+    if its network is not the machine's."""
 
-    def __init__(self, directory, storage):
+    def __init__(self, directory, storage, inside):
         self.directory = directory
         self.environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": directory, "DOCKER_HOST": f"unix://{directory}/s",
                             "DOCKER_BUILDKIT": "1"}
-        self.process = Process(["/usr/sbin/dockerd", "--data-root", f"{directory}/data", "--exec-root", f"{directory}/exec",
+        self.process = Process([*inside, "/usr/sbin/dockerd", "--data-root", f"{directory}/data", "--exec-root", f"{directory}/exec",
                                 "--pidfile", f"{directory}/pid", "--host", f"unix://{directory}/s", "--storage-driver", storage,
                                 "--bridge", "none", "--iptables=false", "--ip6tables=false"], directory, "dockerd",
                                env=self.environment)
@@ -50,13 +51,13 @@ class Engine:
 
 
 @contextlib.contextmanager
-def running_engine(storage="vfs"):
+def running_engine(storage="vfs", inside=()):
     if not os.path.exists("/usr/sbin/dockerd") or not os.path.exists("/usr/bin/docker"):
         pytest.skip("docker.io is not installed")
     if os.getuid() != 0 or not os.path.exists("/sys/kernel/btf/vmlinux"):
         pytest.skip("not root, or the kernel has no BTF")
     directory = tempfile.mkdtemp(prefix="sonde-dockerd-")
-    made = Engine(directory, storage)
+    made = Engine(directory, storage, inside)
     try:
         wait_until(lambda: made.client("version").returncode == 0 or not made.process.running(), "dockerd answers", 30)
         if not made.process.running():

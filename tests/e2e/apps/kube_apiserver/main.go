@@ -4,13 +4,13 @@
 package main
 
 import (
-  "os"
+	"os"
 
-  "k8s.io/component-base/cli"
-  _ "k8s.io/component-base/logs/json/register"
-  "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/logs/json/register"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 )
 
 func main() {
-  os.Exit(cli.Run(app.NewAPIServerCommand()))
+	os.Exit(cli.Run(app.NewAPIServerCommand()))
 }
