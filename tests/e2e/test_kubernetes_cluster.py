@@ -98,7 +98,7 @@ def test_a_thousand_pods(work, sonde, started, api):
     assert run.metric("sonde_kubernetes_pods") == 1
     run.stop()
     assert targets(run) == ["/last"]
-    print(f"{CHURN} pods: {grown >> 10:.0f} KiB more resident, {relists} lists after 410")
+    print(f"{CHURN} pods: {grown / 1024:.0f} KiB more resident, {relists:.0f} lists after 410")
     assert grown < 16 << 20
 
 
