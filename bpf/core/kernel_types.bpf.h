@@ -110,6 +110,10 @@ struct socket {
 	struct sock *sk;
 };
 
+struct bpf_subprog_info {
+	bool might_sleep : 1;
+};
+
 struct socket_alloc {
 	struct socket socket;
 	struct inode vfs_inode;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Room to build one DATA record, too large for the stack. One per CPU: socket programs run with
- * preemption off and do not interrupt each other.
+ * preemption off (core/preemption.bpf.h) and do not interrupt each other.
  */
 #ifndef SONDE_BPF_MAPS_SCRATCH_H
 #define SONDE_BPF_MAPS_SCRATCH_H

@@ -4,6 +4,7 @@
  * each socket send and receive. Costs nothing to system calls that are not socket I/O. The payload
  * is found through the registers of the system call that the task is in.
  */
+#include "core/preemption.bpf.h"
 #include "core/sonde.bpf.h"
 #include "maps/sockets.bpf.h"
 #include "maps/traced.bpf.h"
@@ -164,7 +165,13 @@ int BPF_PROG(sonde_sock_send, struct sock *sk, int ret, int flags)
 	traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
 	if (!traced)
 		return 0;
-	return ret > 0 ? sonde_moved(sk, ret, SONDE_SEND, 0, *traced) : sonde_failed(sk);
+	sonde_preemption_off();
+	if (ret > 0)
+		sonde_moved(sk, ret, SONDE_SEND, 0, *traced);
+	else
+		sonde_failed(sk);
+	sonde_preemption_on();
+	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
@@ -177,7 +184,13 @@ int BPF_PROG(sonde_sock_recv, struct sock *sk, int ret, int flags)
 	traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
 	if (!traced)
 		return 0;
+	sonde_preemption_off();
 	if (ret > 0)
-		return sonde_moved(sk, ret, SONDE_RECEIVE, flags, *traced);
-	return ret ? sonde_failed(sk) : sonde_ended(sk);
+		sonde_moved(sk, ret, SONDE_RECEIVE, flags, *traced);
+	else if (ret)
+		sonde_failed(sk);
+	else
+		sonde_ended(sk);
+	sonde_preemption_on();
+	return 0;
 }
