@@ -49,6 +49,15 @@ def source_of(suite, root="/etc"):
     raise Unavailable(f"apt has no entry for {wanted}, from which that of {suite} would be made")
 
 
+def offered(suite):
+    """[suite], or nothing if this machine's apt has no entry of which one for it could be made."""
+    try:
+        source_of(suite)
+    except Unavailable:
+        return []
+    return [suite]
+
+
 class Archive:
     """Suites for one architecture (the machine's own if none is named). What apt keeps of them is in `directory`."""
 
