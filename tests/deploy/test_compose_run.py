@@ -52,8 +52,12 @@ def load_images(engine, services, sonde):
 
 
 def for_old_tools(services, engine):
-    """As Debian's compose and docs/operating/docker.md want it of an old engine."""
+    """As Debian's compose and docs/operating/docker.md want it of an old engine, and this engine's directory."""
     del services["sonde"]["build"]
+    services["sonde"]["volumes"] = [f"{engine.directory}/data/containers:/var/lib/docker/containers:ro"]
+    for service in services.values():
+        # There is nobody to ask for other names, as gRPC does (TXT records): refused at once, instead of not answered.
+        service.setdefault("environment", {})["GRPC_ENABLE_TXT_SERVICE_CONFIG"] = "false"
     if int(engine("version", "--format", "{{.Server.Version}}").split(".")[0]) < 23:
         services["sonde"]["cap_add"] = [name for name in services["sonde"]["cap_add"]
                                         if name not in ("BPF", "PERFMON", "CHECKPOINT_RESTORE")] + ["SYS_ADMIN"]
@@ -103,7 +107,7 @@ def test_traces_in_jaeger(rootfs, tmp_path):  # noqa: F811
                                  "metrics of the spans", 90)
             assert 'client="front"' in metrics and 'server="files"' in metrics and 'traces_span_metrics_calls_total{' in metrics
         except AssertionError:
-            print(compose("logs", "--no-color", "--tail", "40"))
+            print(compose("logs", "--no-color", "--tail", "40"), ask("9464/metrics"), ask("16686/api/traces?service=front&limit=100"))
             raise
         finally:
             compose("down", "--timeout", "5")
