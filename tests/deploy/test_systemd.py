@@ -27,13 +27,13 @@ systemctl start sonde && exit 1
 systemctl show -p ExecMainStatus -p NRestarts sonde
 sed -i '/nonsense/d' /etc/sonde/config.yaml
 mkdir -p /etc/systemd/system/sonde.service.d
-printf '[Service]\nWatchdogSec=2\n' >/etc/systemd/system/sonde.service.d/watchdog.conf
+printf "[Service]\nWatchdogSec=10\n" >/etc/systemd/system/sonde.service.d/watchdog.conf
 systemctl daemon-reload
 systemctl start sonde
-sleep 5
+sleep 25
 echo "alive $(systemctl show -p NRestarts sonde)"
 kill -STOP $(systemctl show -p MainPID --value sonde)
-sleep 8
+sleep 60
 echo "hung $(systemctl show -p NRestarts sonde)"
 systemctl is-active sonde
 journalctl --no-pager -u sonde

@@ -32,15 +32,15 @@ class Broken(Exception):
     """The guest did not come to its end; says where it stood."""
 
 
-def run(machine, kernel, initramfs, directory, words, seconds=900):
+def run(machine, kernel, initramfs, directory, words, seconds=900, memory=1536):
     """The folder of results. `words`: what is added to the kernel's command line. A guest that does not come up is started once more."""
     try:
-        return _run(machine, kernel, initramfs, directory, words, seconds)
+        return _run(machine, kernel, initramfs, directory, words, seconds, memory)
     except Broken as reason:
         if _came_up(directory):
             raise
         print(f"  started again, the guest did not come up: {reason}", flush=True)
-        return _run(machine, kernel, initramfs, directory, words, seconds)
+        return _run(machine, kernel, initramfs, directory, words, seconds, memory)
 
 
 def _came_up(directory):
@@ -49,11 +49,11 @@ def _came_up(directory):
         return "guest: doctor [ s]" not in (text := file.read()) and "guest: doctor" in text
 
 
-def _run(machine, kernel, initramfs, directory, words, seconds):
+def _run(machine, kernel, initramfs, directory, words, seconds, memory):
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     console, archive = os.path.join(directory, "console"), os.path.join(directory, "results.tar.gz")
-    line = ["nice", *machine.line, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1536",
+    line = ["nice", *machine.line, "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(memory),
             "-display", "none", "-monitor", "none", "-no-reboot", "-nic", "none", "-kernel", kernel, "-initrd", initramfs,
             "-chardev", f"file,id=console,path={console}", "-chardev", f"file,id=results,path={archive}",
             "-append", " ".join([f"console={machine.console}", f"sonde.results={machine.results}", "panic=-1", "quiet", "loglevel=4",
