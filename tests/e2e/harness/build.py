@@ -104,28 +104,26 @@ def grpc_go(stripped=False):
     return os.path.join(once("grpc_go", texts(sources(source)), make), "grpc_go_stripped" if stripped else "grpc_go")
 
 
-def fasthttp():
-    source = os.path.join(APPS, "fasthttp")
+def _go_program(name, *options):
+    """The program of apps/<name>."""
+    source = os.path.join(APPS, name)
 
     def make(path):
         shutil.copytree(source, path, dirs_exist_ok=True)
-        attempt([program("go"), "build", "-o", f"{path}/fasthttp", "."], path,
+        attempt([program("go"), "build", *options, "-o", f"{path}/{name}", "."], path,
                 {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
 
-    return os.path.join(once("fasthttp", texts(sources(source)), make), "fasthttp")
+    return os.path.join(once(name, texts(sources(source)), make), name)
+
+
+def fasthttp():
+    return _go_program("fasthttp")
 
 
 def otel_collector(which="otelcol"):
-    """The OpenTelemetry Collector itself: with an OTLP receiver and an OTLP exporter, or (otelcol_tail) with what tail sampling over
-    several hosts takes."""
-    source = os.path.join(APPS, which)
-
-    def make(path):
-        shutil.copytree(source, path, dirs_exist_ok=True)
-        attempt([program("go"), "build", "-p", "1", "-ldflags", "-s -w", "-o", f"{path}/{which}", "."], path,
-                {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
-
-    return os.path.join(once(which, texts(sources(source)), make), which)
+    """The OpenTelemetry Collector itself: with an OTLP receiver and an OTLP exporter, with what tail sampling over several hosts takes
+    (otelcol_tail), or with what deploy/compose names (otelcol_demo)."""
+    return _go_program(which, "-p", "1", "-ldflags", "-s -w")
 
 
 JAEGER = "github.com/jaegertracing/jaeger@v1.76.0"
@@ -150,14 +148,7 @@ def jaeger():
 
 
 def kube_apiserver():
-    source = os.path.join(APPS, "kube_apiserver")
-
-    def make(path):
-        shutil.copytree(source, path, dirs_exist_ok=True)
-        attempt([program("go"), "build", "-p", "2", "-ldflags", "-s -w", "-o", f"{path}/kube_apiserver", "."], path,
-                {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod"})
-
-    return os.path.join(once("kube_apiserver", texts(sources(source)), make), "kube_apiserver")
+    return _go_program("kube_apiserver", "-p", "2", "-ldflags", "-s -w")
 
 
 ZIPKIN = "io.zipkin:zipkin-server:3.4.4:jar:exec"

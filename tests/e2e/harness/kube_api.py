@@ -10,6 +10,7 @@ import urllib.parse
 import uuid
 
 from . import tls
+from .pods import write_kubeconfig
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -126,14 +127,7 @@ class Api:
             file.write(token + "\n")
 
     def kubeconfig(self):
-        path = os.path.join(self.directory, "kubeconfig")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({
-                "current-context": "test", "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [{"name": "c", "cluster": {"server": f"https://localhost:{self.port}",
-                                                       "certificate-authority": tls.files().authority}}],
-                "users": [{"name": "u", "user": {"tokenFile": "token"}}]}, file)
-        return path
+        return write_kubeconfig(self.directory, self.port)
 
     def put(self, new, kind="pods"):
         with self.changed:

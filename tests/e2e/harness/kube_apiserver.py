@@ -13,6 +13,7 @@ import uuid
 import yaml
 
 from . import build, tls
+from .pods import write_kubeconfig
 from .process import Process, free_port, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -106,17 +107,10 @@ class ApiServer:
             file.write(token["status"]["token"])
 
     def kubeconfig(self):
-        path = self._path("kubeconfig")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({
-                "current-context": "test", "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
-                "clusters": [{"name": "c", "cluster": {"server": f"https://localhost:{self.ports['api']}",
-                                                       "certificate-authority": tls.files().authority}}],
-                "users": [{"name": "u", "user": {"tokenFile": "token"}}]}, file)
-        return path
+        return write_kubeconfig(self.directory, self.ports["api"])
 
-    def namespace(self, name, annotations=None):
-        return self.ask("POST", "/api/v1/namespaces", {"metadata": {"name": name, "annotations": annotations or {}}})
+    def namespace(self, name):
+        self.ask("POST", ACCESS["Namespace"], {"metadata": {"name": name}})
 
     def owned(self, kind, name, owner=None):
         """A Deployment or a ReplicaSet, as its controller makes it; how those that it makes name it."""

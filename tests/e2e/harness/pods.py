@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes in a control group whose path is that of a pod's container, and sonde's configuration to find the pod."""
+"""Processes in a control group whose path is that of a pod's container, and what sonde is given to find the pod."""
+import json
 import os
 
 import pytest
 
-from . import servers
+from . import servers, tls
 from .process import Process
 
 
@@ -65,6 +66,18 @@ class Running:
     def stop(self):
         self.process.stop()
         self.group.stop()
+
+
+def write_kubeconfig(directory, port):
+    """Of a server on localhost, whose token stands in the file `token` beside it."""
+    path = os.path.join(directory, "kubeconfig")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({
+            "current-context": "test", "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": f"https://localhost:{port}",
+                                                   "certificate-authority": tls.files().authority}}],
+            "users": [{"name": "u", "user": {"tokenFile": "token"}}]}, file)
+    return path
 
 
 def write_config(work, api, text=""):
