@@ -154,7 +154,7 @@ static __always_inline void sonde_execution_python(struct sonde_data_record *rec
 	if (record->direction == SONDE_SEND)
 		left = bpf_map_lookup_elem(&sonde_left, &connection);
 	if (!left) {
-		record->execution_id = sonde_python_context(runtime);
+		record->execution_id = sonde_python_at_work(runtime);
 		return;
 	}
 	record->execution_id = *left;

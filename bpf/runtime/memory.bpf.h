@@ -118,18 +118,41 @@ SONDE_GLOBAL int sonde_python_find(const struct sonde_runtime *runtime, __u64 po
 	return 0;
 }
 
+/* Of 16 KiB each; a chain that is longer is one that is not known. */
+#define SONDE_PYTHON_CHUNKS 16
+
+/* The first chunk of the data stack that is in use, which a greenlet has from its first frame to
+ * its end: switching to another puts the other's there. 0 = not known. */
+static __always_inline __u64 sonde_python_stack(const struct sonde_runtime *runtime, __u64 state)
+{
+	__u64 previous, chunk;
+	__u32 i;
+
+	if (runtime->python.stack == SONDE_NOWHERE)
+		return 0;
+	chunk = sonde_word(state + (__s64)runtime->python.stack);
+	for (i = 0; i < SONDE_PYTHON_CHUNKS && chunk; i++) {
+		previous = sonde_word(chunk);
+		if (!previous)
+			return chunk;
+		chunk = previous;
+	}
+	return 0;
+}
+
 /*
- * The Context object of the current thread; with the lowest bit set if no Context.run is in it.
- * Such a one the thread (or greenlet) made for itself when it first needed one: whatever was copied
- * at that address before has nothing to do with it. Thread states are told apart by the thread
- * pointer, which is the same in every pid namespace. */
-static __always_inline __u64 sonde_python_context(const struct sonde_runtime *runtime)
+ * What is at work in the current thread: its Context object; with SONDE_PYTHON_OWN if no
+ * Context.run is in it. Such a one the thread (or greenlet) made for itself when it first needed
+ * one: whatever was copied at that address before has nothing to do with it. Without a Context its
+ * stack, with SONDE_PYTHON_STACK. Thread states are told apart by the thread pointer, which is the
+ * same in every pid namespace. */
+static __always_inline __u64 sonde_python_at_work(const struct sonde_runtime *runtime)
 {
 	struct task_struct *task = sonde_current();
 	__u64 pointer = SONDE_THREAD_POINTER(task);
 	struct sonde_thread *thread = sonde_thread_of(task);
 
-	__u64 context;
+	__u64 context, stack;
 	__u8 entered = 0;
 
 	if (!thread)
@@ -139,11 +162,13 @@ static __always_inline __u64 sonde_python_context(const struct sonde_runtime *ru
 	    !sonde_python_find(runtime, pointer, thread))
 		return 0;
 	context = sonde_word(thread->python + (__s64)runtime->python.context);
-	if (!context)
-		return 0;
+	if (!context) {
+		stack = sonde_python_stack(runtime, thread->python);
+		return stack ? stack | SONDE_PYTHON_STACK : 0;
+	}
 	bpf_probe_read_user(&entered, sizeof(entered),
 			    (void *)(context + (__s64)runtime->python.entered));
-	return entered ? context : context | 1;
+	return entered ? context : context | SONDE_PYTHON_OWN;
 }
 
 /* Number of the thread that is mounted, 0 = not known. System V ABI: the vector of thread-local

@@ -98,7 +98,7 @@ static __always_inline int sonde_python_copied(__u32 tgid, __u64 copy)
 
 	if (!runtime || runtime->kind != SONDE_RUNTIME_PYTHON)
 		return 0;
-	return sonde_made(sonde_python_context(runtime), copy, SONDE_RUNTIME_PYTHON);
+	return sonde_made(sonde_python_at_work(runtime), copy, SONDE_RUNTIME_PYTHON);
 }
 
 /* Whether this object is what concurrent.futures' thread pools put into their queue: a _WorkItem.
@@ -124,7 +124,7 @@ static __always_inline int sonde_python_passes(__u32 tgid, __u64 work, __u32 eve
 	if (!runtime || runtime->kind != SONDE_RUNTIME_PYTHON || !sonde_python_is_work(work))
 		return 0;
 	if (event == SONDE_EXECUTION_HANDS_OFF && !runtime->unread)
-		said.from = sonde_python_context(runtime);
+		said.from = sonde_python_at_work(runtime);
 	return sonde_execution_say(&said);
 }
 
@@ -150,7 +150,7 @@ static __always_inline int sonde_python_leaves(__u32 tgid, __u64 stream)
 		return 0;
 	bpf_probe_read_user(&fd, sizeof(fd), (void *)(handle + SONDE_UV_STREAM_FD));
 	connection = sonde_fd_connection(fd, &inode);
-	execution = sonde_python_context(runtime);
+	execution = sonde_python_at_work(runtime);
 	/* No number yet: nothing was seen on it, and its first bytes tell. */
 	if (connection && execution)
 		bpf_map_update_elem(&sonde_left, &connection, &execution, BPF_ANY);

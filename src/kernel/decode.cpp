@@ -33,6 +33,12 @@ RuntimeKind RuntimeOf(uint8_t kind) {
   return kind < SONDE_RUNTIME_COUNT ? static_cast<RuntimeKind>(kind) : RuntimeKind::kNone;
 }
 
+// Of a thread itself, or of what it has entered.
+bool IsThread(const sonde_data_record& record) {
+  constexpr uint64_t kMarks = SONDE_PYTHON_OWN | SONDE_PYTHON_STACK;
+  return record.runtime == SONDE_RUNTIME_PYTHON && (record.execution_id & kMarks) != 0;
+}
+
 DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   sonde_data_record record;
   if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
@@ -46,7 +52,8 @@ DecodeOutcome DecodeData(std::string_view bytes, EventHandler& handler) {
   event.mono_ns = record.header.mono_ns;
   event.connection = record.connection;
   event.position = record.position;
-  event.who = {record.tgid, record.tid, record.execution_id, RuntimeOf(record.runtime)};
+  event.who = {record.tgid, record.tid, record.execution_id, RuntimeOf(record.runtime),
+               IsThread(record)};
   event.length = record.length;
   event.direction = static_cast<Direction>(record.direction);
   event.source = static_cast<Source>(record.source);

@@ -41,15 +41,28 @@ void AnswerRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& ve
     CloseGate(by.tgid, verdicts);
     return;
   }
+  if (by.is_thread) FindLoop(process, fact);
   process.requests[fact.id] = {.read = fact, .since_ns = fact.mono_ns};
   process.calls.RequestBegins(fact.id);
   if (!traits_.streams_are_told || fact.stream == 0) return;
   if (const auto worker = process.streams.Opens(fact)) Serves(process, fact.id, *worker, verdicts);
 }
 
+// Requests of one connection are answered in order: to have read two of them shows nothing.
+void AnswerRule::FindLoop(Process& process, const RequestFact& fact) {
+  const ExecutionId thread = fact.last_by.id;
+  const auto [reading, first] = process.reading.try_emplace(thread, fact.id);
+  if (first) return;
+  const auto before = process.requests.find(std::exchange(reading->second, fact.id));
+  if (before == process.requests.end() || before->second.read.connection == fact.connection) return;
+  process.loops.Put(thread, true);
+  process.answering.erase(thread);
+  process.waiting.erase(thread);
+}
+
 void AnswerRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
   Process* process = Find(fact.by.tgid);
-  if (process == nullptr || fact.by.id == 0) return;
+  if (process == nullptr || fact.by.id == 0 || process->loops.Find(fact.by.id) != nullptr) return;
   const auto request = process->requests.find(fact.id);
   if (request == process->requests.end()) return;
   if (traits_.streams_are_told && request->second.read.stream != 0) return;
@@ -199,6 +212,7 @@ void AnswerRule::Wait(Process& process, ExchangeId call, const Chain& chain) con
         Claim(process, call, answering->second, link.execution)) {
       return;
     }
+    if (process.loops.Find(link.execution) != nullptr) continue;
     process.waiting[link.execution].push_back(call);
   }
 }

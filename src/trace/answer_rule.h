@@ -12,6 +12,9 @@
 // Where the runtime tells who works for a stream, and whose call one is (Go), that counts, from
 // then on; who moved the bytes does not.
 //
+// Python's threads and greenlets that are in no task's context are such executions, too: until one
+// of them is seen with requests of two connections, as the thread of a loop is.
+//
 // An execution that was made before the request was read did not work for it alone (a worker of a
 // pool, a background task): its maker's answers say nothing about it.
 #pragma once
@@ -103,14 +106,17 @@ class AnswerRule : public LinkRule {
     absl::flat_hash_map<ExchangeId, Chain> chains;          // of free calls
     absl::flat_hash_map<ConnectionId, ExchangeId> last_on;  // Go: call of each connection
     absl::flat_hash_map<ExecutionId, ExchangeId>
-        answering;                                         // open requests that are being answered
-    absl::flat_hash_map<ExecutionId, ExchangeId> reading;  // one_request_each
-    ToldStreams streams;                                   // streams_are_told
+        answering;  // open requests that are being answered
+    // What it read last, of one_request_each and threads and greenlets of Python.
+    absl::flat_hash_map<ExecutionId, ExchangeId> reading;
+    RecentMap<ExecutionId, bool> loops{kMade};  // of those of Python
+    ToldStreams streams;                        // streams_are_told
     // connector_calls: by whom, until something was sent.
     RecentMap<ConnectionId, ExecutionId> connecting{kConnecting};
   };
 
   Process* Find(uint32_t tgid);
+  static void FindLoop(Process& process, const RequestFact& fact);
   void OnStream(const ExecutionEvent& event, std::vector<Verdict>& verdicts);
   void Answers(Process& process, ExchangeId request, ExecutionId execution) const;
   void Serves(Process& process, ExchangeId request, const ToldStreams::Worker& worker,

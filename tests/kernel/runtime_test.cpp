@@ -69,10 +69,14 @@ sonde_runtime Go() {
   return runtime;
 }
 
+struct Chunk {
+  const Chunk* previous = nullptr;
+};
 struct ThreadState {
   const ThreadState* next = nullptr;
   uint64_t thread = 0;
   const void* context = nullptr;
+  const Chunk* stack = nullptr;
 };
 struct Interpreter {
   const ThreadState* threads = nullptr;
@@ -229,6 +233,9 @@ TEST_P(RuntimeTest, PythonContextOfTheThread) {
   alignas(8) static std::array<char, 64> entered{};
   alignas(8) static std::array<char, 64> implicit{};
   entered[40] = 1;
+  static Chunk first;
+  static Chunk second{.previous = &first};
+  static Chunk endless{.previous = &endless};
   sonde_runtime runtime{};
   runtime.kind = SONDE_RUNTIME_PYTHON;
   runtime.base = Address(&main_interpreter);
@@ -238,7 +245,8 @@ TEST_P(RuntimeTest, PythonContextOfTheThread) {
                     .native_id = SONDE_NOWHERE,
                     .thread_id = offsetof(ThreadState, thread),
                     .context = offsetof(ThreadState, context),
-                    .entered = 40};
+                    .entered = 40,
+                    .stack = offsetof(ThreadState, stack)};
   const Log log = Run(runtime, [&] {
     ThreadState own{.thread = Address(__builtin_thread_pointer())};
     const ThreadState other{.next = &own, .thread = 1, .context = &implicit};
@@ -248,12 +256,22 @@ TEST_P(RuntimeTest, PythonContextOfTheThread) {
     Must(SendAll(pair.near.get(), Request("entered")));
     own.context = &implicit;
     Must(SendAll(pair.near.get(), Request("implicit")));
+    own.context = nullptr;
+    own.stack = &second;
+    Must(SendAll(pair.near.get(), Request("stack")));
+    own.stack = &endless;
+    Must(SendAll(pair.near.get(), Request("endless")));
   });
-  ASSERT_EQ(log.data.size(), 3U);
+  ASSERT_EQ(log.data.size(), 5U);
   EXPECT_EQ(log.data[0].event.who.id, 0U);
   EXPECT_EQ(log.data[0].event.who.runtime, RuntimeKind::kPython);
   EXPECT_EQ(log.data[1].event.who.id, Address(entered.data()));
-  EXPECT_EQ(log.data[2].event.who.id, Address(implicit.data()) | 1U);
+  EXPECT_FALSE(log.data[1].event.who.is_thread);
+  EXPECT_EQ(log.data[2].event.who.id, Address(implicit.data()) | SONDE_PYTHON_OWN);
+  EXPECT_TRUE(log.data[2].event.who.is_thread);
+  EXPECT_EQ(log.data[3].event.who.id, Address(&first) | SONDE_PYTHON_STACK);
+  EXPECT_TRUE(log.data[3].event.who.is_thread);
+  EXPECT_EQ(log.data[4].event.who.id, 0U);
 }
 
 // Of what goes through a queue only the work of a thread pool is told.

@@ -48,8 +48,16 @@ struct sonde_go_layout {
  * [that + threads] its first thread state, linked by `next`. A thread state is the caller's if the
  * number at `native_id` is its thread number; where there is no such field (up to 3.10,
  * SONDE_NOWHERE) if the 8 bytes at `thread_id` are its thread pointer. `context`: the Context
- * object, may be null; the byte at `entered` in it is not 0 while Context.run is in it.
+ * object, may be null; the byte at `entered` in it is not 0 while Context.run is in it. `stack`:
+ * the newest chunk of its data stack, each of which begins with the address of the one before;
+ * SONDE_NOWHERE if it is not known, or has none (up to 3.10).
+ *
+ * Its execution ids are addresses, whose lowest bits say of what.
  */
+#define SONDE_PYTHON_OWN 1 /* a Context that no Context.run is in */
+#define SONDE_PYTHON_STACK                                                                         \
+	2 /* a data stack's first chunk: the thread, or greenlet, has no Context */
+
 struct sonde_python_layout {
 	__s32 interpreter;
 	__s32 threads;
@@ -58,6 +66,7 @@ struct sonde_python_layout {
 	__s32 thread_id;
 	__s32 context;
 	__s32 entered;
+	__s32 stack;
 };
 
 /*

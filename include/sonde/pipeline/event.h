@@ -48,6 +48,9 @@ struct Execution {
   uint32_t tid = 0;
   uint64_t id = 0;
   RuntimeKind runtime = RuntimeKind::kNone;
+  // Python: the id is that of the thread, or greenlet, itself (its stack, or the Context that it
+  // made for itself), and says nothing about whom it works for if it serves several at once.
+  bool is_thread = false;
   friend bool operator==(const Execution&, const Execution&) = default;
 };
 

@@ -47,14 +47,18 @@ struct Symbols {
   std::optional<Symbol> head;
   std::optional<Symbol> next;
   std::optional<Symbol> set_exception;
+  std::optional<Symbol> remove;
 };
 
 Symbols Find(const Elf& elf) {
-  const auto found =
-      elf.FindAll({"_PyRuntime", "PyContext_CopyCurrent", "Py_Version", "Py_GetVersion",
-                   "PyInterpreterState_Main", "PyInterpreterState_ThreadHead", "PyThreadState_Next",
-                   "PyThreadState_SetAsyncExc"});
-  return {found[0], found[1], found[2], found[3], found[4], found[5], found[6], found[7]};
+  const auto found = elf.FindAll(
+      {"_PyRuntime", "PyContext_CopyCurrent", "Py_Version", "Py_GetVersion",
+       "PyInterpreterState_Main", "PyInterpreterState_ThreadHead", "PyThreadState_Next",
+       "PyThreadState_SetAsyncExc", "_PyThreadState_DeleteCurrent", "PyThreadState_DeleteCurrent"});
+  // The second calls the first, which 3.13 does not export.
+  return {found[0], found[1], found[2],
+          found[3], found[4], found[5],
+          found[6], found[7], found[8] ? found[8] : found[9]};
 }
 
 struct Version {
@@ -114,13 +118,13 @@ constexpr unsigned kFirstDescribed = 13;
 // entered (Python/context.c, the same in all of them).
 constexpr int32_t kEntered = 40;
 
-// 3.8 to 3.12: interpreter, threads, next, native_id, thread_id, context, entered
+// 3.8 to 3.12: interpreter, threads, next, native_id, thread_id, context, entered, stack
 constexpr std::array<sonde_python_layout, kFirstDescribed - kFirstMinor> kLayouts = {{
-    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered},
-    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered},
-    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered},
-    {48, 16, 8, 160, 152, 224, kEntered},
-    {48, 72, 8, 144, 136, 208, kEntered},
+    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered, SONDE_NOWHERE},
+    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered, SONDE_NOWHERE},
+    {40, 8, 8, SONDE_NOWHERE, 176, 240, kEntered, SONDE_NOWHERE},
+    {48, 16, 8, 160, 152, 224, kEntered, 296},
+    {48, 72, 8, 144, 136, 208, kEntered, 232},
 }};
 
 // _Py_DebugOffsets: a cookie, then 64-bit numbers, of which these are wanted.
@@ -135,8 +139,9 @@ struct Described {
 };
 constexpr Described kDescribed13 = {.next = 20, .thread_id = 23, .native_id = 24};
 constexpr Described kDescribed14 = {.next = 23, .thread_id = 26, .native_id = 27};
-// Not described: it is so far behind thread_id in both.
+// Not described: they are so far behind thread_id in both.
 constexpr int32_t kThreadIdToContext = 56;
+constexpr int32_t kThreadIdToStack = 80;
 
 Result<sonde_python_layout> ReadDescription(const Elf& elf, uint64_t runtime,
                                             const Version& version) {
@@ -165,6 +170,7 @@ Result<sonde_python_layout> ReadDescription(const Elf& elf, uint64_t runtime,
   layout.thread_id = at(where.thread_id);
   layout.context = layout.thread_id + kThreadIdToContext;
   layout.entered = kEntered;
+  layout.stack = layout.thread_id + kThreadIdToStack;
   return layout;
 }
 
@@ -229,6 +235,10 @@ Result<sonde_python_layout> Layout(const Elf& elf, const Symbols& symbols, uint6
     return absl::UnimplementedError(
         absl::StrCat("the memory of this CPython ", version.text,
                      " is not as that version's: ", std::string(against), " contradicts"));
+  }
+  if (layout->stack != SONDE_NOWHERE &&
+      Contradicts(elf, symbols.remove, {layout->stack, {}}, true)) {
+    layout->stack = SONDE_NOWHERE;
   }
   return layout;
 }

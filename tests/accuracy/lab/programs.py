@@ -134,15 +134,15 @@ class Place:
 
 def gunicorn(kind):
     def start(place):
-        command = [place.tools.python("flask", "requests", "gunicorn"), "-m", "gunicorn", "--chdir", SERVICES, "-b",
-                   f"127.0.0.1:{place.port}", "-k", kind, "--keep-alive", "30", "--timeout", "60"]
+        workers = 4 if kind == "sync" else 1
+        modules = ("flask", "requests", "gunicorn", *(["gevent"] if kind == "gevent" else []))
+        command = [place.tools.python(*modules), "-m", "gunicorn", "--chdir", SERVICES, "-b", f"127.0.0.1:{place.port}",
+                   "-k", kind, "-w", str(workers), "--keep-alive", "30", "--timeout", "60"]
         if kind == "gthread":
-            command += ["-w", "1", "--threads", str(place.number("LAB_WORKERS", 64))]
-        else:
-            command += ["-w", "4"]
+            command += ["--threads", str(place.number("LAB_WORKERS", 64))]
         if place.tls:
             command += ["--certfile", files().certificate, "--keyfile", files().key]
-        return place.server([*command, "flask_app:app"], workers=1 if kind == "gthread" else 4)
+        return place.server([*command, "flask_app:app"], workers=workers)
 
     return start
 

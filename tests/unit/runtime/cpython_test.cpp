@@ -82,6 +82,18 @@ std::optional<Found> FindIn(const LiveProcess& process) {
   return std::nullopt;
 }
 
+// Chunks of CPython's data stack: the address of the one before, its size, how much of it is used.
+void ExpectStack(const LiveProcess& process, uint64_t chunk) {
+  constexpr uint64_t kChunkBytes = 16384;
+  constexpr size_t kMaxChunks = 16;
+  ASSERT_NE(chunk, 0U);
+  for (size_t i = 0; i < kMaxChunks && chunk != 0; ++i) {
+    EXPECT_EQ(process.Read<uint64_t>(chunk + sizeof(chunk)) % kChunkBytes, 0U);
+    chunk = process.Read<uint64_t>(chunk);
+  }
+  EXPECT_EQ(chunk, 0U);
+}
+
 // As the kernel side does it. `thread`: its number, its thread pointer.
 std::optional<uint64_t> ContextOf(const LiveProcess& process, const Found& found,
                                   const std::vector<uint64_t>& thread) {
@@ -96,6 +108,7 @@ std::optional<uint64_t> ContextOf(const LiveProcess& process, const Found& found
     if (layout.native_id != SONDE_NOWHERE) {
       EXPECT_EQ(word(state, layout.native_id) == thread[0], own);  // either way leads to it
     }
+    if (own && layout.stack != SONDE_NOWHERE) ExpectStack(process, word(state, layout.stack));
     if (own) return word(state, layout.context);
     state = word(state, layout.next);
   }
@@ -115,6 +128,8 @@ void ExpectContextsOf(const std::string& python) {
   for (const auto& thread : threads) {
     EXPECT_EQ(ContextOf(process, *found, thread), thread[2]) << found->path;
   }
+  const bool has_stacks = std::stoi(found->plan.version.substr(2)) >= 11;
+  EXPECT_EQ(found->plan.layout.python.stack != SONDE_NOWHERE, has_stacks) << found->path;
   ASSERT_EQ(found->plan.points.size(), 1U);
   const RuntimePoint& point = found->plan.points.front();
   EXPECT_EQ(point.event, SONDE_RUNTIME_PYTHON_COPIED);
@@ -240,6 +255,7 @@ TEST(CPython, DescriptionsAreRead) {
   EXPECT_EQ(plan->layout.python.thread_id, 152);
   EXPECT_EQ(plan->layout.python.native_id, 160);
   EXPECT_EQ(plan->layout.python.context, 208);
+  EXPECT_EQ(plan->layout.python.stack, 232);
   const auto next = Resolve({.version = 0x030e00f0, .next_at = 23, .thread_id = 144, .used = 200});
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_EQ(next->layout.python.next, 8);

@@ -20,6 +20,11 @@ constexpr uint32_t kTgid = 10;
 Execution Context(uint64_t id) {
   return {.tgid = kTgid, .tid = kTgid, .id = id, .runtime = RuntimeKind::kPython};
 }
+Execution Thread(uint64_t id) {
+  Execution by = Context(id);
+  by.is_thread = true;
+  return by;
+}
 Execution Goroutine(uint64_t id, uint32_t tid = 11) {
   return {.tgid = kTgid, .tid = tid, .id = id, .runtime = RuntimeKind::kGo};
 }
@@ -63,6 +68,63 @@ TEST_F(AnswerRuleTest, TasksOfOneLoopInterleaved) {
   EXPECT_TRUE(w.IsChild(c2, s2));
   EXPECT_TRUE(w.IsChild(d2, s2));
   EXPECT_EQ(w.Method(c1), "context");
+}
+
+TEST_F(AnswerRuleTest, GreenletsByTheirStacks) {
+  const auto one = Thread(0x1002);
+  const auto two = Thread(0x2002);
+  const auto s1 = Read(one);
+  const auto s2 = Read(two);
+  const auto c2 = Call(two);
+  const auto c1 = Call(one);
+  const auto other = Call(Thread(0x3002));  // of nobody
+  Answer(s1, one);
+  Answer(s2, two);
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_TRUE(w.IsRoot(other));
+}
+
+// It makes a Context for itself when it first needs one.
+TEST_F(AnswerRuleTest, GreenletThatGetsAContext) {
+  const auto own = Thread(0x5001);
+  const auto s1 = Read(Thread(0x1002));
+  const auto c1 = Call(own);
+  Answer(s1, own);
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+}
+
+// A thread that serves two connections at once: before that, and after it, whom it answers says
+// nothing about whom it called for.
+TEST_F(AnswerRuleTest, ThreadsOfLoopsAreNoGreenlets) {
+  const auto thread = Thread(0x1002);
+  const auto s1 = Read(thread);
+  const auto c1 = Call(thread);
+  const auto s2 = Read(thread);
+  Answer(s2, thread);
+  Answer(s1, thread);
+  const auto s3 = Read(thread);
+  const auto c3 = Call(thread);
+  Answer(s3, thread);
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsRoot(c1));
+  EXPECT_TRUE(w.IsRoot(c3));
+}
+
+TEST_F(AnswerRuleTest, PipelinedRequestsMakeNoLoop) {
+  const auto thread = Thread(0x1002);
+  const auto connection = w.Connect();
+  const auto s1 = w.Read(connection, thread);
+  const auto s2 = w.Read(connection, thread);
+  const auto c1 = Call(thread);
+  Answer(s1, thread);
+  const auto c2 = Call(thread);
+  Answer(s2, thread);
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
 }
 
 TEST_F(AnswerRuleTest, ChildTasksByTheirMakers) {
