@@ -13,6 +13,7 @@
 #include "trace/link_rule.h"
 #include "trace/same_thread_rule.h"
 #include "trace/socket_rule.h"
+#include "trace/unpark_rule.h"
 #include "trace/wake_rule.h"
 #include "trace/worker_rule.h"
 
@@ -29,8 +30,6 @@ constexpr AnswerRule::Traits kHaproxy = {.runtime = RuntimeKind::kHaproxy,
                                          .method = LinkMethod::kTask,
                                          .answers_last = true,
                                          .connector_calls = true};
-constexpr WakeRule::Traits kJavaPool = {
-    .runtime = RuntimeKind::kJava, .method = LinkMethod::kWakeup, .threads = true};
 constexpr WakeRule::Traits kGoPool = {.runtime = RuntimeKind::kGo,
                                       .method = LinkMethod::kWakeup,
                                       .awaiting_is_told = true,
@@ -49,7 +48,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& m
   rules.push_back(std::make_unique<AnswerRule>(kGo, metrics));
   rules.push_back(std::make_unique<AnswerRule>(kJavaVirtual, metrics));
   rules.push_back(std::make_unique<AnswerRule>(kHaproxy, metrics));
-  rules.push_back(std::make_unique<WakeRule>(kJavaPool));
+  rules.push_back(std::make_unique<UnparkRule>(metrics));
   rules.push_back(std::make_unique<WakeRule>(kGoPool));
   rules.push_back(std::make_unique<WakeRule>(kTokio));
   rules.push_back(std::make_unique<AsyncIdRule>());

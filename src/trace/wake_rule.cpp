@@ -31,43 +31,22 @@ ExchangeId WakeRule::WorksOn(Process& process, ExecutionId execution) {
 
 void WakeRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
   const Execution& by = fact.last_by;
-  if (!Covers(by) || HandsOverUnseen(by)) return;
+  if (!Covers(by)) return;
   Process& process = processes_[by.tgid];
-  const ExecutionId reader = KeyOf(by);
-  process.owns.Put(reader, fact.id);
+  process.owns.Put(by.id, fact.id);
   process.calls.RequestBegins(fact.id);
 }
 
-void WakeRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) {
+void WakeRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
   Process* process = Find(fact.by.tgid);
   if (process == nullptr || !process->calls.IsOpen(fact.id)) return;
   process->answered.insert(fact.id);
-  if (!traits_.threads) return;
-  // Who was woken did not wait for these calls: another thread answers.
-  const ExchangeId* owned = process->owns.Find(KeyOf(fact.by));
-  if (owned != nullptr && *owned == fact.id) return;
-  RefuseCallsOf(*process, fact.id, verdicts);
-  // Nor did the one that answers wait for its own request: it left that behind, in a queue.
-  if (owned == nullptr) return;
-  RefuseCallsOf(*process, *owned, verdicts);
-  process->owns.Put(KeyOf(fact.by), 0);
-}
-
-void WakeRule::RefuseCallsOf(Process& process, ExchangeId request, std::vector<Verdict>& verdicts) {
-  for (const ExchangeId call : process.calls.CallsOf(request)) {
-    process.calls.Refuse(call, verdicts);
-  }
 }
 
 void WakeRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
   Process* process = Find(fact.requested_by.tgid);
   if (process == nullptr) return;
   process->answered.erase(fact.id);
-  if (process->calls_itself.erase(fact.id) != 0) {
-    for (const ExchangeId call : process->calls.CallsOf(fact.id)) {
-      if (process->by_worker.Find(call) != nullptr) process->calls.Refuse(call, verdicts);
-    }
-  }
   process->calls.RequestEnds(fact.id, fact.complete, verdicts);
 }
 
@@ -77,16 +56,8 @@ bool WakeRule::OnCallSent(const RequestFact& fact) {
   if (!Covers(by) || fact.stream != 0) return false;
   Process* process = Find(by.tgid);
   if (process == nullptr) return false;
-  const ExecutionId sender = KeyOf(by);
+  const ExecutionId sender = by.id;
   process->tokens.Erase(sender);
-  if (traits_.threads) {
-    if (const ExchangeId request = WorksOn(*process, sender)) {
-      process->calls_itself.insert(request);
-    }
-    if (!process->calls.CallBegins(fact.id)) return false;
-    process->sent_by.Put(fact.id, sender);
-    return true;
-  }
   // It reads requests and sends calls itself: then they are its own.
   const ExchangeId* owned = process->owns.Find(sender);
   if (owned == nullptr) process->senders.Put(sender, true);
@@ -95,23 +66,12 @@ bool WakeRule::OnCallSent(const RequestFact& fact) {
   return true;
 }
 
-void WakeRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) {
+void WakeRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
   if (!Covers(fact.by)) return;
   Process* process = Find(fact.by.tgid);
   if (process == nullptr || !process->calls.IsFree(fact.id)) return;
-  const ExecutionId receiver = KeyOf(fact.by);
-  const ExecutionId* sender = process->sent_by.Find(fact.id);
-  if (sender != nullptr && *sender == receiver) {
-    // It waited for its own response. If it is its own request's, another rule says so.
-    if (WorksOn(*process, receiver) != 0) {
-      process->calls.Refuse(fact.id, verdicts);
-    } else {
-      process->tokens.Put(receiver, {.call = fact.id, .hops = 0, .own = true});
-    }
-    return;
-  }
   if (!traits_.awaiting_is_told) {
-    process->tokens.Put(receiver, {.call = fact.id, .hops = 0});
+    process->tokens.Put(fact.by.id, {.call = fact.id, .hops = 0});
     return;
   }
   const ExecutionId* awaits = process->awaiting.Find(fact.connection);
@@ -120,7 +80,7 @@ void WakeRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& ve
   process->awaiting.Erase(fact.connection);
 }
 
-void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) {
+void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
   if (event.by.runtime != traits_.runtime) return;
   Process* process = Find(event.by.tgid);
   if (process == nullptr) return;
@@ -134,31 +94,19 @@ void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& ve
     if (traits_.awaiting_is_told) process->awaiting.Put(event.connection, event.to);
   } else if (event.change == ExecutionChange::kWoken ||
              event.change == ExecutionChange::kWokenByValue) {
-    Woken(*process, event, verdicts);
+    Woken(*process, event);
   }
 }
 
-void WakeRule::Woken(Process& process, const ExecutionEvent& event,
-                     std::vector<Verdict>& verdicts) {
+void WakeRule::Woken(Process& process, const ExecutionEvent& event) {
   // Who works on a request gives work to a pool's goroutine: what that did before is over.
-  if (!traits_.threads && !traits_.connection_tasks && WorksOn(process, event.from) != 0) {
+  if (!traits_.connection_tasks && WorksOn(process, event.from) != 0) {
     process.tokens.Erase(event.to);
     return;
   }
-  // A pool's thread that is woken has its next piece of work.
-  const Token* finished = traits_.threads ? process.tokens.Find(event.to) : nullptr;
-  if (finished != nullptr && finished->own) process.tokens.Erase(event.to);
   const Token* found = process.tokens.Find(event.from);
-  if (found == nullptr) return;
-  if (found->own) {
-    WokenByWorker(process, event, found->call, verdicts);
-    return;
-  }
-  if (!process.calls.IsFree(found->call)) return;
+  if (found == nullptr || !process.calls.IsFree(found->call)) return;
   const Token token = *found;
-  // A thread that was woken passes on what it was woken for, once; what it does next may be for
-  // another.
-  if (traits_.threads && token.hops > 0) process.tokens.Erase(event.from);
   if (traits_.connection_tasks && process.senders.Find(event.to) != nullptr) return;
   const ExchangeId request = WorksOn(process, event.to);
   // Sockets, semaphores and queues wake by value: such a wake counts straight from the one that
@@ -175,25 +123,6 @@ void WakeRule::Woken(Process& process, const ExecutionEvent& event,
   if (token.hops < traits_.max_hops) {
     process.tokens.Put(event.to, {.call = token.call, .hops = token.hops + 1});
   }
-}
-
-// It has done its piece of work, and wakes whoever waits for the result; until its next call it may
-// also wake the queue's next worker, and whoever waits for a lock that it leaves. Two that work on
-// requests: which of them waited for the result is not known. A request whose own thread calls,
-// too, may have waited for a lock of the client's: it is left out when it ends.
-void WakeRule::WokenByWorker(Process& process, const ExecutionEvent& event, ExchangeId call,
-                             std::vector<Verdict>& verdicts) {
-  const ExchangeId request = WorksOn(process, event.to);
-  if (request == 0) return;
-  const ExchangeId assigned = process.calls.AssignedTo(call);
-  if (assigned == request) return;
-  if (assigned == 0 && request < call) {
-    process.calls.Assign(call, request);
-    process.by_worker.Put(call, true);
-    return;
-  }
-  process.calls.Refuse(call, verdicts);
-  process.tokens.Erase(event.from);
 }
 
 void WakeRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {

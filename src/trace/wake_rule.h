@@ -4,8 +4,8 @@
 // linking-2.md, KB). Forward wake-ups, from the request to the call, were right in 2-77 % once work
 // queued up: they are not used.
 //
-// The wakes are the runtime's own (tokio's wakers, hotspot's unpark, Go's ready), told by probes in
-// it; those of the kernel's futexes go astray through locks.
+// The wakes are the runtime's own (tokio's wakers, Go's ready), told by probes in it; those of the
+// kernel's futexes go astray through locks. Java's are in unpark_rule.h.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -29,8 +29,6 @@ class WakeRule : public LinkRule {
   struct Traits {
     RuntimeKind runtime = RuntimeKind::kNone;
     LinkMethod method = LinkMethod::kNone;
-    // Executions are threads; else they are the runtime's own (tasks, goroutines).
-    bool threads = false;
     // Tasks that send calls serve a connection, and wake each other for other reasons; and who was
     // made while a request was worked on works for that one (tokio).
     bool connection_tasks = false;
@@ -62,8 +60,6 @@ class WakeRule : public LinkRule {
   struct Token {
     ExchangeId call = 0;
     size_t hops = 0;
-    // Who received it had sent the call, too: a pool's thread that did a piece of work.
-    bool own = false;
   };
   struct Process {
     PendingCalls calls;
@@ -73,25 +69,13 @@ class WakeRule : public LinkRule {
     RecentMap<ExecutionId, Token> tokens{kRemembered};
     RecentMap<ConnectionId, ExecutionId> awaiting{kRemembered};  // awaiting_is_told
     RecentMap<ExecutionId, bool> senders{kRemembered};           // connection_tasks
-    RecentMap<ExchangeId, ExecutionId> sent_by{kRemembered};     // threads
-    // Threads: calls of a pool's thread for whom it woke, and the open requests whose own thread
-    // called.
-    RecentMap<ExchangeId, bool> by_worker{kRemembered};
-    absl::flat_hash_set<ExchangeId> calls_itself;
   };
 
-  ExecutionId KeyOf(const Execution& by) const { return traits_.threads ? by.tid : by.id; }
-  // Threads with numbers: JDK 21 or later, whose queues give work to a thread that spins, which is
-  // not told: its next wake would be taken for that of the work before (1.5 % wrong in JDK 25).
-  bool HandsOverUnseen(const Execution& by) const { return traits_.threads && by.id != 0; }
-  bool Covers(const Execution& by) const { return by.runtime == traits_.runtime && KeyOf(by) != 0; }
+  bool Covers(const Execution& by) const { return by.runtime == traits_.runtime && by.id != 0; }
   Process* Find(uint32_t tgid);
   static bool IsWorkedOn(const Process& process, ExchangeId request);
   static ExchangeId WorksOn(Process& process, ExecutionId execution);
-  static void RefuseCallsOf(Process& process, ExchangeId request, std::vector<Verdict>& verdicts);
-  void Woken(Process& process, const ExecutionEvent& event, std::vector<Verdict>& verdicts);
-  static void WokenByWorker(Process& process, const ExecutionEvent& event, ExchangeId call,
-                            std::vector<Verdict>& verdicts);
+  void Woken(Process& process, const ExecutionEvent& event);
 
   const Traits traits_;
   absl::flat_hash_map<uint32_t, Process> processes_;

@@ -239,10 +239,9 @@ def cpp(place):
     return place.server([os.path.join(once("lab-cpp", texts([path]), make), "program")])
 
 
-def java(client, virtual=False):
+def java(client, virtual=False, least=0):
     def start(place):
         path = source("JavaLab.java")
-        least = 21 if virtual else 0
         compiler, machine = place.tools.java("javac", least), place.tools.java("java", least)
         classes = once("lab-java", (texts([path]), os.path.realpath(compiler)),
                        lambda directory: attempt([compiler, "-d", directory, path], directory))

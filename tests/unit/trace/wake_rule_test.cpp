@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backwards along wakes: tokio's tasks, Java's threads, pools of Go's workers.
+// Backwards along wakes: tokio's tasks, pools of Go's workers.
 #include "trace/wake_rule.h"
 
 #include <gtest/gtest.h>
@@ -18,10 +18,6 @@ constexpr uint32_t kTgid = 10;
 Execution Task(uint64_t id) {
   return {.tgid = kTgid, .tid = 11, .id = id, .runtime = RuntimeKind::kTokio};
 }
-Execution JavaThread(uint32_t tid) {
-  return {.tgid = kTgid, .tid = tid, .id = 0, .runtime = RuntimeKind::kJava};
-}
-
 Execution Goroutine(uint64_t id) {
   return {.tgid = kTgid, .tid = 11, .id = id, .runtime = RuntimeKind::kGo};
 }
@@ -31,9 +27,6 @@ class WakeRuleTest : public ::testing::Test {
   ExchangeId Read(Execution by) { return w.Read(w.Connect(), by); }
   void Wake(uint64_t from, uint64_t to, ExecutionChange change = ExecutionChange::kWoken) {
     w.Says(change, Task(0), from, to);
-  }
-  void Unpark(uint32_t from, uint32_t to) {
-    w.Says(ExecutionChange::kWoken, JavaThread(from), from, to);
   }
   void End(ExchangeId request, Execution by) {
     w.Respond(request, by);
@@ -144,125 +137,6 @@ TEST_F(WakeRuleTest, TasksOfConnectionsAreNoCallers) {
 }
 
 // HttpClient.send: the selector's thread reads, a worker completes, the caller is unparked.
-TEST_F(WakeRuleTest, JavaThreadsThroughAWorker) {
-  const auto s1 = Read(JavaThread(21));
-  const auto s2 = Read(JavaThread(22));
-  const auto c1 = w.Send(w.Connect(), JavaThread(21));
-  const auto c2 = w.Send(w.Connect(), JavaThread(30));
-  w.Respond(c2, JavaThread(40));
-  Unpark(40, 31);
-  Unpark(31, 22);
-  w.End(c2);
-  w.Respond(c1, JavaThread(40));
-  Unpark(40, 31);
-  Unpark(31, 21);
-  w.End(c1);
-  End(s1, JavaThread(21));
-  End(s2, JavaThread(22));
-  Settle();
-  EXPECT_TRUE(w.IsChild(c1, s1));
-  EXPECT_TRUE(w.IsChild(c2, s2));
-  EXPECT_EQ(w.Method(c2), "wakeup");
-}
-
-class JavaPoolTest : public WakeRuleTest {
- protected:
-  // A pool's thread calls and has its response.
-  ExchangeId Work(uint32_t worker) {
-    const auto call = w.Send(w.Connect(), JavaThread(worker));
-    w.Respond(call, JavaThread(worker));
-    return call;
-  }
-};
-
-// ExecutorService.submit and get: the worker that called wakes who waits for the result, and the
-// next worker.
-TEST_F(JavaPoolTest, WorkerWakesWhoWaitsForItsResult) {
-  const auto s1 = Read(JavaThread(21));
-  const auto s2 = Read(JavaThread(22));
-  const auto c2 = Work(32);
-  Unpark(32, 22);
-  Unpark(32, 33);
-  w.End(c2);
-  const auto c1 = Work(32);
-  Unpark(32, 21);
-  w.End(c1);
-  End(s2, JavaThread(22));
-  End(s1, JavaThread(21));
-  Settle();
-  EXPECT_TRUE(w.IsChild(c1, s1));
-  EXPECT_TRUE(w.IsChild(c2, s2));
-  EXPECT_EQ(w.Method(c2), "wakeup");
-}
-
-TEST_F(JavaPoolTest, WorkerThatWakesTwoSaysNothing) {
-  const auto s1 = Read(JavaThread(21));
-  const auto s2 = Read(JavaThread(22));
-  const auto c = Work(32);
-  Unpark(32, 22);  // waited for a lock, say
-  Unpark(32, 21);
-  w.End(c);
-  End(s1, JavaThread(21));
-  End(s2, JavaThread(22));
-  Settle();
-  EXPECT_TRUE(w.IsRoot(c));
-}
-
-// It may have waited for a lock of the client's.
-TEST_F(JavaPoolTest, RequestWhoseOwnThreadCallsTakesNoneOfAWorker) {
-  const auto s = Read(JavaThread(21));
-  const auto c = Work(32);
-  Unpark(32, 21);
-  w.End(c);
-  const auto own = Work(21);
-  w.End(own);
-  End(s, JavaThread(21));
-  Settle();
-  EXPECT_TRUE(w.IsRoot(c));
-}
-
-TEST_F(JavaPoolTest, NextPieceOfWorkIsAnother) {
-  const auto s1 = Read(JavaThread(21));
-  const auto s2 = Read(JavaThread(22));
-  const auto c = Work(32);  // nobody waits for the result yet
-  w.End(c);
-  Unpark(22, 32);
-  Unpark(32, 22);
-  End(s1, JavaThread(21));
-  End(s2, JavaThread(22));
-  Settle();
-  EXPECT_TRUE(w.IsRoot(c));
-}
-
-// A loop's thread that reads requests for others, woken by a worker of theirs.
-TEST_F(JavaPoolTest, WhoDoesNotAnswerDidNotWait) {
-  const auto s = Read(JavaThread(21));
-  const auto c = Work(32);
-  Unpark(32, 21);
-  w.End(c);
-  End(s, JavaThread(32));
-  Settle();
-  EXPECT_TRUE(w.IsRoot(c));
-}
-
-// An asynchronous servlet's thread is back in its pool, is woken to complete other requests, and in
-// the end, by chance, its own.
-TEST_F(JavaPoolTest, WhoAnswersAnotherLeftItsOwnBehind) {
-  const auto left = Read(JavaThread(21));
-  const auto other = Read(JavaThread(22));
-  const auto c = Work(32);
-  Unpark(32, 21);
-  w.End(c);
-  End(other, JavaThread(21));
-  const auto later = Work(32);
-  Unpark(32, 21);
-  w.End(later);
-  End(left, JavaThread(21));
-  Settle();
-  EXPECT_TRUE(w.IsRoot(c));
-  EXPECT_TRUE(w.IsRoot(later));
-}
-
 class GoPoolTest : public WakeRuleTest {
  protected:
   // 40 writes the call for who waits for the response, which 41 reads.
@@ -315,20 +189,6 @@ TEST_F(GoPoolTest, WhoSelectsMayHaveGivenWork) {
   Ready(30, 21, true);
   End(s1, Goroutine(21));
   EXPECT_TRUE(w.IsRoot(call));
-}
-
-// The handler returned and its request is answered by a future later; the thread reads the next.
-TEST_F(WakeRuleTest, JavaThreadWorksOnWhatItReadLast) {
-  const auto later = Read(JavaThread(21));
-  const auto s = Read(JavaThread(21));
-  const auto c = w.Send(w.Connect(), JavaThread(21));
-  w.Respond(c, JavaThread(40));
-  Unpark(40, 21);
-  w.End(c);
-  End(s, JavaThread(21));
-  End(later, JavaThread(50));
-  Settle();
-  EXPECT_TRUE(w.IsChild(c, s));
 }
 
 }  // namespace
