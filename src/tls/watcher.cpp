@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <ranges>
@@ -220,12 +221,13 @@ void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
   const Content content = ContentOf(status);
-  File& file = Know(content, opened.get(), absl::StrCat("pid ", tgid, ": ", mapped.path));
+  File* const known = Know(content, opened.get(), absl::StrCat("pid ", tgid, ": ", mapped.path));
   processes_[tgid].looked.insert(mapped.id);
-  if (file.found.library.empty() && file.found.runtime.empty()) {
+  if (known == nullptr) {
     prober_.MarkPlain(mapped.id.inode, mapped.id.device);
     return;
   }
+  File& file = *known;
   file.users.insert(tgid);
   processes_[tgid].uses.insert(content);
   ReadExecutions(tgid, mapped, file);
@@ -279,12 +281,19 @@ Watcher::Content Watcher::ContentOf(const struct stat& status) {
           .changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
-Watcher::File& Watcher::Know(const Content& content, int opened, const std::string& place) {
+Watcher::File* Watcher::Know(const Content& content, int opened, const std::string& place) {
+  if (plain_.contains(content)) return nullptr;
   const auto [at, is_new] = files_.try_emplace(content);
   File& file = at->second;
   if (is_new) {
     TakeOver(content, file);
     file.found = options_.inspect(opened);
+    if (file.found.library.empty() && file.found.runtime.empty()) {
+      files_.erase(at);
+      if (plain_.size() >= kMaxFiles) plain_.clear();
+      plain_.insert(content);
+      return nullptr;
+    }
     file.idle_since = Clock::now();
     if (!file.found.library.empty() && !file.found.status.ok()) Refuse(file, place);
     if (!file.found.runtime.empty() && !file.found.runtime_status.ok()) {
@@ -294,7 +303,7 @@ Watcher::File& Watcher::Know(const Content& content, int opened, const std::stri
   }
   if (!file.found.library.empty()) Want(file, opened, place);
   WantRuntime(file, opened, place);
-  return file;
+  return &file;
 }
 
 void Watcher::WantRuntime(File& file, int opened, const std::string& place) {
@@ -418,14 +427,24 @@ std::vector<uint32_t> Watcher::TakeRuntimes() {
 }
 
 void Watcher::LetGo(Clock::time_point now) {
-  for (auto& [content, file] : files_) {
-    if (file.users.empty() && now - file.idle_since >= options_.linger) Release(file);
+  for (auto at = files_.begin(); at != files_.end();) {
+    File& file = at->second;
     TakeOutOnce(file);
+    const bool idle = file.users.empty() && now - file.idle_since >= options_.linger;
+    // What is deleted nobody will load any more. The rest is remembered: to inspect it takes time.
+    const bool forget = idle && IsDeleted(file.probed);
+    if (idle) Release(file);
+    at = forget ? files_.erase(at) : std::next(at);
   }
   if (files_.size() <= kMaxFiles) return;
   std::erase_if(files_, [](const auto& entry) {
     return entry.second.users.empty() && !entry.second.counted;
   });
+}
+
+bool Watcher::IsDeleted(const kernel::FileDescriptor& file) {
+  struct stat status = {};
+  return file.valid() && fstat(file.get(), &status) == 0 && status.st_nlink == 0;
 }
 
 void Watcher::Release(File& file) {

@@ -117,8 +117,9 @@ class Watcher {
   void Share(uint32_t tgid, uint32_t parent);
   void Use(uint32_t tgid, const MappedFile& mapped);
   void Prepare(const std::string& path);
-  // The file, inspected if it is new and probed if it can be. `place` names it in messages.
-  File& Know(const Content& content, int opened, const std::string& place);
+  // The file, inspected if it is new and probed if it can be; null: it has nothing of interest.
+  // `place` names it in messages.
+  File* Know(const Content& content, int opened, const std::string& place);
   static Content ContentOf(const struct stat& status);
   void TakeOver(const Content& content, File& file);
   void Want(File& file, int opened, const std::string& place);
@@ -133,6 +134,7 @@ class Watcher {
   void TakeOutOnce(File& file);
   void LoseUser(uint32_t tgid);
   void LetGo(Clock::time_point now);
+  static bool IsDeleted(const kernel::FileDescriptor& file);
   void Release(File& file);
   void Count(const File& file, int change);
 
@@ -142,6 +144,7 @@ class Watcher {
 
   // Worker thread only.
   std::map<Content, File> files_;
+  std::set<Content> plain_;                           // files that have nothing of interest: most
   absl::flat_hash_map<uint32_t, Process> processes_;  // traced ones
 
   std::mutex mutex_;

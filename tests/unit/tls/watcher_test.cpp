@@ -2,6 +2,8 @@
 #include "tls/watcher.h"
 
 #include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <spdlog/sinks/ostream_sink.h>
@@ -25,6 +27,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernel/file_descriptor.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/pipeline/event.h"
@@ -248,6 +251,22 @@ TEST_F(WatcherTest, ProbesStayWhileThereIsAUserAndLingerAfter) {
   EXPECT_EQ(prober_.attached, 1);
   EXPECT_EQ(inspected_, 1);  // still known
   EXPECT_EQ(Gauge("decoded"), 1);
+}
+
+TEST_F(WatcherTest, ADeletedFileIsForgottenWhenNobodyUsesIt) {
+  Restart(milliseconds(0));
+  const kernel::FileDescriptor deleted(open(tree_.root().c_str(), O_TMPFILE | O_RDWR, 0600));
+  ASSERT_TRUE(deleted.valid());
+  ASSERT_GT(write(deleted.get(), "decodable", 9), 0);
+  for (const uint32_t process : {7, 8}) {
+    tree_.AddProcess(process, "/srv/app");
+    tree_.Map(process, "/usr/lib/libssl.so", 33, absl::StrCat("/proc/self/fd/", deleted.get()));
+    Begin(process);
+    watcher_->End(process);
+    EXPECT_TRUE(Becomes([this] { return prober_.attached == 0; }));
+    EXPECT_TRUE(Becomes([this] { return Gauge("decoded") == 0; }));
+  }
+  EXPECT_EQ(inspected_, 2);
 }
 
 TEST_F(WatcherTest, AChildUsesWhatItsParentDoes) {
