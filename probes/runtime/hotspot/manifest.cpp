@@ -261,14 +261,18 @@ std::string AddThreads(const binary::Elf& elf, RuntimePlan& plan) {
   if (!setter) return {};  // no virtual threads before JDK 21
   // musl's table of thread-locals is another than glibc's.
   if (elf.Section(".dynstr").find("libc.musl") != std::string::npos) {
-    return "it is built for musl: virtual threads are not told apart";
+    return "it is built for musl: virtual threads are not told apart, and wake-ups are not used";
   }
   const auto current = elf.FindThreadLocals(kCurrent, 1);
   const auto slot = current.empty() ? std::nullopt : elf.ThreadLocalSlot(current[0].second.address);
-  if (!slot) return "it has no symbol for its current thread: virtual threads are not told apart";
+  if (!slot)
+    return "it has no symbol for its current thread: virtual threads are not told apart, and "
+           "wake-ups are not used";
   const auto field =
       NumberSearch(elf, setter->address, setter->address + setter->size, true).Run(0);
-  if (!field) return "JVM_SetCurrentThread does not tell the number of a virtual thread";
+  if (!field)
+    return "JVM_SetCurrentThread does not tell the number of a virtual thread, and wake-ups are "
+           "not used";
   plan.layout.base = *slot;
   at.thread = static_cast<int32_t>(current[0].second.address);
   at.vthread_id = *field;
@@ -303,6 +307,8 @@ Result<RuntimePlan> Resolve(const binary::Elf& elf) {
   plan.least_parker_bytes = kLeastParkerBytes;
   plan.most_parker_bytes = kMostParkerBytes;
   plan.remark = AddThreads(elf, plan);
+  // Carriers are woken for any of theirs, and here they look like other threads.
+  if (!plan.remark.empty()) plan.points.clear();
   return plan;
 }
 
