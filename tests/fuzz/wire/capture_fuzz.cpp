@@ -44,7 +44,13 @@ void CheckCall(Socket& socket, uint32_t direction, std::string_view bytes) {
   if (after.socket_class == SONDE_CLASS_HTTP1 && bytes.size() <= SONDE_SMALL_RECORD) {
     Require(taken.captured == bytes.size());
   }
-  Require(after.socket_class != SONDE_CLASS_UNKNOWN || taken.captured <= SONDE_UNKNOWN_BUDGET);
+  // What follows a 101 response in its call may be a head of the next protocol; then all begins
+  // anew.
+  const bool upgraded = (after.flags & SONDE_CAPTURE_UPGRADED) != 0 &&
+                        after.direction[0].budget == SONDE_UNKNOWN_BUDGET &&
+                        after.direction[1].budget == SONDE_UNKNOWN_BUDGET;
+  Require(after.socket_class != SONDE_CLASS_UNKNOWN ||
+          taken.captured <= (upgraded ? SONDE_HEAD_BUDGET : SONDE_UNKNOWN_BUDGET));
 }
 
 void CheckChunkLine(sonde_chunk_walk& walk, std::string_view bytes) {
