@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs sonde on the kernels of rows.toml, each in a guest of its own: tests/vm/run.py --sonde build/kernel/sonde [ROW...]
 
-Without rows: all. Those of arm64 need what `script/bootstrap arm64`, `script/sysroot arm64` and the preset arm64 make. The exit code is
-0 if every row that could be run passes, 77 if none could be run. --update writes what was
+Without rows: all. Those of arm64 need what `script/bootstrap arm64`, `script/sysroot arm64` and the preset arm64 make; those without a
+suite need an image that somebody built: --kernel 5.15=arch/x86/boot/bzImage. The exit code is 0 if every row that could be run passes, 77 if none could be run. --update writes what was
 measured into budget.json and docs/reference/kernels.md.
 """
 import argparse
@@ -38,10 +38,13 @@ def arguments():
     parser.add_argument("--sonde", default=os.path.join(ROOT, "build/kernel/sonde"), help="the binary")
     parser.add_argument("--arm64", default=os.path.join(ROOT, "build/arm64/sonde"), help="the binary for rows of arm64")
     parser.add_argument("--cache", default=os.path.join(ROOT, "build/vm"), help="kernels, guests, results")
+    parser.add_argument("--kernel", metavar="ROW=FILE", action="append", default=[], help="this image instead of a package's; repeatable")
     parser.add_argument("--seconds", type=int, default=900, help="longest time of one guest")
     parser.add_argument("--update", action="store_true", help="take what is measured as budget and as documentation")
     parser.add_argument("--again", action="store_true", help="judge what the last run left, start no guest")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.images = dict(given.partition("=")[::2] for given in options.kernel)
+    return options
 
 
 class Images:
@@ -64,12 +67,24 @@ class Images:
         return self.made[architecture]
 
 
+def _kernel(row, options):
+    """(path of the image, where it is from)."""
+    given = options.images.get(row["name"])
+    if given:
+        if not os.path.isfile(given):
+            raise FileNotFoundError(f"no {given}")
+        return given, "given"
+    if "suite" not in row:
+        raise kernels.Unavailable(f"no package has this kernel: --kernel {row['name']}=FILE gives an image of it")
+    return kernels.fetch(row["suite"], row["package"], options.cache, row.get("architecture"))
+
+
 def run_row(row, options, images):
     """(outcome, complaints, results or None, version of the kernel's package)."""
     directory = os.path.join(options.cache, "rows", row["name"])
     architecture = row.get("architecture", "amd64")
     try:
-        kernel, version = kernels.fetch(row["suite"], row["package"], options.cache, row.get("architecture"))
+        kernel, version = _kernel(row, options)
         image = None if options.again else images.of(architecture)
     except (kernels.Unavailable, FileNotFoundError) as reason:
         return "unavailable", [str(reason)], None, ""
@@ -90,7 +105,7 @@ def main():
     options = arguments()
     with open(os.path.join(HERE, "rows.toml"), "rb") as file:
         rows = tomllib.load(file)["row"]
-    unknown = set(options.rows) - {row["name"] for row in rows}
+    unknown = (set(options.rows) | set(options.images)) - {row["name"] for row in rows}
     if unknown:
         sys.exit(f"no row {', '.join(sorted(unknown))}; there are: {', '.join(row['name'] for row in rows)}")
     os.makedirs(options.cache, exist_ok=True)
