@@ -188,7 +188,7 @@ void Pipeline::SetTlsWatcher(tls::Watcher* watcher) {
 }
 
 void Pipeline::OnMapped(const MappedEvent& event) {
-  if (watcher_ != nullptr) watcher_->Begin(event.tgid);
+  if (watcher_ != nullptr) watcher_->OnMapped(event);
 }
 
 void Pipeline::OnExecution(const ExecutionEvent& event) { traces_->OnExecution(event); }

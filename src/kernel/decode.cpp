@@ -131,7 +131,7 @@ DecodeOutcome DecodeShutdown(std::string_view bytes, EventHandler& handler) {
 DecodeOutcome DecodeMapped(std::string_view bytes, EventHandler& handler) {
   sonde_mapped_record record;
   if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
-  handler.OnMapped({.mono_ns = record.header.mono_ns, .tgid = record.tgid});
+  handler.OnMapped({.mono_ns = record.header.mono_ns, .tgid = record.tgid, .inode = record.inode});
   return DecodeOutcome::kDone;
 }
 

@@ -186,11 +186,12 @@ void Uprobes::SetParker(uint32_t tgid, uint64_t parker, uint32_t tid) {
   if (map >= 0) bpf_map_update_elem(map, &key, &parked, BPF_NOEXIST);
 }
 
-void Uprobes::MarkPlain(uint64_t inode, uint32_t device) {
+void Uprobes::MarkPlain(uint64_t inode, uint32_t device, uint64_t bytes) {
   struct {
     uint64_t inode;
     uint64_t device;
-  } const key{inode, device};
+    uint64_t bytes;
+  } const key{inode, device, bytes};
   const uint8_t one = 1;
   const int map = maps_->fd("sonde_files_plain");
   if (map >= 0) bpf_map_update_elem(map, &key, &one, BPF_ANY);

@@ -33,7 +33,7 @@ class Uprobes final : public probe::Prober {
   void SetRuntime(uint32_t tgid, const sonde_runtime& runtime) override;
   std::optional<sonde_runtime> RuntimeOf(uint32_t tgid) const override;
   void SetParker(uint32_t tgid, uint64_t parker, uint32_t tid) override;
-  void MarkPlain(uint64_t inode, uint32_t device) override;
+  void MarkPlain(uint64_t inode, uint32_t device, uint64_t bytes) override;
 
   bool sessions() const { return session_.valid(); }
 

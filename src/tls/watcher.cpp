@@ -38,6 +38,8 @@ namespace {
 // Where mappings are not reported: libraries are mapped by then, or are loaded later still.
 constexpr std::chrono::milliseconds kLookAgain[] = {
     std::chrono::milliseconds(20), std::chrono::milliseconds(200), std::chrono::milliseconds(1000)};
+// What of an inode's number overlays leave to the layer beneath.
+constexpr uint64_t kInodeMask = (1ULL << 56U) - 1;
 // Files remembered; beyond, those that nothing uses are forgotten.
 constexpr size_t kMaxFiles = 8192;
 
@@ -88,6 +90,14 @@ void Watcher::Begin(uint32_t tgid) {
   }
 }
 
+// The number of an inode comes again when its file is deleted: what it was is forgotten.
+void Watcher::OnMapped(const MappedEvent& event) {
+  Tell({.kind = Task::Kind::kLook,
+        .tgid = event.tgid,
+        .touched = {event.inode & kInodeMask},
+        .due = Clock::now()});
+}
+
 void Watcher::Expect(const std::vector<std::string>& paths) {
   Tell({.kind = Task::Kind::kExpect, .paths = paths, .due = Clock::now()});
   Settle();
@@ -115,19 +125,21 @@ void Watcher::OnProcess(const ProcessEvent& event) {
 void Watcher::Tell(Task task) {
   {
     const std::scoped_lock lock(mutex_);
-    if (IsPending(task)) return;
+    if (JoinsPending(task)) return;
     tasks_.push_back(std::move(task));
   }
   wake_.notify_one();
 }
 
 // A program that starts touches dozens of files: one look for all that came meanwhile.
-bool Watcher::IsPending(const Task& task) const {
+bool Watcher::JoinsPending(const Task& task) {
   if (task.kind != Task::Kind::kLook || task.due > Clock::now()) return false;
-  for (const Task& other : std::views::reverse(tasks_)) {
+  for (Task& other : std::views::reverse(tasks_)) {
     if (other.tgid != task.tgid) continue;
     if (other.kind == Task::Kind::kEnd) return false;  // before an exec
-    if (other.kind == Task::Kind::kLook && other.due <= task.due) return true;
+    if (other.kind != Task::Kind::kLook || other.due > task.due) continue;
+    other.touched.insert(other.touched.end(), task.touched.begin(), task.touched.end());
+    return true;
   }
   return false;
 }
@@ -178,7 +190,7 @@ std::vector<Watcher::Task> Watcher::TakeDue(Clock::time_point now) {
 void Watcher::Do(const Task& task) {
   switch (task.kind) {
     case Task::Kind::kLook:
-      return Look(task.tgid);
+      return Look(task.tgid, task.touched);
     case Task::Kind::kEnd:
       return LoseUser(task.tgid);
     case Task::Kind::kExpect:
@@ -204,12 +216,18 @@ void Watcher::Share(uint32_t tgid, uint32_t parent) {
   NoteVersion(tgid, RuntimeVersion(parent));
 }
 
-void Watcher::Look(uint32_t tgid) {
+void Watcher::Look(uint32_t tgid, const std::vector<uint64_t>& touched) {
   // The command of `sonde run` before its exec: a copy of sonde, with sonde's own libraries.
   std::error_code error;
   if (std::filesystem::equivalent(options_.proc + "/" + std::to_string(tgid) + "/exe",
                                   "/proc/self/exe", error)) {
     return;
+  }
+  const auto process = processes_.find(tgid);
+  if (process != processes_.end()) {
+    absl::erase_if(process->second.looked, [&touched](const FileId& id) {
+      return std::ranges::find(touched, id.inode & kInodeMask) != touched.end();
+    });
   }
   for (const MappedFile& mapped : ReadMappedFiles(options_.proc, tgid)) Use(tgid, mapped);
 }
@@ -224,7 +242,7 @@ void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
   File* const known = Know(content, opened.get(), absl::StrCat("pid ", tgid, ": ", mapped.path));
   processes_[tgid].looked.insert(mapped.id);
   if (known == nullptr) {
-    prober_.MarkPlain(mapped.id.inode, mapped.id.device);
+    prober_.MarkPlain(mapped.id.inode, mapped.id.device, static_cast<uint64_t>(status.st_size));
     return;
   }
   File& file = *known;
@@ -275,8 +293,7 @@ void Watcher::Prepare(const std::string& path) {
 }
 
 Watcher::Content Watcher::ContentOf(const struct stat& status) {
-  constexpr uint64_t kInodeBits = 56;
-  return {.inode = status.st_ino & ((1ULL << kInodeBits) - 1),
+  return {.inode = status.st_ino & kInodeMask,
           .bytes = status.st_size,
           .changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
 }

@@ -63,6 +63,8 @@ class Watcher {
   // A process became traced, or is no longer.
   void Begin(uint32_t tgid);
   void End(uint32_t tgid);
+  // A traced process touched a file that it had not touched before.
+  void OnMapped(const MappedEvent& event);
   // After discovery decided: `event.traced` is its answer.
   void OnProcess(const ProcessEvent& event);
   // Probes files that a process will use soon; they are let go like any other if none does. Waits.
@@ -82,6 +84,7 @@ class Watcher {
     uint32_t tgid = 0;
     uint32_t parent = 0;                  // kShare
     std::vector<std::string> paths = {};  // kExpect
+    std::vector<uint64_t> touched = {};   // kLook: inodes, looked at anew
     Clock::time_point due;
   };
   // What an overlay and the layers beneath it say alike. Overlays may keep a number of their layer
@@ -109,11 +112,11 @@ class Watcher {
   };
 
   void Tell(Task task);
-  bool IsPending(const Task& task) const;
+  bool JoinsPending(const Task& task);
   void Run();
   std::vector<Task> TakeDue(Clock::time_point now);
   void Do(const Task& task);
-  void Look(uint32_t tgid);
+  void Look(uint32_t tgid, const std::vector<uint64_t>& touched = {});
   void Share(uint32_t tgid, uint32_t parent);
   void Use(uint32_t tgid, const MappedFile& mapped);
   void Prepare(const std::string& path);

@@ -37,6 +37,7 @@ class Log : public EventHandler {
   void OnShutdown(const ShutdownEvent& event) override { shutdowns.push_back(event); }
   void OnProcess(const ProcessEvent& event) override { processes.emplace_back(event); }
   void OnExecution(const ExecutionEvent& event) override { executions.push_back(event); }
+  void OnMapped(const MappedEvent& event) override { mapped.push_back(event); }
   void OnTick(uint64_t mono_ns) override { ticked_ns = mono_ns; }
 
   std::vector<Data> Of(ConnectionId connection, Direction direction) const;
@@ -49,6 +50,7 @@ class Log : public EventHandler {
   std::vector<ShutdownEvent> shutdowns;
   std::vector<Process> processes;
   std::vector<ExecutionEvent> executions;
+  std::vector<MappedEvent> mapped;
   uint64_t ticked_ns = 0;
 };
 

@@ -134,6 +134,7 @@ struct ProcessEvent {
 struct MappedEvent {
   uint64_t mono_ns = 0;
   uint32_t tgid = 0;
+  uint64_t inode = 0;  // of the file system's own file, where an overlay shows it
 };
 
 // Same values as abi enum sonde_execution_event.

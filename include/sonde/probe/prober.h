@@ -47,8 +47,8 @@ class Prober {
   // A thread of a traced process waits in this Parker of hotspot, or in none: then it is not looked
   // up. What a probe has seen stays.
   virtual void SetParker(uint32_t tgid, uint64_t parker, uint32_t tid) = 0;
-  // A file that holds nothing to probe: the kernel side does not speak of it again.
-  virtual void MarkPlain(uint64_t inode, uint32_t device) = 0;
+  // A file of this size that holds nothing to probe: the kernel side does not speak of it again.
+  virtual void MarkPlain(uint64_t inode, uint32_t device, uint64_t bytes) = 0;
 };
 
 }  // namespace sonde::probe

@@ -65,12 +65,14 @@ class FakeProber final : public probe::Prober {
     return found == runtimes.end() ? std::nullopt : std::optional(found->second);
   }
   void SetParker(uint32_t, uint64_t parker, uint32_t tid) override { parkers[parker] = tid; }
-  void MarkPlain(uint64_t inode, uint32_t) override { plain.push_back(inode); }
+  void MarkPlain(uint64_t inode, uint32_t, uint64_t bytes) override {
+    plain.emplace_back(inode, bytes);
+  }
 
   std::atomic<int> attached = 0;  // now
   int attempts = 0;
   Status failure;
-  std::vector<uint64_t> plain;
+  std::vector<std::pair<uint64_t, uint64_t>> plain;
   std::map<uint32_t, sonde_runtime> runtimes;
   std::map<uint64_t, uint32_t> parkers;
 
@@ -220,7 +222,7 @@ TEST_F(WatcherTest, AFileWithoutTlsIsMarkedAndInspectedOnce) {
   tree_.AddProcess(8, "/srv/app");
   tree_.Map(8, "/srv/app", 31, tree_.root() + "/files/app");
   Begin(8);
-  EXPECT_THAT(prober_.plain, ElementsAre(31, 31));
+  EXPECT_THAT(prober_.plain, ElementsAre(Pair(31, 7), Pair(31, 7)));
   EXPECT_EQ(inspected_, 1);
   EXPECT_EQ(prober_.attempts, 0);
 }
@@ -376,6 +378,17 @@ TEST_F(WatcherTest, ANumberThatIsUsedAgainIsAnotherFile) {
   Happens(ProcessChange::kExit, 7);
   Start(8);  // inode 50 again
   Begin(8);
+  EXPECT_EQ(prober_.attached, 1);
+}
+
+TEST_F(WatcherTest, ANumberThatIsUsedAgainInTheSameProcessIsAnotherFile) {
+  tree_.AddProcess(7, "/srv/app");
+  tree_.Map(7, "/srv/plugin", 50, tree_.AddFile("plugin", "nothing"));
+  Begin(7);
+  tree_.AddProcess(7, "/srv/app");  // as it is now
+  tree_.Map(7, "/srv/plugin", 50, library_);
+  watcher_->OnMapped({.tgid = 7, .inode = 50});
+  watcher_->Settle();
   EXPECT_EQ(prober_.attached, 1);
 }
 
