@@ -12,6 +12,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
@@ -25,7 +26,7 @@ void EraseIf(List& list, Unwanted unwanted) {
 }  // namespace
 
 AnswerRule::AnswerRule(const Traits& traits, MetricRegistry& metrics)
-    : traits_(traits), gates_closed_(GatesClosed(traits.method, metrics)) {}
+    : GatedRule(traits.method, metrics), traits_(traits) {}
 
 AnswerRule::Process* AnswerRule::Find(uint32_t tgid) {
   const auto found = processes_.find(tgid);
@@ -34,7 +35,7 @@ AnswerRule::Process* AnswerRule::Find(uint32_t tgid) {
 
 void AnswerRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
   const Execution& by = fact.last_by;
-  if (by.runtime != traits_.runtime || closed_.contains(by.tgid)) return;
+  if (by.runtime != traits_.runtime || IsClosed(by.tgid)) return;
   Process& process = processes_[by.tgid];
   if (traits_.one_request_each && by.id != 0 &&
       !process.reading.try_emplace(by.id, fact.id).second) {
@@ -249,18 +250,11 @@ void AnswerRule::Sweep(Process& process) {
   });
 }
 
-void AnswerRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  closed_.erase(tgid);
+void AnswerRule::ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) {
   Process* process = Find(tgid);
   if (process == nullptr) return;
   process->calls.Clear(verdicts);
   processes_.erase(tgid);
-}
-
-void AnswerRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  OnProcessExit(tgid, verdicts);
-  closed_.insert(tgid);
-  gates_closed_.Add();
 }
 
 }  // namespace sonde::trace

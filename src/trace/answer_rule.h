@@ -20,7 +20,6 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/container/inlined_vector.h>
 
 #include <cstddef>
@@ -30,6 +29,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 #include "trace/pending_calls.h"
@@ -38,7 +38,7 @@
 
 namespace sonde::trace {
 
-class AnswerRule : public LinkRule {
+class AnswerRule : public GatedRule {
  public:
   struct Traits {
     RuntimeKind runtime = RuntimeKind::kNone;
@@ -61,7 +61,6 @@ class AnswerRule : public LinkRule {
 
   LinkMethod method() const override { return traits_.method; }
   bool Serves(RuntimeKind runtime) const override { return runtime == traits_.runtime; }
-  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
@@ -69,7 +68,6 @@ class AnswerRule : public LinkRule {
   void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
   void OnReceived(const DataEvent& event) override;
-  void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   // Per process: executions remembered with their makers (two generations of so many).
   static constexpr size_t kMade = 32'768;
@@ -126,12 +124,10 @@ class AnswerRule : public LinkRule {
   void Wait(Process& process, ExchangeId call, const Chain& chain) const;
   bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer) const;
   static void Sweep(Process& process);
-  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
+  void ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   const Traits traits_;
   absl::flat_hash_map<uint32_t, Process> processes_;
-  absl::flat_hash_set<uint32_t> closed_;
-  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace

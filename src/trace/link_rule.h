@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "trace/link_method.h"
@@ -70,8 +69,5 @@ class LinkRule {
   virtual void OnReceived(const DataEvent& /*event*/) {}
   virtual void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) = 0;
 };
-
-// Processes for which the rule was found unsafe and switched off.
-Counter& GatesClosed(LinkMethod method, MetricRegistry& metrics);
 
 }  // namespace sonde::trace

@@ -30,10 +30,8 @@ constexpr AnswerRule::Traits kHaproxy = {.runtime = RuntimeKind::kHaproxy,
                                          .method = LinkMethod::kTask,
                                          .answers_last = true,
                                          .connector_calls = true};
-constexpr WakeRule::Traits kGoPool = {.runtime = RuntimeKind::kGo,
-                                      .method = LinkMethod::kWakeup,
-                                      .awaiting_is_told = true,
-                                      .max_hops = 1};
+constexpr WakeRule::Traits kGoPool = {
+    .runtime = RuntimeKind::kGo, .method = LinkMethod::kWakeup, .awaiting_is_told = true};
 constexpr WakeRule::Traits kTokio = {.runtime = RuntimeKind::kTokio,
                                      .method = LinkMethod::kTask,
                                      .connection_tasks = true,

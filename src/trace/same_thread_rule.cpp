@@ -9,13 +9,13 @@
 
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
 
-SameThreadRule::SameThreadRule(MetricRegistry& metrics)
-    : gates_closed_(GatesClosed(LinkMethod::kThread, metrics)) {}
+SameThreadRule::SameThreadRule(MetricRegistry& metrics) : GatedRule(LinkMethod::kThread, metrics) {}
 
 // Threads of these runtimes work for whoever is runnable.
 bool SameThreadRule::Covers(const Execution& by) {
@@ -26,7 +26,7 @@ bool SameThreadRule::Covers(const Execution& by) {
 
 void SameThreadRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
   const ThreadKey key = KeyOf(fact.last_by);
-  if (!Covers(fact.last_by) || closed_.contains(fact.last_by.tgid)) return;
+  if (!Covers(fact.last_by) || IsClosed(fact.last_by.tgid)) return;
   if (IsLoop(fact.last_by.tgid, verdicts)) return;
   if (const Role* role = RoleOf(fact.last_by); role != nullptr && *role == Role::kReads) return;
   Thread& thread = threads_[key];
@@ -81,7 +81,7 @@ bool SameThreadRule::OnlyReads(const Execution& by) {
 }
 
 void SameThreadRule::Works(const Execution& by) {
-  if (!Covers(by) || closed_.contains(by.tgid)) return;
+  if (!Covers(by) || IsClosed(by.tgid)) return;
   const Role* role = RoleOf(by);
   if (role == nullptr) {
     roles_.try_emplace(by.tgid, kRemembered).first->second.Put(by.tid, Role::kWorks);
@@ -135,7 +135,7 @@ void SameThreadRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdic
   if (const ThreadKey* sender = left_.Find(fact.id)) {
     const bool loop = *sender == receiver;
     left_.Erase(fact.id);
-    if (loop && !closed_.contains(fact.by.tgid)) CloseGate(fact.by.tgid, verdicts);
+    if (loop && !IsClosed(fact.by.tgid)) CloseGate(fact.by.tgid, verdicts);
     return;
   }
   const auto found = threads_.find(receiver);
@@ -166,22 +166,15 @@ void SameThreadRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& v
   if (thread.open.empty()) threads_.erase(found);
 }
 
-void SameThreadRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
+void SameThreadRule::ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) {
   absl::erase_if(threads_, [&](auto& entry) {
     if (entry.first >> 32 != tgid) return false;
     ReleaseCalls(entry.second, verdicts);
     return true;
   });
-  closed_.erase(tgid);
   leaving_.erase(tgid);
   loops_.erase(tgid);
   roles_.erase(tgid);
-}
-
-void SameThreadRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  OnProcessExit(tgid, verdicts);
-  closed_.insert(tgid);
-  gates_closed_.Add();
 }
 
 void SameThreadRule::ReleaseCalls(Thread& thread, std::vector<Verdict>& verdicts) {

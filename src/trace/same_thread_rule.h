@@ -25,14 +25,15 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 #include "trace/recent_map.h"
 
 namespace sonde::trace {
 
-// Memory: one entry per thread that has an open request, one per process with its gate closed.
-class SameThreadRule : public LinkRule {
+// Memory: one entry per thread that has an open request.
+class SameThreadRule : public GatedRule {
  public:
   explicit SameThreadRule(MetricRegistry& metrics);
 
@@ -40,14 +41,12 @@ class SameThreadRule : public LinkRule {
   bool Serves(RuntimeKind runtime) const override {
     return Covers({.tgid = 1, .runtime = runtime});
   }
-  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
   void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
-  void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   // Calls of one request that are remembered; further ones stay unlinked.
   static constexpr size_t kMaxCallsPerRequest = 4096;
@@ -83,17 +82,15 @@ class SameThreadRule : public LinkRule {
   bool OnlyReads(const Execution& by);
   void Works(const Execution& by);
   bool IsLoop(uint32_t tgid, std::vector<Verdict>& verdicts);
-  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
+  void ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) override;
   static void ReleaseCalls(Thread& thread, std::vector<Verdict>& verdicts);
 
   absl::flat_hash_map<ThreadKey, Thread> threads_;
-  absl::flat_hash_set<uint32_t> closed_;   // processes
   absl::flat_hash_set<uint32_t> leaving_;  // processes whose threads left requests behind
   absl::flat_hash_set<uint32_t> loops_;    // processes whose gate closes before the next verdict
   absl::flat_hash_map<uint32_t, RecentMap<uint32_t, Role>> roles_;  // of each process's threads
   RecentMap<ThreadKey, bool> woken_{kRemembered};
   RecentMap<ExchangeId, ThreadKey> left_{kRemembered};
-  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace

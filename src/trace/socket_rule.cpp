@@ -11,13 +11,13 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
 
-SocketRule::SocketRule(MetricRegistry& metrics)
-    : gates_closed_(GatesClosed(LinkMethod::kSocket, metrics)) {}
+SocketRule::SocketRule(MetricRegistry& metrics) : GatedRule(LinkMethod::kSocket, metrics) {}
 
 SocketRule::Process* SocketRule::Find(uint32_t tgid) {
   const auto found = processes_.find(tgid);
@@ -41,7 +41,7 @@ void SocketRule::OnReceived(const DataEvent& event) {
 }
 
 void SocketRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
-  if (!Covers(fact.last_by) || closed_.contains(fact.last_by.tgid)) return;
+  if (!Covers(fact.last_by) || IsClosed(fact.last_by.tgid)) return;
   Process& process = processes_[fact.last_by.tgid];
   process.calls.RequestBegins(fact.id);
   process.unanswered.insert(fact.id);
@@ -131,18 +131,11 @@ void SocketRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
   }
 }
 
-void SocketRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  closed_.erase(tgid);
+void SocketRule::ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) {
   Process* process = Find(tgid);
   if (process == nullptr) return;
   process->calls.Clear(verdicts);
   processes_.erase(tgid);
-}
-
-void SocketRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  OnProcessExit(tgid, verdicts);
-  closed_.insert(tgid);
-  gates_closed_.Add();
 }
 
 }  // namespace sonde::trace

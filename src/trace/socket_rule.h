@@ -21,6 +21,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 #include "trace/pending_calls.h"
@@ -28,13 +29,12 @@
 
 namespace sonde::trace {
 
-class SocketRule : public LinkRule {
+class SocketRule : public GatedRule {
  public:
   explicit SocketRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kSocket; }
   bool Serves(RuntimeKind runtime) const override { return IsPlain(runtime); }
-  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
@@ -42,7 +42,6 @@ class SocketRule : public LinkRule {
   void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
   void OnReceived(const DataEvent& event) override;
-  void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   static constexpr size_t kConnections = 16'384;  // per process, two generations
 
@@ -77,11 +76,9 @@ class SocketRule : public LinkRule {
   Process* Find(uint32_t tgid);
   static ExchangeId IfUnanswered(const Process& process, ExchangeId request);
   static bool IsBorneOut(Process& process, ExchangeId call);
-  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
+  void ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   absl::flat_hash_map<uint32_t, Process> processes_;
-  absl::flat_hash_set<uint32_t> closed_;
-  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace

@@ -7,13 +7,13 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
 
-UnparkRule::UnparkRule(MetricRegistry& metrics)
-    : gates_closed_(GatesClosed(LinkMethod::kWakeup, metrics)) {}
+UnparkRule::UnparkRule(MetricRegistry& metrics) : GatedRule(LinkMethod::kWakeup, metrics) {}
 
 UnparkRule::Process* UnparkRule::Find(uint32_t tgid) {
   const auto found = processes_.find(tgid);
@@ -46,7 +46,7 @@ bool UnparkRule::HasWaited(Process& process, ThreadId thread, ExchangeId call) {
 
 void UnparkRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
   const Execution& by = fact.last_by;
-  if (by.runtime != RuntimeKind::kJava || closed_.contains(by.tgid)) return;
+  if (by.runtime != RuntimeKind::kJava || IsClosed(by.tgid)) return;
   Process& process = processes_[by.tgid];
   if (IsCarrier(process, by)) return CloseGate(by.tgid, verdicts);
   process.owns.Put(by.tid, fact.id);
@@ -190,18 +190,11 @@ void UnparkRule::WokenByWorker(Process& process, ThreadId worker, ThreadId threa
   process.tokens.Erase(worker);
 }
 
-void UnparkRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  closed_.erase(tgid);
+void UnparkRule::ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) {
   Process* process = Find(tgid);
   if (process == nullptr) return;
   process->calls.Clear(verdicts);
   processes_.erase(tgid);
-}
-
-void UnparkRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  OnProcessExit(tgid, verdicts);
-  closed_.insert(tgid);
-  gates_closed_.Add();
 }
 
 }  // namespace sonde::trace

@@ -25,6 +25,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 #include "trace/pending_calls.h"
@@ -32,20 +33,18 @@
 
 namespace sonde::trace {
 
-class UnparkRule : public LinkRule {
+class UnparkRule : public GatedRule {
  public:
   explicit UnparkRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kWakeup; }
   bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kJava; }
-  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
   void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
-  void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   // Per process, of each kind (two generations of so many).
   static constexpr size_t kRemembered = 32'768;
@@ -90,11 +89,9 @@ class UnparkRule : public LinkRule {
   static bool Woken(Process& process, ThreadId by, ThreadId thread, std::vector<Verdict>& verdicts);
   static void WokenByWorker(Process& process, ThreadId worker, ThreadId thread, ExchangeId call,
                             std::vector<Verdict>& verdicts);
-  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
+  void ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   absl::flat_hash_map<uint32_t, Process> processes_;
-  absl::flat_hash_set<uint32_t> closed_;
-  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace

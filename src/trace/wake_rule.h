@@ -35,7 +35,7 @@ class WakeRule : public LinkRule {
     // Who waits for a response is told before it comes (Go): who reads it wakes others, too, to
     // whom it gives the connection.
     bool awaiting_is_told = false;
-    size_t max_hops = 4;  // of a wake to one that works on nothing known, and goes on waking
+    size_t max_hops = 1;  // of a wake to one that works on nothing known, and goes on waking
   };
 
   explicit WakeRule(const Traits& traits) : traits_(traits) {}

@@ -7,13 +7,13 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
 
-WorkerRule::WorkerRule(MetricRegistry& metrics)
-    : gates_closed_(GatesClosed(LinkMethod::kWorker, metrics)) {}
+WorkerRule::WorkerRule(MetricRegistry& metrics) : GatedRule(LinkMethod::kWorker, metrics) {}
 
 WorkerRule::Process* WorkerRule::Find(uint32_t tgid) {
   const auto found = processes_.find(tgid);
@@ -31,7 +31,7 @@ void WorkerRule::Forget(Process& process, Thread& thread, std::vector<Verdict>& 
 }
 
 void WorkerRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) {
-  if (!Covers(fact.last_by) || closed_.contains(fact.last_by.tgid)) return;
+  if (!Covers(fact.last_by) || IsClosed(fact.last_by.tgid)) return;
   Process& process = processes_[fact.last_by.tgid];
   Thread& thread = Of(process, fact.last_by.tid);
   if (!thread.calls.empty() && !thread.calls.back().waited) process.unsafe = true;
@@ -107,18 +107,11 @@ void WorkerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
   process->calls.RequestEnds(fact.id, fact.complete, verdicts);
 }
 
-void WorkerRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  closed_.erase(tgid);
+void WorkerRule::ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) {
   Process* process = Find(tgid);
   if (process == nullptr) return;
   process->calls.Clear(verdicts);
   processes_.erase(tgid);
-}
-
-void WorkerRule::CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  OnProcessExit(tgid, verdicts);
-  closed_.insert(tgid);
-  gates_closed_.Add();
 }
 
 }  // namespace sonde::trace

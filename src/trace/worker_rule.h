@@ -11,7 +11,6 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/container/inlined_vector.h>
 
 #include <cstddef>
@@ -21,6 +20,7 @@
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
+#include "trace/gated_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
 #include "trace/pending_calls.h"
@@ -28,19 +28,17 @@
 
 namespace sonde::trace {
 
-class WorkerRule : public LinkRule {
+class WorkerRule : public GatedRule {
  public:
   explicit WorkerRule(MetricRegistry& metrics);
 
   LinkMethod method() const override { return LinkMethod::kWorker; }
   bool Serves(RuntimeKind runtime) const override { return runtime == RuntimeKind::kRuby; }
-  bool IsClosed(uint32_t tgid) const override { return closed_.contains(tgid); }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
   void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
-  void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   static constexpr size_t kThreads = 16'384;  // per process, two generations
   // Since a thread last answered; further ones stay unlinked.
@@ -72,11 +70,9 @@ class WorkerRule : public LinkRule {
   static void Forget(Process& process, Thread& thread, std::vector<Verdict>& verdicts);
   static void AnswersForReader(Process& process, Thread& worker, ExchangeId request,
                                std::vector<Verdict>& verdicts);
-  void CloseGate(uint32_t tgid, std::vector<Verdict>& verdicts);
+  void ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   absl::flat_hash_map<uint32_t, Process> processes_;
-  absl::flat_hash_set<uint32_t> closed_;
-  Counter& gates_closed_;
 };
 
 }  // namespace sonde::trace
