@@ -32,7 +32,7 @@ static __always_inline __u64 sonde_go_awaiting(const struct sonde_go_layout *go,
 					       __u64 reader)
 {
 	__u64 sudog = sonde_word(writer + (__s64)go->waiting);
-	__u32 i, j;
+	__u64 i, j; /* see sonde_go_fd */
 
 	for (i = 0; i < SONDE_GO_SUDOGS && sudog; i++) {
 		__u64 channel = sonde_word(sudog + (__s64)go->sudog_channel);

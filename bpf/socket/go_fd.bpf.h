@@ -45,7 +45,8 @@ static __always_inline int sonde_go_fd(__u64 interface)
 {
 	__u64 at = sonde_word(interface + 8);
 	int fd = sonde_go_fd_of(at);
-	__u32 i, field;
+	/* Linux 5.15 forgets what is in a narrower one on the stack, and sees an endless loop. */
+	__u64 i, field;
 
 	for (i = 0; i < SONDE_GO_WRAPPERS && fd < 0 && at; i++) {
 		for (field = 0; field < SONDE_GO_FIELDS && fd < 0; field++)

@@ -139,8 +139,9 @@ SONDE_OF_SCRATCH(int, sonde_gather_window, from, count, to)
 	start = scratch->cursor_start;
 	index = scratch->cursor;
 	for (i = 0; i < SONDE_MAX_SEGMENTS; i++) {
-		__u64 length, skip, size;
+		__u64 length, skip;
 		__u64 at = to + done;
+		__u32 size; /* the helper's type: Linux 5.15 forgets the bounds of a wider one */
 
 		barrier_var(index);
 		if (index >= SONDE_MAX_SEGMENTS || index >= scratch->segment_count)
@@ -148,9 +149,9 @@ SONDE_OF_SCRATCH(int, sonde_gather_window, from, count, to)
 		length = scratch->segments[index].length;
 		if ((__u64)from + done < start + length) {
 			skip = from + done - start;
-			size = length - skip;
-			if (size > count - done)
-				size = count - done;
+			size = count - done;
+			if (size > length - skip)
+				size = length - skip;
 			/* never: size <= count; at < to + count, and callers keep that to a piece
 			 * and a tail */
 			barrier_var(size);

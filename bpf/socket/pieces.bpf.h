@@ -23,6 +23,9 @@ static __always_inline int sonde_emit_piece(struct sonde_scratch *scratch, __u32
 	scratch->record.captured = captured;
 	scratch->record.tail = tail;
 	bytes = sizeof(scratch->record) + ((bytes + 7) & ~7ULL);
+	barrier_var(bytes); /* and of the sum, for Linux 5.15 */
+	if (bytes > sizeof(scratch->record) + SONDE_PIECE_BYTES + SONDE_BODY_TAIL + 8)
+		return 0;
 	scratch->record.header.size = bytes;
 	if (bpf_ringbuf_output(&sonde_ring, &scratch->record, bytes, BPF_RB_NO_WAKEUP))
 		return sonde_drop(SONDE_DROP_RING_FULL);

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs sonde on the kernels of rows.toml, each in a guest of its own: tests/vm/run.py --sonde build/kernel/sonde [ROW...]
 
-Without rows: all. Those of arm64 need what `script/bootstrap arm64`, `script/sysroot arm64` and the preset arm64 make; those without a
-suite need an image that somebody built: --kernel 5.15=arch/x86/boot/bzImage. The exit code is 0 if every row that could be run passes, 77 if none could be run. --update writes what was
-measured into budget.json and docs/reference/kernels.md.
+Without rows: all. Those of arm64 need what `script/bootstrap arm64`, `script/sysroot arm64` and the preset arm64 make;
+those without a suite need an image that somebody built: --kernel 5.15=FILE. The exit code is 0 if every row that could be run passes, 77 if
+none could be run. --update writes what was measured into budget.json and docs/reference/kernels.md.
 """
 import argparse
 import json
