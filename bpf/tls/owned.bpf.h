@@ -30,7 +30,7 @@ struct {
 #define SONDE_FIRST_ADDRESS 4096
 
 /* Offset of the pointer, SONDE_NOWHERE if it is not in this object. Once per probed instruction. */
-static __noinline __s32 sonde_seek_owned(__u32 index, __u64 object, __u64 instruction)
+SONDE_GLOBAL __s32 sonde_seek_owned(__u32 index, __u64 object, __u64 instruction)
 {
 	struct sonde_tls_method key = {.probe = index};
 	__u64 table = 0;
