@@ -16,7 +16,7 @@ struct sonde_mmsg {
 };
 
 /* Key of map sonde_texts. A TLS connection is named by what both its socket and its TLS object
- * show: the client random, if the handshake was seen; else by the socket's inode; else by the
+ * show: the client random; else by the socket's inode, if the object tells it; else by the
  * object. */
 enum sonde_text_kind {
 	SONDE_TEXT_NONE = 0,

@@ -12,43 +12,10 @@
 #include "socket/emit.bpf.h"
 #include "tls/object.bpf.h"
 #include "tls/open_text.bpf.h"
+#include "tls/room.bpf.h"
 
 /* More at once is no length. */
 #define SONDE_TLS_MAX_TEXT (1U << 30)
-
-/*
- * Room to build a record. A uprobe's program can be preempted, so a processor has two, each used by
- * one program at a time; more at once is a loss, counted.
- */
-struct sonde_tls_room {
-	struct sonde_scratch scratch;
-	__u32 busy;
-	__u32 reserved;
-};
-
-#define SONDE_TLS_ROOMS 2
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SONDE_TLS_ROOMS);
-	__type(key, __u32);
-	__type(value, struct sonde_tls_room);
-} sonde_tls_rooms SEC(".maps");
-
-static __always_inline struct sonde_tls_room *sonde_tls_room_take(void)
-{
-	__u32 i;
-
-	for (i = 0; i < SONDE_TLS_ROOMS; i++) {
-		__u32 key = i;
-		struct sonde_tls_room *room = bpf_map_lookup_elem(&sonde_tls_rooms, &key);
-
-		if (room && !sonde_swap(&room->busy, 1))
-			return room;
-	}
-	sonde_drop(SONDE_DROP_BUSY);
-	return 0;
-}
 
 /*
  * A write that could not finish is made again with the same text. One that has the address and the
@@ -58,7 +25,8 @@ static __always_inline struct sonde_tls_room *sonde_tls_room_take(void)
 #define SONDE_TLS_RECORD_ADDS 21 /* header 5, tag 16 */
 
 static __always_inline bool sonde_text_is_retry(const struct sonde_tls_probe *probe,
-						struct sonde_text *text, __u64 object,
+						struct sonde_text *text,
+						const struct sonde_tls_object *object,
 						__u64 address, __u32 length)
 {
 	struct tcp_sock *tcp = (struct tcp_sock *)text->sk;
@@ -111,24 +79,24 @@ struct sonde_tls_moved {
 	__u64 skip;   /* bytes of the pieces before the text */
 };
 
+/* room->object is that of `moved`; `traced`: flags of the process. */
 static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
-				       const struct sonde_tls_moved *moved)
+				       const struct sonde_tls_moved *moved,
+				       struct sonde_tls_room *room, __u32 *traced)
 {
-	__u64 object = moved->object, length = moved->length;
-	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
-	struct sonde_tls_room *room;
+	const struct sonde_tls_object *object = &room->object;
+	__u64 length = moved->length;
 	struct sonde_text *text;
 	__u32 direction = probe->direction & 1;
-	__u32 *traced = sonde_traced_flags(tgid);
 	__u64 position;
 
-	if (!length || !traced)
+	if (!length)
 		return 0;
-	if (!object || length > SONDE_TLS_MAX_TEXT || moved->skip > SONDE_TLS_MAX_TEXT)
+	if (!moved->object || length > SONDE_TLS_MAX_TEXT || moved->skip > SONDE_TLS_MAX_TEXT)
 		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
-	if (probe->handshake != SONDE_NOWHERE && sonde_number(object + probe->handshake))
+	if (probe->handshake != SONDE_NOWHERE && sonde_object_number(object, probe->handshake))
 		return 0;
-	text = sonde_text_find(probe, object, tgid, length);
+	text = sonde_text_find(probe, object, traced, length);
 	if (!text)
 		return 0;
 	if (direction == SONDE_SEND &&
@@ -137,9 +105,6 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	position = sonde_advance(&text->socket.moved[direction], length);
 	if (text->socket.capture.socket_class >= SONDE_CLASS_TLS)
 		return sonde_count(SONDE_COUNT_QUIET);
-	room = sonde_tls_room_take();
-	if (!room)
-		return 0;
 	sonde_record_begin(&room->scratch, &text->socket, direction, length, position, *traced);
 	room->scratch.record.source = probe->source;
 	room->scratch.call.direction = direction;
@@ -151,7 +116,6 @@ static __noinline int sonde_text_moved(const struct sonde_tls_probe *probe,
 	} else {
 		sonde_drop(SONDE_DROP_PAYLOAD_FAULT);
 	}
-	sonde_swap(&room->busy, 0);
 	return 0;
 }
 

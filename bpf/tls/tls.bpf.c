@@ -70,17 +70,11 @@ static __always_inline void sonde_tls_read(struct sonde_tls_moved *moved,
 		moved->length = probe->at_most;
 }
 
-static __always_inline struct sonde_tls_probe *sonde_tls_probe_of(__u32 index)
-{
-	if (!sonde_is_traced(bpf_get_current_pid_tgid() >> 32))
-		return 0;
-	return bpf_map_lookup_elem(&sonde_tls_probes, &index);
-}
-
 /* What call->probe reads at this instruction; false: it is not to be read. Not inlined: the
  * registers need not be on the stack when the text is sent. */
 static __noinline bool sonde_tls_read_call(struct sonde_tls_call *call,
-					   struct sonde_tls_probe *probe, struct pt_regs *ctx)
+					   struct sonde_tls_probe *probe,
+					   struct sonde_tls_object *object, struct pt_regs *ctx)
 {
 	struct sonde_tls_moved *moved = &call->moved;
 	struct sonde_registers registers;
@@ -92,66 +86,105 @@ static __noinline bool sonde_tls_read_call(struct sonde_tls_call *call,
 	moved->object = sonde_object_name(probe, call->probe, moved->object, SONDE_REG_IP(ctx));
 	if (probe->returned == SONDE_RETURNED_COUNT)
 		call->count = sonde_place(&probe->count, &registers);
+	sonde_object_look(object, probe, moved->object);
 	return true;
 }
 
-/* The text is moved at this instruction. */
-SEC("uprobe")
-int sonde_tls_text(struct pt_regs *ctx)
+/* How much of the text the call took or gave, now that it returns. */
+static __always_inline long sonde_tls_accepted(const struct sonde_tls_probe *probe,
+					       const struct sonde_tls_call *call, long returned)
 {
-	struct sonde_tls_call call = {.probe = bpf_get_attach_cookie(ctx)};
-	struct sonde_tls_probe *probe = sonde_tls_probe_of(call.probe);
-
-	if (!probe || !sonde_tls_read_call(&call, probe, ctx))
-		return 0;
-	return sonde_text_moved(probe, &call.moved);
+	if (probe->returned == SONDE_RETURNED_COUNT)
+		return (int)returned > 0 ? (long)sonde_word(call->count) : 0;
+	return probe->length.narrow ? (int)returned : returned;
 }
 
-/* Entry of a call: true if it must be followed to its return. */
-static __always_inline bool sonde_tls_entered(struct pt_regs *ctx)
+static __always_inline int sonde_tls_at(struct pt_regs *ctx, struct sonde_tls_room *room,
+					__u32 *traced)
 {
-	struct sonde_tls_call call = {};
-	struct sonde_tls_probe *probe;
+	struct sonde_tls_call call = {.probe = bpf_get_attach_cookie(ctx)};
+	struct sonde_tls_probe *probe = bpf_map_lookup_elem(&sonde_tls_probes, &call.probe);
+
+	if (!probe || !sonde_tls_read_call(&call, probe, &room->object, ctx))
+		return 0;
+	return sonde_text_moved(probe, &call.moved, room, traced);
+}
+
+/* 1: the call must be followed to its return. */
+static __always_inline int sonde_tls_entered(struct pt_regs *ctx, struct sonde_tls_room *room,
+					     __u32 *traced)
+{
+	struct sonde_tls_call call = {.probe = bpf_get_attach_cookie(ctx)};
+	struct sonde_tls_probe *probe = bpf_map_lookup_elem(&sonde_tls_probes, &call.probe);
 	__u64 thread = bpf_get_current_pid_tgid();
 
-	call.probe = bpf_get_attach_cookie(ctx);
-	probe = sonde_tls_probe_of(call.probe);
-	if (!probe || !sonde_tls_read_call(&call, probe, ctx))
-		return false;
+	if (!probe || !sonde_tls_read_call(&call, probe, &room->object, ctx))
+		return 0;
 	if (call.moved.length <= probe->entire &&
 	    (probe->unready == SONDE_NOWHERE ||
-	     !sonde_number(call.moved.object + probe->unready))) {
-		sonde_text_moved(probe, &call.moved);
-		return false;
-	}
+	     !sonde_object_number(&room->object, probe->unready)))
+		return sonde_text_moved(probe, &call.moved, room, traced);
 	return !bpf_map_update_elem(&sonde_tls_calls, &thread, &call, BPF_ANY);
 }
 
-static __always_inline int sonde_tls_left(struct pt_regs *ctx)
+static __always_inline int sonde_tls_left(struct pt_regs *ctx, struct sonde_tls_room *room,
+					  __u32 *traced)
 {
 	__u64 thread = bpf_get_current_pid_tgid();
 	struct sonde_tls_call *saved = bpf_map_lookup_elem(&sonde_tls_calls, &thread);
-	const struct sonde_tls_probe *probe;
+	struct sonde_tls_probe *probe;
 	struct sonde_tls_call call;
-	long moved = SONDE_REG_RETURN(ctx);
+	long moved;
 
 	if (!saved)
 		return 0;
 	call = *saved;
 	bpf_map_delete_elem(&sonde_tls_calls, &thread);
-	probe = sonde_tls_probe_of(call.probe);
+	probe = bpf_map_lookup_elem(&sonde_tls_probes, &call.probe);
 	if (!probe)
 		return 0;
-	if (probe->returned == SONDE_RETURNED_COUNT)
-		moved = (int)moved > 0 ? (long)sonde_word(call.count) : 0;
-	else if (probe->length.narrow)
-		moved = (int)moved;
+	moved = sonde_tls_accepted(probe, &call, SONDE_REG_RETURN(ctx));
 	if (moved <= 0)
 		return 0;
 	if ((__u64)moved > call.moved.length)
 		return sonde_drop(SONDE_DROP_TEXT_UNREADABLE);
 	call.moved.length = moved;
-	return sonde_text_moved(probe, &call.moved);
+	sonde_object_look(&room->object, probe, call.moved.object);
+	return sonde_text_moved(probe, &call.moved, room, traced);
+}
+
+enum sonde_tls_step {
+	SONDE_TLS_AT,      /* the text is moved at this instruction */
+	SONDE_TLS_ENTERED, /* entry of a call */
+	SONDE_TLS_LEFT,    /* its return */
+};
+
+/* What the step says: 1 only for a call that must be followed. */
+static __always_inline int sonde_tls_run(struct pt_regs *ctx, enum sonde_tls_step step)
+{
+	__u32 *traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
+	struct sonde_tls_room *room;
+	int result;
+
+	if (!traced)
+		return 0;
+	room = sonde_tls_room_take();
+	if (!room)
+		return 0;
+	if (step == SONDE_TLS_AT)
+		result = sonde_tls_at(ctx, room, traced);
+	else if (step == SONDE_TLS_ENTERED)
+		result = sonde_tls_entered(ctx, room, traced);
+	else
+		result = sonde_tls_left(ctx, room, traced);
+	sonde_tls_room_leave(room);
+	return result;
+}
+
+SEC("uprobe")
+int sonde_tls_text(struct pt_regs *ctx)
+{
+	return sonde_tls_run(ctx, SONDE_TLS_AT);
 }
 
 /* Session (Linux 6.13): runs at entry, and at the return only of calls for which it says so. Which
@@ -161,20 +194,20 @@ SEC("uprobe")
 int sonde_tls_call(struct pt_regs *ctx)
 {
 	if (SONDE_REG_IP(ctx) != bpf_get_func_ip(ctx))
-		return sonde_tls_left(ctx);
-	return !sonde_tls_entered(ctx);
+		return sonde_tls_run(ctx, SONDE_TLS_LEFT);
+	return !sonde_tls_run(ctx, SONDE_TLS_ENTERED);
 }
 
 /* Without sessions: two probes, and the return costs even when it is not needed. */
 SEC("uprobe")
 int sonde_tls_enter(struct pt_regs *ctx)
 {
-	sonde_tls_entered(ctx);
+	sonde_tls_run(ctx, SONDE_TLS_ENTERED);
 	return 0;
 }
 
 SEC("uretprobe")
 int sonde_tls_leave(struct pt_regs *ctx)
 {
-	return sonde_tls_left(ctx);
+	return sonde_tls_run(ctx, SONDE_TLS_LEFT);
 }

@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 #include <bpf/bpf.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,25 @@ namespace {
 
 constexpr size_t kSlots = 4096;         // max_entries of sonde_tls_probes and sonde_runtime_probes
 constexpr uint32_t kTracedRuntime = 4;  // SONDE_TRACED_RUNTIME of bpf/maps/traced.bpf.h
+
+// See sonde_tls_probe.object_bytes.
+uint32_t ObjectBytes(const sonde_tls_probe& spec) {
+  constexpr uint32_t kNumber = 4, kPointer = 8, kRandom = 16;  // as much of each as is looked at
+  uint32_t bytes = 0;
+  const auto hold = [&bytes](int32_t offset, uint32_t size) {
+    if (offset >= 0) bytes = std::max(bytes, static_cast<uint32_t>(offset) + size);
+  };
+  if (spec.random_pointer >= 0) {
+    hold(spec.random_pointer, kPointer);
+  } else {
+    hold(spec.random, kRandom);
+  }
+  hold(spec.server, kNumber);
+  hold(spec.handshake, kNumber);
+  hold(spec.unready, kNumber);
+  hold(spec.bio, kPointer);
+  return bytes <= SONDE_TLS_OBJECT_BYTES ? bytes : 0;
+}
 
 Status TooMany() { return absl::ResourceExhaustedError("more than 4096 probed instructions"); }
 
@@ -115,7 +135,9 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
   for (const probe::TlsPoint& point : points) {
     const int slot = attachment->TakeSlot();
     if (slot < 0) return TooMany();
-    if (bpf_map_update_elem(map, &slot, &point.spec, BPF_ANY) != 0) {
+    sonde_tls_probe spec = point.spec;
+    spec.object_bytes = ObjectBytes(spec);
+    if (bpf_map_update_elem(map, &slot, &spec, BPF_ANY) != 0) {
       return absl::ErrnoToStatus(errno, "cannot describe a probe");
     }
     if (Status named = attachment->AddMethods(point, slot); !named.ok()) return named;
@@ -133,6 +155,7 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
   if (!status.ok()) return status;
   for (size_t i = 0; i < points.size(); ++i) {
     sonde_tls_probe spec = points[i].spec;
+    spec.object_bytes = ObjectBytes(spec);
     spec.attached_ns = MonotonicNow();
     bpf_map_update_elem(map, &attachment->slots[i], &spec, BPF_ANY);
   }

@@ -166,6 +166,30 @@ TEST_P(TlsTest, DescriptorNamesTheSocket) {
   EXPECT_EQ(open->local.port, LocalPort(pair.near.get()));
 }
 
+// From then on the random does; a new handshake on the connection changes that.
+TEST_P(TlsTest, DescriptorIsLookedForOnce) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const std::string first = Request("first");
+  const std::string second = Request("second");
+  const Log log = lab_->Run([&] {
+    FakeBio bio{.method = &descriptor_bio, .fd = pair.near.get()};
+    FakeTls tls = Object("never seen on any socket .........", true);
+    tls.bio = &bio;
+    FakeText(tls, first, Direction::kReceive);
+    tls.bio = nullptr;
+    FakeText(tls, second, Direction::kReceive);
+    tls = Object("chosen anew on the same one ......", true);
+    tls.bio = &bio;
+    FakeText(tls, Request("third"), Direction::kReceive);
+  });
+  EXPECT_EQ(TextOpens(log).size(), 1U);
+  const auto received = log.Of(TextId(pair.near.get()), Direction::kReceive);
+  ASSERT_EQ(received.size(), 3U);
+  EXPECT_EQ(received[0].event.position, 0U);
+  EXPECT_EQ(received[1].event.position, first.size());
+  EXPECT_EQ(received[2].event.position, first.size() + second.size());
+}
+
 TEST_P(TlsTest, WithoutEvidenceTheSocketIsNotKnown) {
   const Pair pair = Connect(Kind::kTcp4);
   const Log log = lab_->Run([&] {

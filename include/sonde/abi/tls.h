@@ -52,6 +52,9 @@ enum sonde_tls_fd {
 	SONDE_TLS_FD_GO = 2,  /* Go: net.Conn -> *net.TCPConn -> *netFD -> Sysfd */
 };
 
+/* As far as an object is read at once. */
+#define SONDE_TLS_OBJECT_BYTES 512
+
 struct sonde_tls_probe {
 	/* Since when every process that uses the file is probed, CLOCK_MONOTONIC; 0 = not yet. What
 	 * began before was not seen from its start. */
@@ -90,7 +93,10 @@ struct sonde_tls_probe {
 	__s32 owned;
 	__u32 entire;  /* a text of up to so many bytes needs no look at what the call returned */
 	__u32 at_most; /* of a longer text only so many bytes are taken by one call; 0 = no limit */
-	__u8 source;   /* enum sonde_source */
+	/* So many bytes of the object hold all the fields that are named here, at most
+	 * SONDE_TLS_OBJECT_BYTES; 0 = they are read one by one. */
+	__u32 object_bytes;
+	__u8 source;    /* enum sonde_source */
 	__u8 direction; /* enum sonde_direction, never SONDE_BOTH */
 	__u8 returned;  /* enum sonde_returned */
 	__u8 fd;        /* enum sonde_tls_fd */
@@ -103,7 +109,7 @@ struct sonde_tls_probe {
 	 */
 	__u8 chunks;
 	__u8 has_unless;
-	__u8 reserved[5];
+	__u8 reserved[1];
 };
 
 #define SONDE_TLS_PROBE_BYTES 104
