@@ -347,7 +347,7 @@ bool Connection::HandOver() {
     return upgrade->protocol == protocol.name;
   });
   if (next == environment_.protocols.end()) {
-    environment_.sink.OnExchange(std::move(upgrade->open));
+    environment_.sink.OnExchange(upgrade->open);
     return false;
   }
   active_->parser->Close(Unfinished::kConnectionClosed);

@@ -62,7 +62,7 @@ void ExporterSet::SetMemoryLevel(MemoryLevel level) {
   for (const auto& processor : processors_) processor->SetMemoryLevel(level);
 }
 
-void ExporterSet::OnSpan(Span span) {
+void ExporterSet::OnSpan(Span&& span) {
   if (memory_ == MemoryLevel::kHard) return memory_limit_.Add();
   const bool choosy = span.resource != nullptr && span.resource->rule != nullptr &&
                       span.resource->rule->exporters.has_value();

@@ -44,7 +44,7 @@ class ExporterSet final : public SpanSink {
   void SetMemoryLevel(MemoryLevel level);
 
   // Drain thread. A span of a process whose rule names exporters goes to those only.
-  void OnSpan(Span span) override;
+  void OnSpan(Span&& span) override;
   // Drain thread, several times in schedule_delay.
   void OnTick(uint64_t mono_ns);
 

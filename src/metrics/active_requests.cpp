@@ -68,13 +68,13 @@ void ActiveRequests::OnResponseStart(ExchangeId id, const MessageSpan& response)
   next_.OnResponseStart(id, response);
 }
 
-void ActiveRequests::OnExchange(Exchange exchange) {
+void ActiveRequests::OnExchange(const Exchange& exchange) {
   if (const auto open = open_.find(exchange.id); open != open_.end()) {
     const MessageSpan& last = exchange.response.seen ? exchange.response : exchange.request;
     open->second->Add(-1, last.last_mono_ns);
     open_.erase(open);
   }
-  next_.OnExchange(std::move(exchange));
+  next_.OnExchange(exchange);
 }
 
 }  // namespace sonde::metrics

@@ -26,7 +26,7 @@ class ActiveRequests final : public ExchangeSink {
 
   void OnRequestStart(const RequestStart& start) override;
   void OnResponseStart(ExchangeId id, const MessageSpan& response) override;
-  void OnExchange(Exchange exchange) override;
+  void OnExchange(const Exchange& exchange) override;
   // The store forgot series.
   void Forget() { series_.clear(); }
 

@@ -95,7 +95,7 @@ RedStage::RedStage(const MetricsOptions& options, SpanSink& next, MetricRegistry
       facts_(options.dimensions),
       graph_(store_) {}
 
-void RedStage::OnSpan(Span span) {
+void RedStage::OnSpan(Span&& span) {
   // Spans may come before the first tick.
   now_ns_ = std::max(now_ns_, span.end_mono_ns);
   facts_.Read(span);

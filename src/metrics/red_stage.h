@@ -37,7 +37,7 @@ class RedStage final : public SpanSink {
   // `next` and `metrics` outlive it.
   RedStage(const MetricsOptions& options, SpanSink& next, MetricRegistry& metrics);
 
-  void OnSpan(Span span) override;
+  void OnSpan(Span&& span) override;
   // A span that came through OnSpan is kept.
   void OnKept(const Span& span);
   void OnTick(uint64_t mono_ns);
@@ -83,7 +83,7 @@ class KeptStage final : public SpanSink {
  public:
   explicit KeptStage(SpanSink& next) : next_(next) {}
   void SetRed(RedStage* red) { red_ = red; }
-  void OnSpan(Span span) override {
+  void OnSpan(Span&& span) override {
     if (red_ != nullptr) red_->OnKept(span);
     next_.OnSpan(std::move(span));
   }

@@ -27,7 +27,7 @@ SpanHold::SpanHold(const ResourceStage& resources, SpanSink& next, MetricRegistr
       timed_out_(Held(metrics, "timed_out")),
       full_(Held(metrics, "full")) {}
 
-void SpanHold::OnSpan(Span span) {
+void SpanHold::OnSpan(Span&& span) {
   if (!resources_.Waits(span.tgid)) return Send(std::move(span));
   if (held_.size() >= kMaxHeld) {
     full_.Add();
@@ -57,7 +57,7 @@ void SpanHold::Shutdown() {
   held_.clear();
 }
 
-void SpanHold::Send(Span span) {
+void SpanHold::Send(Span&& span) {
   span.resource = resources_.Latest(span.tgid, span.resource);
   span.root_rule = resources_.Rule(span.root_tgid);
   next_.OnSpan(std::move(span));

@@ -21,13 +21,13 @@ class SpanHold final : public SpanSink {
   SpanHold(const ResourceStage& resources, SpanSink& next, MetricRegistry& metrics);
 
   // The span goes on at once with what is known now, unless ResourceStage::Waits() for it.
-  void OnSpan(Span span) override;
+  void OnSpan(Span&& span) override;
   void OnTick();
   // Sends on everything.
   void Shutdown();
 
  private:
-  void Send(Span span);
+  void Send(Span&& span);
 
   const ResourceStage& resources_;
   SpanSink& next_;

@@ -137,7 +137,7 @@ bool Sampler::Keep(Span& span) {
   return Ask(keep ? choices.local_sampled : choices.local_not_sampled, span, false);
 }
 
-void Sampler::OnSpan(Span span) {
+void Sampler::OnSpan(Span&& span) {
   if (!Keep(span)) {
     dropped_.Add();
     return;

@@ -40,7 +40,7 @@ class Sampler final : public SpanSink {
   // traces that began in their processes.
   Status Configure(const SamplerOptions& options, const std::vector<DiscoveryRule>& rules = {});
 
-  void OnSpan(Span span) override;
+  void OnSpan(Span&& span) override;
 
  private:
   struct Choices {

@@ -89,7 +89,7 @@ Status TailSampler::Configure(const TailSamplingOptions& options) {
   return absl::OkStatus();
 }
 
-void TailSampler::OnSpan(Span span) {
+void TailSampler::OnSpan(Span&& span) {
   now_ns_ = std::max(now_ns_, span.end_mono_ns);  // spans may come before the first tick
   if (policies_.empty()) return next_.OnSpan(std::move(span));
   auto waiting = traces_.find(span.trace_id);

@@ -41,7 +41,7 @@ class TailSampler final : public SpanSink {
   // what is there of them, and those that no policy wants go.
   void SetMemoryLevel(MemoryLevel level);
 
-  void OnSpan(Span span) override;
+  void OnSpan(Span&& span) override;
   void OnTick(uint64_t mono_ns);
   // Decides about everything that waits, or drops it.
   void Shutdown();

@@ -172,7 +172,7 @@ void TraceStage::OnResponseStart(ExchangeId id, const MessageSpan& response) {
   });
 }
 
-void TraceStage::OnExchange(Exchange exchange) {
+void TraceStage::OnExchange(const Exchange& exchange) {
   Span span = factory_.Build(exchange);
   now_ns_ = std::max(now_ns_, span.end_mono_ns);
   // It waited until now for an end that did not come.
@@ -217,7 +217,7 @@ void TraceStage::BoundByOtherEnd(const Exchange& exchange, const Request& reques
 }
 
 // An exchange that was not followed: what its own header says, else a root.
-void TraceStage::PassThrough(const Exchange& exchange, Span span) {
+void TraceStage::PassThrough(const Exchange& exchange, Span&& span) {
   Request request;
   request.span_id = ids_.NewSpanId();
   const HttpExchange* http = exchange.http();
@@ -353,7 +353,7 @@ void TraceStage::SetMemoryLevel(MemoryLevel level) {
   while (held_.size() > max_held_) ReleaseEarly(*held_.oldest(), EarlyRelease::kLimit);
 }
 
-void TraceStage::Hold(Request& request, Span span) {
+void TraceStage::Hold(Request& request, Span&& span) {
   request.span = std::make_unique<Span>(std::move(span));
   HoldList& list = request.decided || request.role == Role::kClient ? held_ : late_clients_;
   list.Add(request, now_ns_);

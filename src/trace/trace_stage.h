@@ -45,7 +45,7 @@ class TraceStage : public ExchangeSink {
 
   void OnRequestStart(const RequestStart& start) override;
   void OnResponseStart(ExchangeId id, const MessageSpan& response) override;
-  void OnExchange(Exchange exchange) override;
+  void OnExchange(const Exchange& exchange) override;
 
   // Time up to which the kernel's records have been read.
   void OnTick(uint64_t mono_ns);
@@ -81,7 +81,7 @@ class TraceStage : public ExchangeSink {
   void BoundByOtherEnd(const Exchange& exchange, const Request& request, Span& span);
   void FinishServer(Request& request, const Exchange& exchange);
   void FinishClient(Request& request);
-  void PassThrough(const Exchange& exchange, Span span);
+  void PassThrough(const Exchange& exchange, Span&& span);
 
   template <typename Tell>
   void TellRules(Tell tell);
@@ -91,7 +91,7 @@ class TraceStage : public ExchangeSink {
   void CountCall(const Request& call);
   void PublishStatus(uint64_t mono_ns);
   void DecideAndEmit(Request& request);
-  void Hold(Request& request, Span span);
+  void Hold(Request& request, Span&& span);
   void ReleaseEarly(Request& request, EarlyRelease reason);
   void Complete(Request& request, Span& span);
   void Emit(Request& request);

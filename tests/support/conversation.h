@@ -44,10 +44,10 @@ class CollectingSink final : public ExchangeSink, public VerdictSink {
   void OnResponseStart(ExchangeId id, const MessageSpan& response) override {
     responses.emplace_back(id, response);
   }
-  void OnExchange(Exchange exchange) override {
+  void OnExchange(const Exchange& exchange) override {
     infos.push_back(*exchange.connection);
-    exchange.connection = nullptr;
-    exchanges.push_back(std::move(exchange));
+    exchanges.push_back(exchange);
+    exchanges.back().connection = nullptr;
   }
   void OnVerdict(ConnectionId connection, Verdict verdict) override {
     verdicts.emplace_back(connection, verdict != Verdict::kRefused);

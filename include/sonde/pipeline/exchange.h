@@ -156,7 +156,7 @@ class ExchangeSink {
   virtual void OnRequestStart(const RequestStart& start) = 0;
   // First byte of the final response. `response.first_*` are set.
   virtual void OnResponseStart(ExchangeId id, const MessageSpan& response) = 0;
-  virtual void OnExchange(Exchange exchange) = 0;
+  virtual void OnExchange(const Exchange& exchange) = 0;
 };
 
 }  // namespace sonde

@@ -96,7 +96,7 @@ struct Span {
 class SpanSink {
  public:
   virtual ~SpanSink() = default;
-  virtual void OnSpan(Span span) = 0;
+  virtual void OnSpan(Span&& span) = 0;
 };
 
 }  // namespace sonde

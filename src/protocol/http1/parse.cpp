@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocol/http1/parse.h"
 
+#include <absl/strings/ascii.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -121,9 +123,16 @@ class Lines {
   bool complete_;
 };
 
+size_t CountLines(std::string_view text) {
+  size_t count = 0;
+  for (size_t at = Find(text, '\n', 0); at != std::string_view::npos; at = Find(text, '\n', at + 1))
+    ++count;
+  return count;
+}
+
 void LowerInto(std::string_view text, std::string& out) {
-  out.resize(text.size());
-  std::ranges::transform(text, out.begin(), ToLower);
+  out.assign(text);
+  absl::AsciiStrToLower(&out);
 }
 
 // RFC 9112 5.2: a line that begins with white space continues the value before it.
@@ -135,9 +144,7 @@ void Unfold(std::string_view line, std::vector<HttpHeader>& headers) {
 }
 
 void ParseFields(Lines& lines, std::vector<HttpHeader>& headers, HeadResult& result) {
-  headers.reserve(std::min<size_t>(
-      kMaxHeaders,
-      static_cast<size_t>(std::count(lines.rest().begin(), lines.rest().end(), '\n'))));
+  headers.reserve(std::min(kMaxHeaders, CountLines(lines.rest())));
   std::string_view line;
   std::string spare;
   bool kept = true;

@@ -159,7 +159,7 @@ void Http1Parser::Emit(size_t index, Unfinished why, uint32_t truncated) {
   Exchange exchange = matcher_.Remove(index);
   exchange.unfinished = why;
   exchange.truncated |= truncated;
-  host_.sink().OnExchange(std::move(exchange));
+  host_.sink().OnExchange(exchange);
 }
 
 void Http1Parser::GiveUpPairing() {

@@ -60,7 +60,7 @@ void Http2Parser::Adopt(Upgrade&& upgrade) {
   side(Opposite(upgrade.requests)).reader.ExpectFrame();
   last_request_ = 1;
   OpenStream* added = streams_.Add(last_request_);
-  if (added == nullptr) return host_.sink().OnExchange(std::move(upgrade.open));
+  if (added == nullptr) return host_.sink().OnExchange(upgrade.open);
   OpenStream& open = *added;
   open.exchange = std::move(upgrade.open);
   open.exchange.protocol = "http2";
@@ -298,7 +298,7 @@ void Http2Parser::Emit(uint32_t id, Unfinished why) {
   const auto stream = streams_.Remove(id);
   stream->exchange.unfinished = why;
   if (refine_ != nullptr) refine_(*stream);
-  host_.sink().OnExchange(std::move(stream->exchange));
+  host_.sink().OnExchange(stream->exchange);
 }
 
 }  // namespace sonde::protocol::http2

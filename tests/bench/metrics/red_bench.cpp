@@ -20,7 +20,7 @@ namespace {
 
 class Drop final : public SpanSink {
  public:
-  void OnSpan(Span span) override { benchmark::DoNotOptimize(span); }
+  void OnSpan(Span&& span) override { benchmark::DoNotOptimize(span); }
 };
 
 // A front and what it calls, as the span stage makes them.

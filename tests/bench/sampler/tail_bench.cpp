@@ -21,7 +21,7 @@ namespace {
 
 class Drop final : public SpanSink {
  public:
-  void OnSpan(Span span) override { benchmark::DoNotOptimize(span); }
+  void OnSpan(Span&& span) override { benchmark::DoNotOptimize(span); }
 };
 
 constexpr uint64_t kTickNs = 10'000'000;

@@ -35,7 +35,7 @@ class Bench : public SpanFactory, public SpanSink {
     span.attributes.reserve(20);
     return span;
   }
-  void OnSpan(Span span) override { benchmark::DoNotOptimize(span); }
+  void OnSpan(Span&& span) override { benchmark::DoNotOptimize(span); }
 
   // `client_port` and `position` name the message at both ends.
   Exchange Start(Role role, ConnectionId id, uint16_t client_port, uint32_t position,
@@ -65,7 +65,7 @@ class Bench : public SpanFactory, public SpanSink {
     exchange.response = exchange.request;
     exchange.response.first_mono_ns = exchange.response.last_mono_ns = ++now;
     stage->OnResponseStart(exchange.id, exchange.response);
-    stage->OnExchange(std::move(exchange));
+    stage->OnExchange(exchange);
   }
 
   MetricRegistry metrics;

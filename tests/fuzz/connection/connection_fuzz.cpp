@@ -125,7 +125,7 @@ class Sink final : public sonde::ExchangeSink, public sonde::VerdictSink {
  public:
   void OnRequestStart(const sonde::RequestStart&) override {}
   void OnResponseStart(sonde::ExchangeId, const sonde::MessageSpan&) override {}
-  void OnExchange(sonde::Exchange) override {}
+  void OnExchange(const sonde::Exchange&) override {}
   void OnVerdict(sonde::ConnectionId, sonde::Verdict) override {}
 };
 

@@ -48,7 +48,7 @@ class ToyParser final : public Parser {
     exchange.connection = &host_.info();
     exchange.unfinished = why;
     exchange.detail.emplace<HttpExchange>().request.target = log_;
-    host_.sink().OnExchange(std::move(exchange));
+    host_.sink().OnExchange(exchange);
   }
   bool idle() const override { return !open_; }
   uint64_t rest() const override { return 1; }

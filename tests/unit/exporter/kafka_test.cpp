@@ -308,7 +308,7 @@ TEST(Kafka, EverySpanIsAccountedForThroughAnOutage) {
       EXPECT_TRUE(set.ForceFlush(steady_clock::now() + seconds(10)));
       broker.Stop();
     }
-    set.OnSpan(all[i]);
+    set.OnSpan(Span(all[i]));
   }
   EXPECT_FALSE(set.ForceFlush(steady_clock::now() + seconds(1)));
   EXPECT_GT(count("sonde_export_batches_total", "result", "retry"), 0U);
@@ -324,7 +324,7 @@ TEST(Kafka, AShutdownDoesNotWaitForABrokerThatIsAway) {
   std::vector<std::unique_ptr<SpanExporter>> exporters;
   exporters.push_back(Make("127.0.0.1:1"));
   auto set = std::make_unique<ExporterSet>(Labelled(std::move(exporters)), BatchOptions{}, metrics);
-  set->OnSpan(Spans(1)[0]);
+  set->OnSpan(std::move(Spans(1)[0]));
   const auto begin = steady_clock::now();
   EXPECT_EQ(set->Shutdown(begin + seconds(2)), 1U);
   set.reset();

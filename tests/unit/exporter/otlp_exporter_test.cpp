@@ -198,7 +198,7 @@ TEST_P(OtlpExporterTest, NobodyListensThenTheEndpointComesBackAndNothingIsLost) 
   const BatchOptions options{.max_queue_size = 1000, .max_export_batch_size = 50};
   ExporterSet set(Labelled(std::move(exporters)), options, metrics,
                   {.initial = 50ms, .max = 200ms, .max_elapsed = 60s});
-  for (const Span& span : Batch(500)) set.OnSpan(span);
+  for (const Span& span : Batch(500)) set.OnSpan(Span(span));
   EXPECT_FALSE(set.ForceFlush(steady_clock::now() + 500ms));
   StartSink(port);
   EXPECT_TRUE(set.ForceFlush(steady_clock::now() + 20s));

@@ -32,7 +32,7 @@ constexpr uint64_t kSecond = 1'000'000'000;
 
 class Collect final : public SpanSink {
  public:
-  void OnSpan(Span span) override { spans.push_back(std::move(span)); }
+  void OnSpan(Span&& span) override { spans.push_back(std::move(span)); }
   std::vector<Span> spans;
 };
 
@@ -220,7 +220,7 @@ TEST(RedStage, AServiceOutlivesTheResourceItWasSeenIn) {
   // Something expires, so that all resources that are remembered are let go.
   Span span = bench.sink.spans[0];
   span.end_mono_ns = 3000 * kSecond;
-  bench.red.OnSpan(span);
+  bench.red.OnSpan(Span(span));
   span = {};
   bench.sink.spans.clear();
   bench.red.OnTick(4000 * kSecond);
@@ -232,7 +232,7 @@ class Silent final : public ExchangeSink {
  public:
   void OnRequestStart(const RequestStart&) override { ++calls; }
   void OnResponseStart(ExchangeId, const MessageSpan&) override { ++calls; }
-  void OnExchange(Exchange) override { ++calls; }
+  void OnExchange(const Exchange&) override { ++calls; }
   int calls = 0;
 };
 
@@ -276,7 +276,7 @@ TEST(ActiveRequests, CountFromStartToEnd) {
   for (const ExchangeId id : {1, 3, 4, 5, 6, 7}) {
     Exchange exchange;
     exchange.id = id;
-    sink->OnExchange(std::move(exchange));
+    sink->OnExchange(exchange);
   }
   EXPECT_EQ(active(), (std::map<std::string, double>{{"GET|http|", 1}, {"_OTHER|https|", 0}}));
   EXPECT_EQ(next.calls, 6 + 1 + 6) << "all of it is passed on";

@@ -28,7 +28,7 @@ constexpr uint64_t kSecond = 1'000'000'000;
 
 class Collected final : public SpanSink {
  public:
-  void OnSpan(Span span) override { spans.push_back(std::move(span)); }
+  void OnSpan(Span&& span) override { spans.push_back(std::move(span)); }
   std::vector<Span> spans;
 };
 
@@ -162,7 +162,7 @@ TEST_F(SurroundingsTest, LateSpansGetTheLatest) {
   Span early = SpanOf(10);
   workloads_.Know(FakeWorkloads::Id('a'), "web");
   Tick(1);
-  hold_->OnSpan(early);
+  hold_->OnSpan(std::move(early));
   EXPECT_EQ(out_.spans.back().resource->service_name, "web");
   EXPECT_EQ(stage_->ForProcess(10)->service_name, "web");
   Span before = SpanOf(10);
@@ -172,7 +172,7 @@ TEST_F(SurroundingsTest, LateSpansGetTheLatest) {
   exec.tgid = 10;
   exec.traced = true;
   stage_->OnProcess(exec);
-  hold_->OnSpan(before);
+  hold_->OnSpan(std::move(before));
   EXPECT_EQ(out_.spans.back().resource->service_name, "web");
   EXPECT_EQ(stage_->ForProcess(10)->service_name, "next");
 }

@@ -102,7 +102,7 @@ Span ToSpan(const TraceId& id, const nlohmann::json& from) {
 
 class Ids final : public SpanSink {
  public:
-  void OnSpan(Span span) override { ids.insert(span.trace_id.ToHex()); }
+  void OnSpan(Span&& span) override { ids.insert(span.trace_id.ToHex()); }
   std::set<std::string> ids;
 };
 

@@ -17,7 +17,7 @@ namespace {
 
 class Collect final : public SpanSink {
  public:
-  void OnSpan(Span span) override { spans.push_back(std::move(span)); }
+  void OnSpan(Span&& span) override { spans.push_back(std::move(span)); }
   std::vector<Span> spans;
 };
 

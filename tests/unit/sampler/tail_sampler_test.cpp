@@ -31,7 +31,7 @@ constexpr uint64_t kSecond = 1'000'000'000;
 
 class Collect final : public SpanSink {
  public:
-  void OnSpan(Span span) override { spans.push_back(std::move(span)); }
+  void OnSpan(Span&& span) override { spans.push_back(std::move(span)); }
   std::vector<Span> spans;
 };
 

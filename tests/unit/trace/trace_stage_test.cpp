@@ -371,7 +371,7 @@ TEST(TraceStageTest, ResponseWithoutItsRequestStillGivesASpan) {
   exchange.response.first_mono_ns = exchange.response.last_mono_ns = 5;
   exchange.truncated = kTruncatedRequestUnseen;
   w.stage->OnResponseStart(77, exchange.response);
-  w.stage->OnExchange(std::move(exchange));
+  w.stage->OnExchange(exchange);
   ASSERT_TRUE(w.Out(77));
   EXPECT_TRUE(w.IsRoot(77));
 }

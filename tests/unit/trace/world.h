@@ -103,7 +103,7 @@ class World : public SpanFactory, public SpanSink {
     open_.erase(id);
     if (unfinished == Unfinished::kNo) exchange.response.last_mono_ns = ++now;
     exchange.unfinished = unfinished;
-    stage->OnExchange(std::move(exchange));
+    stage->OnExchange(exchange);
   }
 
   // The usual case: the thread that asked or was asked finishes it.
@@ -145,7 +145,7 @@ class World : public SpanFactory, public SpanSink {
     span.protocol = exchange.protocol;
     return span;
   }
-  void OnSpan(Span span) override {
+  void OnSpan(Span&& span) override {
     const ExchangeId id = std::stoull(span.name);
     EXPECT_TRUE(spans.emplace(id, std::move(span)).second)
         << "exchange " << id << " came out twice";
