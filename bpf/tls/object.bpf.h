@@ -123,6 +123,8 @@ static __always_inline struct sonde_text *sonde_text_by_fd(const struct sonde_tl
 	text = bpf_map_lookup_elem(&sonde_texts, bound ? bound : &key);
 	if (text && text->socket.inode == inode)
 		return text;
+	if (bound) /* to what is forgotten, or another's by now */
+		bpf_map_delete_elem(&sonde_texts_bound, &inode);
 	if (random)
 		key = *random;
 	sk = found.sk;

@@ -162,15 +162,20 @@ enum sonde_tls_step {
 /* What the step says: 1 only for a call that must be followed. */
 static __always_inline int sonde_tls_run(struct pt_regs *ctx, enum sonde_tls_step step)
 {
-	__u32 *traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
+	__u64 thread = bpf_get_current_pid_tgid();
+	__u32 *traced = sonde_traced_flags(thread >> 32);
 	struct sonde_tls_room *room;
 	int result;
 
 	if (!traced)
 		return 0;
 	room = sonde_tls_room_take();
-	if (!room)
+	if (!room) {
+		/* Another call's return must not be taken for this one's. */
+		if (step == SONDE_TLS_LEFT)
+			bpf_map_delete_elem(&sonde_tls_calls, &thread);
 		return 0;
+	}
 	if (step == SONDE_TLS_AT)
 		result = sonde_tls_at(ctx, room, traced);
 	else if (step == SONDE_TLS_ENTERED)

@@ -2,6 +2,7 @@
 """Rules of the configuration file: each chooses its processes, and how these are named, sampled and exported."""
 import os
 import subprocess
+import sys
 import time
 
 from harness import servers
@@ -101,10 +102,11 @@ def test_peer_is_named(work, sonde, started):
   discovery:
     include:
       - {{port: {port}, service_name: cart}}
-      - {{cmdline: "^curl .*:{port}/", service_name: caller}}
+      - {{cmdline: " http://127.0.0.1:{port}$", service_name: caller}}
 """))
-    get(server, "/first")
-    get(server, "/second")
+    # It waits before it calls: a program is chosen by its command line some milliseconds after it began.
+    program = "import sys, time, urllib.request as u; time.sleep(1); [u.urlopen(sys.argv[1] + p).read() for p in ('/first', '/second')]"
+    subprocess.run([sys.executable, "-c", program, f"http://127.0.0.1:{port}"], check=True, timeout=30)
     run.stop()
     calls = {span.target: span for span in run.spans(CLIENT)}
     assert sorted(calls) == ["/first", "/second"]
