@@ -28,13 +28,15 @@ namespace {
 constexpr const char* kVersion = "2";
 constexpr size_t kKeptBlockBytes = 1024;
 
-// Moves the value of a pseudo-header out of the list.
-std::optional<std::string> TakePseudo(FieldList& list, std::string_view name) {
+HttpHeader* Find(FieldList& list, std::string_view name) {
   const auto found = std::ranges::find(list.fields, name, &HttpHeader::name);
-  if (found == list.fields.end()) return std::nullopt;
-  std::string value = std::move(found->value);
-  list.fields.erase(found);
-  return value;
+  return found == list.fields.end() ? nullptr : &*found;
+}
+
+// Moves the value of a pseudo-header out of the list, which keeps its name until DropPseudo.
+std::optional<std::string> TakePseudo(FieldList& list, std::string_view name) {
+  HttpHeader* found = Find(list, name);
+  return found == nullptr ? std::nullopt : std::optional(std::move(found->value));
 }
 
 void DropPseudo(FieldList& list) {
@@ -133,17 +135,15 @@ Outcome Http2Parser::OnRequestFields(Direction direction, FieldList& list) {
   request.version = kVersion;
   request.method = TakePseudo(list, ":method").value_or("");
   request.target = TakePseudo(list, ":path").value_or("");
-  auto authority = TakePseudo(list, ":authority");
-  if (request.method == "CONNECT" && request.target.empty() && authority) {
-    request.target = *authority;
+  if (HttpHeader* authority = Find(list, ":authority")) {
+    if (request.method == "CONNECT" && request.target.empty()) request.target = authority->value;
+    authority->name = "host";  // RFC 9113 8.3.1: what Host was in HTTP/1
   }
   DropPseudo(list);
   Exchange& exchange = open->exchange;
   if (list.incomplete()) exchange.truncated |= kTruncatedRequestHead;
   if (streams_.Charge(*open, list.bytes)) {
-    // RFC 9113 8.3.1: what Host was in HTTP/1.
-    if (authority) request.headers.push_back({.name = "host", .value = std::move(*authority)});
-    std::ranges::move(list.fields, std::back_inserter(request.headers));
+    request.headers = std::move(list.fields);
   } else {
     exchange.truncated |= kTruncatedRequestHead;
   }

@@ -21,6 +21,7 @@ namespace {
 
 // nghttp2's inflater with its empty table.
 constexpr size_t kInflaterBytes = 2048;
+constexpr size_t kUsualFields = 12;
 constexpr uint64_t kStaticEntries = 61;  // RFC 7541 appendix A
 // Larger integers are nothing that SETTINGS or a block could make sense of.
 constexpr uint64_t kMaxInteger = uint64_t{1} << 32U;
@@ -82,12 +83,15 @@ void HpackDecoder::Forget() {
 
 FieldList HpackDecoder::Decode(std::string_view block, size_t max_bytes) {
   FieldList list;
+  list.fields.reserve(std::min(kUsualFields, block.size()));  // a field has a byte at least
   Cursor cursor{.rest = block};
   while (!cursor.rest.empty() && !cursor.broken) ReadField(cursor, list, max_bytes);
   if (cursor.broken) {
     list.broken = true;
     Forget();
   }
+  // What is kept of a stream is counted by its bytes.
+  if (list.fields.capacity() > 2 * list.fields.size()) list.fields.shrink_to_fit();
   return list;
 }
 

@@ -85,7 +85,7 @@ class Nginx(Measured):
             file.write(b"f" * 1024)
         status = free_port()
         server = servers.nginx(
-            directory, f"access_log off; location / {{ return 200 'hello'; }} location = /file {{ root {directory}; }}",
+            directory, f"access_log off; keepalive_requests 2000000000; location / {{ return 200 'hello'; }} location = /file {{ root {directory}; }}",
             options=options,
             top=f"sendfile on; {top} server {{ listen 127.0.0.1:{status}; access_log off; location / {{ stub_status; }} }}")
         server.start()
