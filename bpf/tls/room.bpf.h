@@ -72,28 +72,35 @@ static __always_inline void sonde_object_look(struct sonde_tls_object *object,
 		object->held = count;
 }
 
-static __always_inline __u64 sonde_object_word(const struct sonde_tls_object *object, __s32 offset)
+/* Copies what stands at `offset`. False: it could not be read. `size` is a
+ * constant. */
+static __always_inline bool sonde_object_read(const struct sonde_tls_object *object, __s32 offset,
+					      void *to, __u32 size)
 {
 	__u64 at = (__u32)offset;
-	__u64 value;
 
 	barrier_var(at);
-	if (at > SONDE_TLS_OBJECT_BYTES - sizeof(value) || at + sizeof(value) > object->held)
-		return sonde_word(object->address + (__s64)offset);
-	__builtin_memcpy(&value, object->bytes + at, sizeof(value));
+	if (at > SONDE_TLS_OBJECT_BYTES - size || at + size > object->held)
+		return !bpf_probe_read_user(to, size, (void *)(object->address + (__s64)offset));
+	__builtin_memcpy(to, object->bytes + at, size);
+	return true;
+}
+
+/* 0: it could not be read. */
+static __always_inline __u64 sonde_object_word(const struct sonde_tls_object *object, __s32 offset)
+{
+	__u64 value = 0;
+
+	sonde_object_read(object, offset, &value, sizeof(value));
 	return value;
 }
 
 static __always_inline __u32 sonde_object_number(const struct sonde_tls_object *object,
 						 __s32 offset)
 {
-	__u64 at = (__u32)offset;
-	__u32 value;
+	__u32 value = 0;
 
-	barrier_var(at);
-	if (at > SONDE_TLS_OBJECT_BYTES - sizeof(value) || at + sizeof(value) > object->held)
-		return sonde_number(object->address + (__s64)offset);
-	__builtin_memcpy(&value, object->bytes + at, sizeof(value));
+	sonde_object_read(object, offset, &value, sizeof(value));
 	return value;
 }
 

@@ -132,10 +132,12 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
   const int map = maps_->fd("sonde_tls_probes");
   UprobeSites at;
   UprobeSites followed;
+  std::vector<sonde_tls_probe> specs;  // as attachment->slots
+  specs.reserve(points.size());
   for (const probe::TlsPoint& point : points) {
     const int slot = attachment->TakeSlot();
     if (slot < 0) return TooMany();
-    sonde_tls_probe spec = point.spec;
+    sonde_tls_probe& spec = specs.emplace_back(point.spec);
     spec.object_bytes = ObjectBytes(spec);
     if (bpf_map_update_elem(map, &slot, &spec, BPF_ANY) != 0) {
       return absl::ErrnoToStatus(errno, "cannot describe a probe");
@@ -153,11 +155,9 @@ Result<std::unique_ptr<probe::Prober::Attachment>> Uprobes::Attach(
     if (status.ok()) status = LinkUprobes(enter_.get(), multi_type_, file, followed, false, fds);
   }
   if (!status.ok()) return status;
-  for (size_t i = 0; i < points.size(); ++i) {
-    sonde_tls_probe spec = points[i].spec;
-    spec.object_bytes = ObjectBytes(spec);
-    spec.attached_ns = MonotonicNow();
-    bpf_map_update_elem(map, &attachment->slots[i], &spec, BPF_ANY);
+  for (size_t i = 0; i < specs.size(); ++i) {
+    specs[i].attached_ns = MonotonicNow();
+    bpf_map_update_elem(map, &attachment->slots[i], &specs[i], BPF_ANY);
   }
   return attachment;
 }

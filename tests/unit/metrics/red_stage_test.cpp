@@ -220,7 +220,7 @@ TEST(RedStage, AServiceOutlivesTheResourceItWasSeenIn) {
   // Something expires, so that all resources that are remembered are let go.
   Span span = bench.sink.spans[0];
   span.end_mono_ns = 3000 * kSecond;
-  bench.red.OnSpan(Span(span));
+  bench.red.OnSpan(std::move(span));
   span = {};
   bench.sink.spans.clear();
   bench.red.OnTick(4000 * kSecond);
