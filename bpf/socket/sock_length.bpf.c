@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Family sock_length, the primary one (kernels >= 6.3): the kernel's own tracepoints at the end of
+ * Family sock_length, the primary one (kernels >= 6.5): the kernel's own tracepoints at the end of
  * each socket send and receive. Costs nothing to system calls that are not socket I/O. The payload
  * is found through the registers of the system call that the task is in.
  */

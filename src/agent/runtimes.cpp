@@ -47,6 +47,7 @@ RuntimeState StateOf(std::string name, const std::string& address, const Status&
 }  // namespace
 
 std::unique_ptr<container::RuntimeSource> OpenRuntimes(const ResourceOptions& options,
+                                                       std::vector<std::string> wanted_env,
                                                        MetricRegistry& metrics) {
   const auto endpoints = container::FindEndpoints(Variable, options.host_root);
   for (const std::string& problem : endpoints.problems) spdlog::warn("{}", problem);
@@ -60,7 +61,9 @@ std::unique_ptr<container::RuntimeSource> OpenRuntimes(const ResourceOptions& op
   providers.push_back(
       std::make_unique<container::Cri>(container::FindCri(Variable, options.host_root)));
   providers.push_back(std::make_unique<container::StateFiles>(options.host_root));
-  return std::make_unique<container::RuntimeSource>(std::move(providers), metrics);
+  container::RuntimeSource::Options own;
+  own.wanted_env = std::move(wanted_env);
+  return std::make_unique<container::RuntimeSource>(std::move(providers), metrics, std::move(own));
 }
 
 RuntimeReport DescribeRuntimes(const ResourceOptions& options) {

@@ -16,7 +16,9 @@ namespace sonde::agent {
 constexpr Milliseconds kRuntimesAnswer{1000};
 
 // What cannot be used of sonde's environment (DOCKER_HOST ...) is logged. `metrics` outlives it.
+// `wanted_env`: names of containers' variables that are kept.
 std::unique_ptr<container::RuntimeSource> OpenRuntimes(const ResourceOptions& options,
+                                                       std::vector<std::string> wanted_env,
                                                        MetricRegistry& metrics);
 
 // What sonde can ask about containers here, in words.

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "agent/runtimes.h"
+#include "discovery/selection.h"
 #include "kubernetes/kubernetes_source.h"
+#include "resource/process_resource.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
 #include "sonde/config/config.h"
@@ -24,6 +26,15 @@ namespace {
 // How long a start waits for the API server; who answers later is heard later.
 constexpr Milliseconds kPodsAnswer{2000};
 
+// What selectors ask for, as sonde was started, and what names a service.
+std::vector<std::string> WantedEnv(const DiscoveryOptions& options) {
+  std::vector<std::string> names(resource::ResourceEnv().begin(), resource::ResourceEnv().end());
+  if (const auto selection = discovery::Selection::Create(options); selection.ok()) {
+    names.insert(names.end(), selection->wanted_env().begin(), selection->wanted_env().end());
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string Variable(const char* name) {
@@ -33,7 +44,8 @@ std::string Variable(const char* name) {
 
 Result<std::unique_ptr<Workloads>> Workloads::Open(const Config& config, MetricRegistry& metrics) {
   auto workloads = std::make_unique<Workloads>();
-  auto pods = kubernetes::KubernetesSource::Create(config.kubernetes, Variable, metrics);
+  auto env = WantedEnv(config.discovery);
+  auto pods = kubernetes::KubernetesSource::Create(config.kubernetes, env, Variable, metrics);
   if (pods.ok()) {
     workloads->kubernetes_ = *std::move(pods);
   } else if (config.kubernetes.use == KubernetesUse::kOn || !config.kubernetes.kubeconfig.empty()) {
@@ -41,7 +53,7 @@ Result<std::unique_ptr<Workloads>> Workloads::Open(const Config& config, MetricR
   } else {
     spdlog::warn("Kubernetes: {}", std::string(pods.status().message()));
   }
-  workloads->runtimes_ = OpenRuntimes(config.resource, metrics);
+  workloads->runtimes_ = OpenRuntimes(config.resource, std::move(env), metrics);
   return workloads;
 }
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "container/facts.h"
+#include "container/json.h"
 #include "container/provider.h"
 #include "container/text.h"
 #include "container/wire.h"
@@ -56,6 +57,7 @@ Result<ContainerFacts> ParseContainerdContainer(std::string_view answer,
   facts.name = CleanText(NameOf(container), kMaxNameBytes, cut);
   for (const auto& [key, value] : container.labels()) AddLabel(key, value, facts.labels, cut);
   AddImageName(CleanText(container.image(), kMaxNameBytes, cut), facts);
+  facts.env = SpecVariables(ParseJson(container.spec().value()));
   *image = container.image();
   return facts;
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "container/facts.h"
+#include "container/json.h"
 #include "container/text.h"
 #include "container/wire.h"
 #include "sonde/base/result.h"
@@ -51,6 +52,11 @@ Result<ContainerFacts> ParseCriContainer(std::string_view answer, size_t* cut) {
   for (const auto& [key, value] : status.labels()) AddLabel(key, value, facts.labels, cut);
   AddImageReference(status.image_ref(), facts);
   AddImageName(status.image().image(), facts);
+  // Of containerd and CRI-O.
+  const auto info = response.info().find("info");
+  if (info != response.info().end()) {
+    facts.env = SpecVariables(Member(ParseJson(info->second), "runtimeSpec"));
+  }
   return facts;
 }
 
@@ -80,6 +86,7 @@ Result<ContainerFacts> Cri::Find(const std::string& id, size_t* cut) {
   }
   cri::StatusRequest request;
   request.set_container_id(id);
+  request.set_verbose(true);
   const auto answer = Call(kStatus, request.SerializeAsString());
   if (!answer.ok()) return answer.status();
   auto facts = ParseCriContainer(*answer, cut);

@@ -45,6 +45,7 @@ std::optional<ContainerFacts> ParseDockerContainer(std::string_view json, size_t
   const Json& config = Member(root, "Config");
   AddImageName(Text(Member(config, "Image")), facts);
   facts.labels = LabelsOf(Member(config, "Labels"), cut);
+  facts.env = VariablesOf(Member(config, "Env"));
   AddAddresses(Member(root, "NetworkSettings"), facts.addresses);
   return facts;
 }

@@ -38,6 +38,12 @@ void AddLabel(std::string_view key, std::string_view value, Labels& labels, size
   labels.insert(std::ranges::upper_bound(labels, label), std::move(label));
 }
 
+void KeepWanted(const std::vector<std::string>& names, Variables& env) {
+  std::erase_if(env, [&](const auto& variable) {
+    return std::ranges::find(names, variable.first) == names.end();
+  });
+}
+
 void AddUnique(std::string value, std::vector<std::string>& list) {
   if (!value.empty() && list.size() < kMaxTags && std::ranges::find(list, value) == list.end()) {
     list.push_back(std::move(value));

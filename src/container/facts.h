@@ -15,6 +15,8 @@ namespace sonde::container {
 void AddLabel(std::string_view key, std::string_view value, Labels& labels, size_t* cut);
 // Sets name, tags and digests from the name that an image was asked for by; an id is none.
 void AddImageName(std::string_view name, ContainerFacts& facts);
+// Leaves only variables of these names: others may be secrets.
+void KeepWanted(const std::vector<std::string>& names, Variables& env);
 // A tag or a digest, each once and at most 32.
 void AddUnique(std::string value, std::vector<std::string>& list);
 

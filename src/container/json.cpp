@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container/json.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -31,6 +32,26 @@ Labels LabelsOf(const Json& object, size_t* cut) {
     if (value.is_string()) AddLabel(key, Text(value), labels, cut);
   }
   return labels;
+}
+
+Variables VariablesOf(const Json& list) {
+  Variables variables;
+  if (!list.is_array()) return variables;
+  for (const Json& item : list) {
+    const std::string_view text = Text(item);
+    const size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view name = text.substr(0, equals);
+    if (std::ranges::find(variables, name, &Variables::value_type::first) != variables.end()) {
+      continue;
+    }
+    variables.emplace_back(name, text.substr(equals + 1));
+  }
+  return variables;
+}
+
+Variables SpecVariables(const Json& spec) {
+  return VariablesOf(Member(Member(spec, "process"), "env"));
 }
 
 }  // namespace sonde::container

@@ -20,5 +20,9 @@ const Json& Member(const Json& object, const char* name);
 std::string_view Text(const Json& value);
 // Members that are strings, by AddLabel().
 Labels LabelsOf(const Json& object, size_t* cut);
+// Of a list of "NAME=VALUE"; the first of a name counts, as getenv(3) has it.
+Variables VariablesOf(const Json& list);
+// Of the process of an OCI runtime's specification.
+Variables SpecVariables(const Json& spec);
 
 }  // namespace sonde::container

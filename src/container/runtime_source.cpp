@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "container/facts.h"
 #include "container/provider.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
@@ -206,6 +207,7 @@ RuntimeSource::Answer RuntimeSource::Ask(const std::string& id) {
         .Add();
     if (!facts.ok()) continue;
     cut_.Add(cut);
+    KeepWanted(options_.wanted_env, facts->env);
     answer.facts = std::make_shared<const ContainerFacts>(*std::move(facts));
     answer.by = provider.get();
     answer.stamp = stamp;

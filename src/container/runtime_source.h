@@ -39,6 +39,7 @@ class RuntimeSource final : public WorkloadSource {
         std::chrono::milliseconds(500), std::chrono::seconds(2), std::chrono::seconds(30)};
     size_t pending_tries = 4;
     std::chrono::milliseconds file_check{1000};
+    std::vector<std::string> wanted_env = {};  // names of variables that are kept
   };
 
   // The strongest provider first. `metrics` outlives it.

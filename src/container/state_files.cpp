@@ -101,6 +101,7 @@ std::optional<ContainerFacts> ParseContainerdSpec(const std::string& id, std::st
   if (name.empty()) name = Text(Member(annotations, "nerdctl/name"));
   facts.name = CleanText(name, kMaxNameBytes, cut);
   AddImageName(Text(Member(annotations, "io.kubernetes.cri.image-name")), facts);
+  facts.env = SpecVariables(root);
   return facts;
 }
 
@@ -118,6 +119,7 @@ std::optional<ContainerFacts> ParseCrioSpec(const std::string& id, std::string_v
       CleanText(Text(Member(annotations, "io.kubernetes.cri-o.ImageRef")), kMaxNameBytes);
   AddImageName(Text(Member(annotations, "io.kubernetes.cri-o.ImageName")), facts);
   facts.labels = LabelsOf(ParseJson(Text(Member(annotations, "io.kubernetes.cri-o.Labels"))), cut);
+  facts.env = SpecVariables(root);
   return facts;
 }
 
@@ -153,15 +155,14 @@ std::optional<StateFiles::File> StateFiles::FileOf(const std::string& id) const 
     path.append("/").append(space).append("/").append(id).append("/config.json");
     if (Exists(path)) return File{.path = std::move(path), .parse = ParseContainerdSpec};
   }
-  // CRI-O says more in the container's own file; podman's has nothing that the list has not.
-  if (std::string path = root_ + kStorageRun + "/" + id + "/userdata/config.json"; Exists(path)) {
-    const auto text = ReadAll(path);
-    if (text && ParseCrioSpec(id, *text, nullptr)) {
-      return File{.path = std::move(path), .parse = ParseCrioSpec};
-    }
+  // CRI-O says more in the container's own file; podman's has nothing that the list has not but the
+  // environment.
+  std::string spec = root_ + kStorageRun + "/" + id + "/userdata/config.json";
+  if (const auto text = ReadAll(spec); text && ParseCrioSpec(id, *text, nullptr)) {
+    return File{.path = std::move(spec), .parse = ParseCrioSpec};
   }
   if (std::string path = root_ + kStorage + "/containers.json"; Exists(path)) {
-    return File{.path = std::move(path), .parse = ParseStorageList};
+    return File{.path = std::move(path), .parse = ParseStorageList, .spec = std::move(spec)};
   }
   return std::nullopt;
 }
@@ -173,6 +174,9 @@ Result<ContainerFacts> StateFiles::Find(const std::string& id, size_t* cut) {
   if (!text) return absl::UnavailableError(file->path + " cannot be read");
   auto facts = file->parse(id, *text, cut);
   if (!facts) return absl::NotFoundError("not in " + file->path);
+  if (!file->spec.empty()) {
+    facts->env = SpecVariables(ParseJson(ReadAll(file->spec).value_or("")));
+  }
   return *std::move(facts);
 }
 

@@ -40,6 +40,7 @@ class StateFiles final : public Provider {
     std::string path;
     std::optional<ContainerFacts> (*parse)(const std::string& id, std::string_view text,
                                            size_t* cut) = nullptr;
+    std::string spec = {};  // where the environment is, if not there
   };
   std::optional<File> FileOf(const std::string& id) const;
 

@@ -159,7 +159,8 @@ class CgroupMatcher final : public Matcher {
   std::string glob_;
 };
 
-// Environment as it was at the exec. Without a value: set at all.
+// Environment as it was at the exec, or, if the process has written over it, as its container's.
+// Without a value: set at all.
 class EnvMatcher final : public Matcher {
  public:
   EnvMatcher(std::string name, std::optional<std::string> value)
@@ -168,7 +169,10 @@ class EnvMatcher final : public Matcher {
     const std::string* value = facts.Env(name_);
     return value != nullptr && (!value_ || *value == *value_);
   }
-  uint32_t fields() const override { return kFieldEnv; }
+  uint32_t fields() const override { return kFieldEnv | kFieldWorkload; }
+  bool Undecided(const ProcessFacts& facts) const override {
+    return facts.env_overwritten && facts.around.pending && facts.Env(name_) == nullptr;
+  }
   std::string_view env_name() const override { return name_; }
   static MadeMatcher Make(const Selector& selector) {
     const size_t equals = selector.pattern.find('=');

@@ -91,17 +91,27 @@ void ParseArgs(std::string_view text, std::vector<std::string>& args) {
   }
 }
 
+// A title that a process writes over its arguments runs on into its environment, which is filled
+// with zeros: no variable is empty.
 void ParseEnv(std::string_view text, std::span<const std::string> wanted, ProcessFacts& facts) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('\0'), text.size());
     const std::string_view entry = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
+    facts.env_overwritten = facts.env_overwritten || entry.empty();
     const size_t equals = entry.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view name = entry.substr(0, equals);
     if (std::ranges::find(wanted, name) == wanted.end()) continue;
     if (facts.Env(name) != nullptr) continue;  // getenv(3) gives the first
     facts.env.emplace_back(name, entry.substr(equals + 1, kEnvValueBytes));
+  }
+}
+
+void AddMissing(const Variables& known, std::span<const std::string> wanted, ProcessFacts& facts) {
+  for (const auto& [name, value] : known) {
+    if (facts.Env(name) != nullptr || std::ranges::find(wanted, name) == wanted.end()) continue;
+    facts.env.emplace_back(name, value);
   }
 }
 
@@ -242,6 +252,11 @@ std::optional<ProcessFacts> ProcessReader::Read(uint32_t pid, uint32_t fields,
                                membership);
     }
     facts.around = Ask(std::move(membership));
+  }
+  if (facts.env_overwritten) {
+    const Surroundings& around = facts.around;
+    if (around.container != nullptr) AddMissing(around.container->env, wanted_env, facts);
+    if (around.pod != nullptr) AddMissing(around.pod->env, wanted_env, facts);
   }
   if ((fields & kFieldOwner) != 0) ParseOwner(text("status", kStatusBytes), facts);
   if ((fields & kFieldPorts) != 0) discovery::ReadSockets(root_ + "/" + PidPath(pid, ""), facts);

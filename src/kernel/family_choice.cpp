@@ -42,12 +42,18 @@ bool Allowed(const probe::Family& family, const CaptureOptions& capture) {
   return !part_is_named || Names(capture.probes, family.name);
 }
 
-std::string MissingTracepoint(const probe::Family& family) {
+// What the kernel must have, or must not have any more; "" if all is well.
+std::string Unfit(const probe::Family& family) {
   for (const std::string_view name : family.tracepoints) {
     if (!HasTracepoint(std::string(name))) {
       return absl::StrCat("the kernel has no tracepoint ", std::string(name), " (needs Linux ",
                           std::string(family.kernel), " or newer)");
     }
+  }
+  if (!family.bypass.empty() && HasFunction(std::string(family.bypass))) {
+    return absl::StrCat("the kernel moves bytes past its tracepoints, by ",
+                        std::string(family.bypass), " (needs Linux ", std::string(family.kernel),
+                        " or newer)");
   }
   return "";
 }
@@ -95,7 +101,7 @@ Result<Choice> ChooseFamilies(const CaptureOptions& capture, sonde_settings sett
     } else if (!IncludesHost(family->processors)) {
       state.state = "failed";
       state.why = kOtherProcessor;
-    } else if (state.why = MissingTracepoint(*family); !state.why.empty()) {
+    } else if (state.why = Unfit(*family); !state.why.empty()) {
       state.state = "failed";
     } else if (auto loaded = LoadedFamily::Load(*family, settings, maps); !loaded.ok()) {
       state.state = "failed";

@@ -100,6 +100,11 @@ const std::map<std::string, uint32_t>& KernelNumbers() {
   return numbers;
 }
 
+bool HasType(const std::string& name, uint32_t kind) {
+  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+  return types != nullptr && btf__find_by_name_kind(types.get(), name.c_str(), kind) > 0;
+}
+
 }  // namespace
 
 std::string ReadText(const std::string& path) {
@@ -169,10 +174,10 @@ bool IsOlder(std::string_view release, std::string_view version) {
 }
 
 bool HasTracepoint(const std::string& name) {
-  const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
-  return types != nullptr &&
-         btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
+  return HasType("btf_trace_" + name, BTF_KIND_TYPEDEF);
 }
+
+bool HasFunction(const std::string& name) { return HasType(name, BTF_KIND_FUNC); }
 
 std::optional<uint32_t> AttachType(const std::string& name) {
   const auto found = KernelNumbers().find(name);

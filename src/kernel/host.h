@@ -47,6 +47,8 @@ bool IsOlder(std::string_view release, std::string_view version);
 
 // Does the kernel describe tracepoint `name` in its BTF? False too if there is no BTF.
 bool HasTracepoint(const std::string& name);
+// The same of a function.
+bool HasFunction(const std::string& name);
 
 // Number that the running kernel gives to a member of enum bpf_attach_type; empty if it has none of
 // that name. Numbers have changed between versions before they settled.

@@ -40,9 +40,9 @@ std::optional<Access> KubeletAccess(const KubernetesOptions& options, const Acce
   return access;
 }
 
-Result<std::unique_ptr<KubernetesSource>> KubernetesSource::Create(const KubernetesOptions& options,
-                                                                   const GetEnv& env,
-                                                                   MetricRegistry& metrics) {
+Result<std::unique_ptr<KubernetesSource>> KubernetesSource::Create(
+    const KubernetesOptions& options, std::vector<std::string> wanted_env, const GetEnv& env,
+    MetricRegistry& metrics) {
   if (!IsUsed(options, env)) return nullptr;
   const auto access = FindAccess(options, env);
   if (!access.ok()) return access.status();
@@ -50,6 +50,7 @@ Result<std::unique_ptr<KubernetesSource>> KubernetesSource::Create(const Kuberne
   if (!node.ok()) return node.status();
   Options own;
   own.table.cluster = options.cluster_name;
+  own.table.wanted_env = std::move(wanted_env);
   own.lookups.namespaces = options.namespace_metadata;
   own.watch.node = *node;
   own.services = options.services;

@@ -49,8 +49,10 @@ class KubernetesSource final : public WorkloadSource {
   };
 
   // Null if the options say that there is no Kubernetes here. kFailedPrecondition and
-  // kInvalidArgument with the remedy if it is asked for and cannot be had.
+  // kInvalidArgument with the remedy if it is asked for and cannot be had. `wanted_env`: names of
+  // containers' variables that are kept.
   static Result<std::unique_ptr<KubernetesSource>> Create(const KubernetesOptions& options,
+                                                          std::vector<std::string> wanted_env,
                                                           const GetEnv& env,
                                                           MetricRegistry& metrics);
   KubernetesSource(const Access& api, const std::optional<Access>& kubelet, Options options,

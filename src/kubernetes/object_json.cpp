@@ -53,7 +53,7 @@ class Sieve {
     // Of a container (an element of a list, which has no key of its own).
     const size_t depth_of_list = path_.size() < 4 ? 0 : path_.size() - 3;
     if (depth_of_list != 0 && path_[depth_of_list - 1] == "spec" && parent.empty()) {
-      return key == "name" || key == "image";
+      return key == "name" || key == "image" || key == "env";
     }
     if (parent == "status") return key == "phase" || key == "podIPs" || key.ends_with("Statuses");
     return true;
@@ -128,7 +128,22 @@ void AddContainers(const Json& statuses, std::vector<PodContainer>& containers, 
   }
 }
 
-void AddImages(const Json& spec, std::vector<PodContainer>& containers, size_t* cut) {
+// As the kubelet makes them: the last of a name counts. What refers to others is not known here.
+Variables VariablesOf(const Json& list) {
+  Variables variables;
+  if (!list.is_array()) return variables;
+  for (const Json& item : list) {
+    const std::string_view name = Text(Member(item, "name"));
+    std::erase_if(variables, [&](const auto& known) { return known.first == name; });
+    const Json& value = Member(item, "value");
+    const bool refers =
+        Member(item, "valueFrom").is_object() || Text(value).find("$(") != std::string_view::npos;
+    if (!name.empty() && !refers) variables.emplace_back(name, Text(value));
+  }
+  return variables;
+}
+
+void AddSpecification(const Json& spec, std::vector<PodContainer>& containers, size_t* cut) {
   for (const char* list : {"containers", "initContainers", "ephemeralContainers"}) {
     const Json& items = Member(spec, list);
     if (!items.is_array()) continue;
@@ -140,6 +155,7 @@ void AddImages(const Json& spec, std::vector<PodContainer>& containers, size_t* 
       own->image_name = std::move(image.name);
       own->image_tag = std::move(image.tag);
       own->image_digest = std::move(image.digest);
+      own->env = VariablesOf(Member(item, "env"));
     }
   }
 }
@@ -195,7 +211,7 @@ bool Fill(const Json& object, Pod& pod, size_t* cut) {
        {"containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"}) {
     AddContainers(Member(status, list), pod.containers, cut);
   }
-  AddImages(Member(object, "spec"), pod.containers, cut);
+  AddSpecification(Member(object, "spec"), pod.containers, cut);
   AddAddresses(object, pod, cut);
   return true;
 }

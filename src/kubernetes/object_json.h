@@ -20,6 +20,7 @@ struct PodContainer {
   std::string image_name;  // of the specification: "registry/shop"
   std::string image_tag;
   std::string image_digest;  // "sha256:...", if the specification gives it
+  Variables env;             // that the specification gives values to, all names
   uint32_t restart_count = 0;
 
   friend bool operator==(const PodContainer&, const PodContainer&) = default;

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "container/facts.h"
 #include "kubernetes/object_json.h"
 #include "kubernetes/requests.h"
 #include "sonde/base/metrics.h"
@@ -29,6 +30,7 @@ PodTable::PodTable(Options options, Complete complete, MetricRegistry& metrics)
 
 void PodTable::Put(Pod pod) {
   if (pods_.size() >= options_.max_pods && !pods_.contains(pod.uid)) MakeRoom();
+  for (PodContainer& each : pod.containers) container::KeepWanted(options_.wanted_env, each.env);
   Entry& entry = pods_[pod.uid];
   if (entry.deleted) {  // put again, as after a list that was incomplete
     std::erase_if(deleted_, [&](const auto& one) { return one.first == pod.uid; });
@@ -64,6 +66,7 @@ void PodTable::Make(Entry& entry) {
     own.image_name = container.image_name;
     own.image_tag = container.image_tag;
     own.image_digest = container.image_digest;
+    own.env = container.env;
     entry.by_container.push_back(std::make_shared<const PodFacts>(std::move(own)));
     if (container.id.empty()) continue;
     containers_.insert_or_assign(container.id, std::pair(pod.uid, i));

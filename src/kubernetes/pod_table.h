@@ -34,6 +34,7 @@ class PodTable {
     size_t max_pods = 4096;
     std::chrono::milliseconds keep_deleted{std::chrono::minutes(1)};
     std::string cluster;
+    std::vector<std::string> wanted_env;  // names of variables that are kept
   };
   // Adds what stands elsewhere: owners beyond the nearest, the namespace. False: not all of it is
   // known yet.

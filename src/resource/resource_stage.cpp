@@ -125,8 +125,18 @@ void ResourceStage::OnWorkloads(const std::vector<std::string>& changed) {
     const Membership& of = entry.around.membership;
     if (!ids.contains(of.container_id) && !ids.contains(of.pod_uid)) continue;
     entry.around = reader_.Ask(of);
+    if (entry.env_overwritten) ReadAgain(tgid, entry);
     Renew(tgid, entry);
   }
+}
+
+// Its environment is its container's, of which more is known now.
+void ResourceStage::ReadAgain(uint32_t tgid, Entry& entry) {
+  if (entry.exit_mono_ns != 0) return;
+  auto now = ReadNow(tgid);
+  if (!now || now->start_ticks != entry.start_ticks) return;
+  entry.base = std::move(now->base);
+  entry.forked = false;
 }
 
 void ResourceStage::SetCloud(Attributes cloud) {
@@ -204,6 +214,7 @@ void ResourceStage::OnFork(const ProcessEvent& event) {
               .parent = event.parent_tgid,
               .start_ticks = event.start_ns / kTickNs,
               .around = parent->second.around,
+              .env_overwritten = parent->second.env_overwritten,
               .asked_mono_ns = parent->second.asked_mono_ns,
               // It has no mapping of its parent's, and most live no longer than this.
               .context_due_ns = now_mono_ns_ + kForkedContextNs};
@@ -270,6 +281,7 @@ std::optional<ResourceStage::Entry> ResourceStage::ReadNow(uint32_t tgid) {
                .start_ticks = facts->start_ticks,
                .exit_mono_ns = 0,
                .around = facts->around,
+               .env_overwritten = facts->env_overwritten,
                .asked_mono_ns = now_mono_ns_};
 }
 

@@ -96,6 +96,7 @@ class ResourceStage {
     uint64_t start_ticks = 0;
     uint64_t exit_mono_ns = 0;  // 0 = alive
     Surroundings around = {};
+    bool env_overwritten = false;
     uint64_t asked_mono_ns = 0;  // for `around`
     // What spans get; null until the first. `before`: what they got when less was known.
     std::shared_ptr<const OwnedResource> resource = {};
@@ -113,6 +114,7 @@ class ResourceStage {
   void OnExit(const ProcessEvent& event);
   // Empty if the process is gone.
   std::optional<Entry> ReadNow(uint32_t tgid);
+  void ReadAgain(uint32_t tgid, Entry& entry);
   std::shared_ptr<const OwnedResource> Make(const ProcessFacts& facts);
   std::shared_ptr<const Resource> ResourceOf(uint32_t tgid, Entry& entry);
   void Describe(uint32_t tgid, Entry& entry);

@@ -59,6 +59,27 @@ def test_a_label_that_comes_later(work, sonde, containerd):
     assert [span.target for span in run.spans(SERVER)] == ["/2"]
 
 
+WRITTEN_OVER = ["CLEAR_ENVIRONMENT=1", "SONDE_TRACE=1", "OTEL_SERVICE_NAME=shop"]
+
+
+def judge_written_over(sonde, engine):
+    """The process has no environment to read any more: the runtime says what it was given."""
+    engine.image(IMAGE)
+    _, port = engine.serve(IMAGE, env=WRITTEN_OVER)
+    _, other_port = engine.serve(IMAGE, env=["CLEAR_ENVIRONMENT=1"])
+    get(port, "/up")
+    get(other_port, "/up")
+    run = sonde("--env", "SONDE_TRACE=1", env=engine.env)
+    get(port, "/1")
+    get(other_port, "/2")
+    run.stop()
+    assert [(span.target, span.service) for span in run.spans(SERVER)] == [("/1", "shop")]
+
+
+def test_environment_that_is_written_over(work, sonde, containerd):
+    judge_written_over(sonde, containerd)
+
+
 def test_processes_and_doctor(containerd):
     containerd.image(IMAGE)
     identity, port = containerd.serve(IMAGE, "team=shop", "nerdctl/name=web-1")
@@ -108,3 +129,8 @@ def test_runtime_interface(work, sonde, cri):
         assert spans[target].service == name
     assert "containerd" in subprocess.run([BINARY, "doctor"], env={**os.environ, **cri.env}, capture_output=True, text=True,
                                           timeout=60, check=False).stdout
+
+
+def test_environment_from_the_runtime_interface(work, sonde, cri):
+    cri.image("sandbox.example/pause:1")
+    judge_written_over(sonde, cri)

@@ -69,6 +69,25 @@ def test_label(work, sonde, engine):
         judge(span, by_path[span.target.split("/")[1]], identity)
 
 
+def test_environment_that_is_written_over(work, sonde, engine):
+    """Processes have none to read any more: what the engine gave them counts, before sonde came and after."""
+    engine.image("peer:1")
+    options = ["--env", "CLEAR_ENVIRONMENT=1", "--env", "SONDE_TRACE=1", "--env", "OTEL_SERVICE_NAME=shop"]
+    before = engine.serve("before", "peer:1", *options)
+    other = engine.serve("other", "peer:1", "--env", "CLEAR_ENVIRONMENT=1", "--env", "SONDE_TRACE=0")
+    before.get("/up")
+    other.get("/up")
+    run = sonde("--env", "SONDE_TRACE=1", env=engine.env)
+    before.get("/before")
+    other.get("/other")
+    after = engine.serve("after", "peer:1", *options)
+    after.get("/after")
+    run.stop()
+    spans = run.spans(SERVER)
+    assert targets(spans) == ["/after", "/before"]
+    assert {s.service for s in spans} == {"shop"}
+
+
 def test_file(work, sonde, docker):
     """The same from the configuration file, with an exclusion and labels of the operator's choice."""
     image = "peer:3"

@@ -113,6 +113,27 @@ def test_opt_in_and_out(work, sonde, started, api):
 
 
 @pytest.mark.skipif(BARE, reason="judges sonde")
+def test_environment_that_is_written_over(work, sonde, started, api):
+    """nginx shows its title where its environment was: what the pod's specification gives it counts."""
+
+    def nginx(directory, name):
+        return servers.nginx(directory, 'location / { return 200 "x"; }', name=name)
+
+    pods = []
+    for name, value in (("web", "1"), ("other", "0")):
+        pod = Pod(f"{name}-1")
+        pod.object["spec"]["containers"][0]["env"] = [{"name": "SONDE_TRACE", "value": value}, {"name": "OTEL_SERVICE_NAME", "value": "shop"},
+                                                      {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]
+        api.put(pod.object)
+        pods.append(run_pod(work, started, pod, name, nginx))
+    run = sonde("--env", "SONDE_TRACE=1", "--config", write_config(work, api))
+    get(pods[0], "/one")
+    get(pods[1], "/none")
+    run.stop()
+    assert [(span.target, span.service) for span in run.spans(SERVER)] == [("/one", "shop")]
+
+
+@pytest.mark.skipif(BARE, reason="judges sonde")
 def test_processes_and_doctor(work, started, api):
     """The pod of each candidate; what the API refuses, with the rule that is missing."""
     pod = Pod("web-1", {"team": "shop"})

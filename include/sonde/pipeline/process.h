@@ -39,18 +39,21 @@ struct ProcessFacts {
   bool has_uid = false;
   bool kernel_thread = false;
   bool truncated = false;  // arguments or environment were longer than what is read
+  // Written over, as servers do that show a title (nginx, PostgreSQL): `env` then has what the
+  // container is described with.
+  bool env_overwritten = false;
   uint64_t start_ticks =
       0;  // clock ticks (100 per second) since boot: with pid, names a process for good
   std::string comm;
   std::string exe;  // target of the exe link; " (deleted)" removed
   std::string cwd;
-  std::vector<std::string> args;                         // as in cmdline, at most 64 KiB
-  std::vector<std::pair<std::string, std::string>> env;  // wanted names only
-  std::vector<std::string> cgroups;                      // distinct paths, version 2's first
-  std::vector<uint16_t> listen_ports;                    // TCP, ascending
-  bool has_tcp = false;     // holds a listening or connected TCP socket; kFieldPorts
-  bool has_socket = false;  // holds any socket; kFieldPorts
-  Surroundings around;      // kFieldWorkload
+  std::vector<std::string> args;       // as in cmdline, at most 64 KiB
+  Variables env;                       // wanted names only
+  std::vector<std::string> cgroups;    // distinct paths, version 2's first
+  std::vector<uint16_t> listen_ports;  // TCP, ascending
+  bool has_tcp = false;                // holds a listening or connected TCP socket; kFieldPorts
+  bool has_socket = false;             // holds any socket; kFieldPorts
+  Surroundings around;                 // kFieldWorkload
 
   std::string_view exe_name() const;  // base name of exe, else comm
   const std::string* Env(std::string_view name) const;

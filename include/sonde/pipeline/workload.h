@@ -17,6 +17,8 @@ namespace sonde {
 // Sorted by key. Values are UTF-8 without control characters, cut at kMaxLabelBytes.
 using Labels = std::vector<std::pair<std::string, std::string>>;
 constexpr size_t kMaxLabelBytes = 4096;
+// Environment variables, each once, values as they were given.
+using Variables = std::vector<std::pair<std::string, std::string>>;
 
 // What the control groups of a process say of it, without asking anybody; each part may be empty.
 struct Membership {
@@ -38,6 +40,7 @@ struct ContainerFacts {
   std::vector<std::string> image_digests;  // container.image.repo_digests
   Labels labels;
   std::vector<std::string> addresses = {};  // in its networks, as text
+  Variables env = {};                       // that it begins with, of those that are wanted
 
   friend bool operator==(const ContainerFacts&, const ContainerFacts&) = default;
 };
@@ -64,6 +67,7 @@ struct PodFacts {
   std::string image_name;
   std::string image_tag;
   std::string image_digest;
+  Variables env;                 // that its specification gives values to, of those that are wanted
   std::vector<PodOwner> owners;  // nearest first
   Labels labels;
   Labels annotations;

@@ -194,11 +194,11 @@ class Containerd:
         self("images", "import", "--snapshotter", "native", archive)
         return digest
 
-    def serve(self, image, *labels):
+    def serve(self, image, *labels, env=()):
         """Starts a container with a server. Its id and the port."""
         identity = secrets.token_hex(32)
         port = free_port()
-        options = [word for label in labels for word in ("--label", label)]
+        options = [word for label in labels for word in ("--label", label)] + [word for one in env for word in ("--env", one)]
         self("run", "--detach", "--snapshotter", "native", "--net-host", "--env", "ACCESS_LOG=/dev/null", *options, image, identity,
              "/peer", "serve", str(port))
         self.started.append(identity)
@@ -240,7 +240,7 @@ class Cri(Containerd):
         return self.channel.unary_unary(f"/runtime.v1.RuntimeService/{method}", type(request).SerializeToString,
                                         getattr(self.messages, answer).FromString)(request, timeout=30)
 
-    def serve(self, image, *labels, name="web"):
+    def serve(self, image, *labels, name="web", env=()):
         m, port = self.messages, free_port()
         namespaces = m.NamespaceOption(network=self.NODE)
         sandbox = m.SandboxConfig(metadata=m.SandboxMetadata(name=f"pod-{port}", uid=secrets.token_hex(8), namespace="default"),
@@ -249,7 +249,8 @@ class Cri(Containerd):
         pod = self.ask("RunPodSandbox", m.RunSandboxRequest(config=sandbox), "Sandbox").pod_sandbox_id
         self.sandboxes.append(pod)
         config = m.ContainerConfig(metadata=m.ContainerMetadata(name=name), image=m.ImageSpec(image=image),
-                                   command=["/peer", "serve", str(port)], envs=[m.KeyValue(key="ACCESS_LOG", value="/dev/null")],
+                                   command=["/peer", "serve", str(port)], envs=[m.KeyValue(key=key, value=value) for key, value in
+                                         (one.split("=", 1) for one in ("ACCESS_LOG=/dev/null", *env))],
                                    labels=dict(label.split("=") for label in labels), log_path=f"{port}.log",
                                    linux=m.LinuxContainer(
                                        security_context=m.ContainerSecurityContext(namespace_options=namespaces)))

@@ -89,11 +89,11 @@ def write_config(work, api, text=""):
     return path
 
 
-def run_pod(work, started, pod, name):
+def run_pod(work, started, pod, name, make=lambda directory, name: servers.python_app(directory, "http_server.py", name)):
     """A server of its own address in the pod's control group."""
     directory = os.path.join(work, name)
     os.mkdir(directory)
-    server = servers.python_app(directory, "http_server.py", name)
+    server = make(directory, name)
     running = started(Running(server, pod, directory))
     server.wait()
     return running.server

@@ -48,7 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static_cast<void>(sonde::kubernetes::ParseObject(text, &cut));
   sonde::MetricRegistry metrics;
   PodTable table(
-      {.max_pods = 4, .cluster = ""}, [](const Pod&, sonde::PodFacts&) { return true; }, metrics);
+      {.max_pods = 4, .cluster = "", .wanted_env = {"A"}},
+      [](const Pod&, sonde::PodFacts&) { return true; }, metrics);
   const auto now = PodTable::Clock::now();
   if (auto page = sonde::kubernetes::ParseList<Pod>(text, &cut)) {
     for (const Pod& pod : page->items) CheckPod(pod);

@@ -20,7 +20,8 @@ using testing::Pair;
 
 TEST(DockerJsonTest, Container) {
   const auto facts = ParseDockerContainer(R"({"Id":"abc","Name":"/web","Image":"sha256:12",
-      "Config":{"Image":"registry:5000/shop/web:1.2","Labels":{"team":"shop","a":""}}})");
+      "Config":{"Image":"registry:5000/shop/web:1.2","Labels":{"team":"shop","a":""},
+                "Env":["A=1","SHOP=x=y","A=2","none",7]}})");
   ASSERT_TRUE(facts);
   EXPECT_EQ(facts->id, "abc");
   EXPECT_EQ(facts->name, "web");
@@ -28,6 +29,7 @@ TEST(DockerJsonTest, Container) {
   EXPECT_EQ(facts->image_name, "registry:5000/shop/web");
   EXPECT_THAT(facts->image_tags, ElementsAre("1.2"));
   EXPECT_THAT(facts->labels, ElementsAre(Pair("a", ""), Pair("team", "shop")));
+  EXPECT_THAT(facts->env, ElementsAre(Pair("A", "1"), Pair("SHOP", "x=y")));
 }
 
 TEST(DockerJsonTest, OwnFileOfDocker) {

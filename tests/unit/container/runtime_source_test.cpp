@@ -112,6 +112,20 @@ TEST_F(RuntimeSourceTest, AsksAndRemembers) {
   EXPECT_EQ(Metric("sonde_container_lookups_total", "found"), 1);
 }
 
+// The rest may be secrets.
+TEST_F(RuntimeSourceTest, OnlyWantedVariablesAreKept) {
+  engine_.Answer("/containers/abc/json",
+                 R"({"Id":"abc","Config":{"Env":["SECRET=x","WANTED=1"]}})");
+  engine_.Listen();
+  RuntimeSource::Options options;
+  options.wanted_env = {"WANTED"};
+  Start({}, std::move(options));
+  source_->Container(Of("abc"));
+  source_->Settle(seconds(5));
+  ASSERT_NE(source_->Container(Of("abc")), nullptr);
+  EXPECT_THAT(source_->Container(Of("abc"))->env, ElementsAre(testing::Pair("WANTED", "1")));
+}
+
 TEST_F(RuntimeSourceTest, NobodyKnowsIt) {
   engine_.Listen();
   Start();

@@ -54,8 +54,9 @@ TEST_F(StateFilesTest, Docker) {
 }
 
 TEST_F(StateFilesTest, Containerd) {
-  tree_.Write("run/containerd/io.containerd.runtime.v2.task/k8s.io/" + kId + "/config.json",
-              R"({"ociVersion":"1","annotations":{"io.kubernetes.cri.container-name":"web",
+  tree_.Write(
+      "run/containerd/io.containerd.runtime.v2.task/k8s.io/" + kId + "/config.json",
+      R"({"ociVersion":"1","process":{"env":["A=1"]},"annotations":{"io.kubernetes.cri.container-name":"web",
                  "io.kubernetes.cri.image-name":"registry/shop/web:1@sha256:5"}})");
   tree_.Write("run/containerd/io.containerd.runtime.v2.task/default/" + kOther + "/config.json",
               R"({"annotations":{"nerdctl/name":"by-hand"}})");
@@ -63,6 +64,7 @@ TEST_F(StateFilesTest, Containerd) {
   EXPECT_EQ(Find(kId).runtime, "containerd");
   EXPECT_EQ(Find(kId).image_name, "registry/shop/web");
   EXPECT_THAT(Find(kId).image_digests, ElementsAre("registry/shop/web@sha256:5"));
+  EXPECT_THAT(Find(kId).env, ElementsAre(Pair("A", "1")));
   EXPECT_EQ(Find(kOther).name, "by-hand");
 }
 
@@ -71,18 +73,20 @@ TEST_F(StateFilesTest, Crio) {
       "run/containers/storage/overlay-containers/" + kId + "/userdata/config.json",
       R"({"annotations":{"io.container.manager":"cri-o","io.kubernetes.container.name":"web",
                  "io.kubernetes.cri-o.ImageName":"shop:2","io.kubernetes.cri-o.ImageRef":"9f",
-                 "io.kubernetes.cri-o.Labels":"{\"team\":\"shop\"}"}})");
+                 "io.kubernetes.cri-o.Labels":"{\"team\":\"shop\"}"},
+          "process":{"env":["A=1"]}})");
   const ContainerFacts facts = Find(kId);
   EXPECT_EQ(facts.runtime, "cri-o");
   EXPECT_EQ(facts.name, "web");
   EXPECT_EQ(facts.image_id, "9f");
   EXPECT_THAT(facts.image_tags, ElementsAre("2"));
+  EXPECT_THAT(facts.env, ElementsAre(Pair("A", "1")));
   EXPECT_THAT(facts.labels, ElementsAre(Pair("team", "shop")));
 }
 
 TEST_F(StateFilesTest, Podman) {
   tree_.Write("run/containers/storage/overlay-containers/" + kId + "/userdata/config.json",
-              R"({"annotations":{"io.container.manager":"libpod"}})");
+              R"({"annotations":{"io.container.manager":"libpod"},"process":{"env":["A=1"]}})");
   tree_.Write("var/lib/containers/storage/overlay-containers/containers.json",
               R"([{"id":")" + kOther + R"("},{"id":")" + kId + R"(","names":["web"],"image":"4e",
                  "metadata":"{\"image-name\":\"localhost/shop:3\",\"name\":\"web\"}"}])");
@@ -91,6 +95,7 @@ TEST_F(StateFilesTest, Podman) {
   EXPECT_EQ(facts.name, "web");
   EXPECT_EQ(facts.image_id, "4e");
   EXPECT_EQ(facts.image_name, "localhost/shop");
+  EXPECT_THAT(facts.env, ElementsAre(Pair("A", "1")));
 }
 
 TEST_F(StateFilesTest, ForeignFilesAreRefused) {

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sonde/pipeline/process.h"
+#include "sonde/pipeline/workload.h"
 #include "unit/discovery/fake_proc.h"
 
 namespace sonde {
@@ -14,6 +17,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 
 constexpr uint32_t kEverything =
     kFieldExe | kFieldArgs | kFieldEnv | kFieldCgroups | kFieldOwner | kFieldCwd | kFieldPorts;
@@ -105,6 +109,40 @@ TEST(ProcessReaderTest, HostileEnvironmentIsBounded) {
   EXPECT_EQ(facts->Env("LATE"), nullptr);
   ASSERT_EQ(facts->args.size(), 1U);
   EXPECT_EQ(facts->args[0].size(), 64U << 10);
+}
+
+class OneContainer final : public WorkloadSource {
+ public:
+  std::shared_ptr<const ContainerFacts> Container(const Membership& /*of*/) override {
+    ContainerFacts facts;
+    facts.env = {{"SHOP", "a=b"}, {"SECRET", "x"}};
+    return std::make_shared<const ContainerFacts>(std::move(facts));
+  }
+  std::shared_ptr<const PodFacts> Pod(const Membership& /*of*/) override {
+    PodFacts facts;
+    facts.env = {{"SHOP", "unresolved"}, {"TEAM", "t"}};
+    return std::make_shared<const PodFacts>(std::move(facts));
+  }
+  bool Pending(const Membership& /*of*/) const override { return false; }
+  std::vector<std::string> TakeChanged() override { return {}; }
+};
+
+// As nginx leaves it: its title runs on into the environment, the rest is zeros.
+TEST(ProcessReaderTest, OfAnEnvironmentThatIsWrittenOverTheContainersIsTaken) {
+  const FakeProc proc;
+  OneContainer workloads;
+  const std::vector<std::string> wanted = {"SHOP", "TEAM"};
+  proc.Add({.pid = 5, .exe = "/bin/a", .env = {"ocess /usr/sbin/nginx", "", "", ""}});
+  const auto facts = proc.reader(&workloads).Read(5, kFieldEnv | kFieldWorkload, wanted);
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_TRUE(facts->env_overwritten);
+  EXPECT_THAT(facts->env, ElementsAre(Pair("SHOP", "a=b"), Pair("TEAM", "t")));
+  for (const std::vector<std::string>& intact : {std::vector<std::string>{"TEAM=own"}, {}}) {
+    proc.Add({.pid = 5, .exe = "/bin/a", .env = intact});
+    const auto own = proc.reader(&workloads).Read(5, kFieldEnv | kFieldWorkload, wanted);
+    EXPECT_FALSE(own->env_overwritten);
+    EXPECT_EQ(own->Env("SHOP"), nullptr);
+  }
 }
 
 TEST(ProcessReaderTest, TheTableIsLeftAfterTheListeningOnes) {

@@ -111,7 +111,7 @@ TEST(SelectionTest, InitHoldsSocketsForOthers) {
 TEST(SelectionTest, ReadsOnlyWhatRulesLookAt) {
   const auto selection =
       Make({{SelectorKind::kExe, "a"}, {SelectorKind::kPid, "9"}}, {{SelectorKind::kEnv, "X=1"}});
-  EXPECT_EQ(selection.fields(), static_cast<uint32_t>(kFieldExe | kFieldEnv));
+  EXPECT_EQ(selection.fields(), static_cast<uint32_t>(kFieldExe | kFieldEnv | kFieldWorkload));
   EXPECT_THAT(selection.wanted_env(), testing::ElementsAre("X"));
   EXPECT_THAT(selection.pids(), testing::ElementsAre(9));
   EXPECT_TRUE(selection.Uses(SelectorKind::kPid));

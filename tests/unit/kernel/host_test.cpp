@@ -183,5 +183,13 @@ TEST_F(HostTest, ComparesReleasesByNumber) {
   EXPECT_TRUE(sonde::kernel::IsOlder("", "5.12"));
 }
 
+TEST_F(HostTest, TellsFunctionsOfTheKernelFromItsTypes) {
+  if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) GTEST_SKIP() << "the kernel has no BTF";
+  EXPECT_TRUE(sonde::kernel::HasFunction("tcp_sendmsg"));
+  EXPECT_FALSE(sonde::kernel::HasFunction("sock_common"));
+  EXPECT_FALSE(sonde::kernel::HasFunction("no_such_function"));
+  EXPECT_TRUE(sonde::kernel::HasTracepoint("sys_exit"));
+}
+
 }  // namespace
 }  // namespace sonde::kernel_unit

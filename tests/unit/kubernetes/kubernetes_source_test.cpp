@@ -120,6 +120,18 @@ TEST_F(KubernetesSourceTest, ListsInPagesAndFollows) {
   EXPECT_EQ(Metric("sonde_kubernetes_pods"), 21);
 }
 
+// The rest may be secrets.
+TEST_F(KubernetesSourceTest, OnlyWantedVariablesAreKept) {
+  auto pod = KubeApi::MakePod("web", "uid", "c");
+  pod["spec"]["containers"][0]["env"].push_back({{"name", "WANTED"}, {"value", "1"}});
+  api_->Put(pod);
+  options_.table.wanted_env = {"WANTED"};
+  Start();
+  source_->Settle(5s);
+  ASSERT_NE(Of("c"), nullptr);
+  EXPECT_THAT(Of("c")->env, ::testing::ElementsAre(::testing::Pair("WANTED", "1")));
+}
+
 TEST_F(KubernetesSourceTest, DeletedPodsStayForAWhile) {
   Fill(1);
   Start();

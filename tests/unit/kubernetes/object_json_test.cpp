@@ -32,6 +32,12 @@ TEST(PodJson, WholePod) {
       Json::array({{{"kind", "Other"}, {"name", "o"}, {"uid", "1"}},
                    {{"kind", "ReplicaSet"}, {"name", "web"}, {"uid", "2"}, {"controller", true}}});
   pod["metadata"]["managedFields"] = Json::array({{{"manager", "kubelet"}}});
+  const Json refers = {{"name", "NODE"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "x"}}}}}};
+  pod["spec"]["containers"][0]["env"] = Json::array({{{"name", "A"}, {"value", "1"}},
+                                                     {{"name", "B"}, {"value", "$(A)/b"}},
+                                                     refers,
+                                                     {{"name", "EMPTY"}},
+                                                     {{"name", "A"}, {"value", "2"}}});
   // A label may have the name of a part that is otherwise left out.
   pod["metadata"]["labels"] = {{"spec", "s"}, {"managedFields", "m"}, {"env", "prod"}};
   pod["status"]["initContainerStatuses"] =
@@ -55,6 +61,7 @@ TEST(PodJson, WholePod) {
   EXPECT_EQ(event->object.containers[0].restart_count, 2U);
   EXPECT_EQ(event->object.containers[0].image_name, "registry:5000/shop/web");
   EXPECT_EQ(event->object.containers[0].image_tag, "1.2");
+  EXPECT_THAT(event->object.containers[0].env, ElementsAre(Pair("EMPTY", ""), Pair("A", "2")));
   EXPECT_EQ(event->object.containers[1].id, "c2");
   EXPECT_EQ(event->object.containers[2].id, "c3");
   EXPECT_EQ(cut, 0U);

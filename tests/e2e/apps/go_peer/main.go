@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 type entry struct {
@@ -84,8 +85,21 @@ func handle(w http.ResponseWriter, r *http.Request) {
 		number(port, 0)})
 }
 
+// What servers do that show a title (nginx, PostgreSQL): their environment begins where the arguments end, and is written over.
+func clearEnvironment() {
+	last := os.Args[len(os.Args)-1]
+	size := 0
+	for _, variable := range os.Environ() {
+		size += len(variable) + 1
+	}
+	clear(unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(unsafe.StringData(last)), len(last)+1)), size))
+}
+
 func serve(port string, secrets []string) {
 	openLog("ACCESS_LOG")
+	if os.Getenv("CLEAR_ENVIRONMENT") != "" {
+		clearEnvironment()
+	}
 	server := http.Server{Addr: "127.0.0.1:" + port, Handler: http.HandlerFunc(handle)}
 	var err error
 	if len(secrets) == 2 {
