@@ -41,8 +41,8 @@ struct Family {
   OnFailure on_failure = OnFailure::kFatal;  // when the family and its fallback do not work
   std::span<const Program> programs;
   std::span<const std::string_view>
-      tracepoints;            // kernel tracepoints it needs, for an understandable message
-  std::string_view kernel;    // first kernel that has them, and not the function below
+      tracepoints;          // kernel tracepoints it needs, for an understandable message
+  std::string_view kernel;  // first kernel that has them, and not the function below
   // A function of older kernels by which bytes are moved that its tracepoints do not tell of.
   std::string_view bypass = "";
   std::string_view fallback;  // family name, or empty
