@@ -27,8 +27,9 @@ enum class LinkMethod : uint8_t {
   kTask,
   kSocket,
   kWorker,
+  kRequestId,
 };
-inline constexpr size_t kLinkMethods = 18;
+inline constexpr size_t kLinkMethods = 19;
 
 constexpr std::string_view LinkMethodName(LinkMethod method) {
   switch (method) {
@@ -66,6 +67,8 @@ constexpr std::string_view LinkMethodName(LinkMethod method) {
       return "socket";
     case LinkMethod::kWorker:
       return "worker";
+    case LinkMethod::kRequestId:
+      return "request_id";
     case LinkMethod::kNone:
       break;
   }

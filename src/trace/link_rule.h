@@ -20,7 +20,8 @@ struct RequestFact {
   Execution first_by;  // moved the first byte
   Execution last_by;   // moved the last byte of the head
   uint64_t mono_ns = 0;
-  uint32_t stream = 0;  // of a connection with several exchanges at once (HTTP/2); else 0
+  uint32_t stream = 0;      // of a connection with several exchanges at once (HTTP/2); else 0
+  uint64_t request_id = 0;  // RequestIdRule::IdOf() its headers
 };
 
 // A server sent, or a client received, the first byte of the response.

@@ -11,6 +11,7 @@
 #include "trace/guess_rule.h"
 #include "trace/link_method.h"
 #include "trace/link_rule.h"
+#include "trace/request_id_rule.h"
 #include "trace/same_thread_rule.h"
 #include "trace/socket_rule.h"
 #include "trace/unpark_rule.h"
@@ -52,6 +53,7 @@ std::vector<std::unique_ptr<LinkRule>> MakeRules(bool guesses, MetricRegistry& m
   rules.push_back(std::make_unique<AsyncIdRule>());
   rules.push_back(std::make_unique<SocketRule>(metrics));
   rules.push_back(std::make_unique<WorkerRule>(metrics));
+  rules.push_back(std::make_unique<RequestIdRule>());
   if (guesses) rules.push_back(std::make_unique<GuessRule>());
   return rules;
 }

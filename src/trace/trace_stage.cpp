@@ -25,6 +25,7 @@
 #include "trace/link_status.h"
 #include "trace/propagation/propagator.h"
 #include "trace/request.h"
+#include "trace/request_id_rule.h"
 #include "trace/rules.h"
 #include "trace/sdk_processes.h"
 #include "trace/trace_metrics.h"
@@ -73,7 +74,8 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
                    .first_by = start.request.first_by,
                    .last_by = start.request.last_by,
                    .mono_ns = start.request.first_mono_ns,
-                   .stream = start.stream};
+                   .stream = start.stream,
+                   .request_id = start.http == nullptr ? 0 : RequestIdRule::IdOf(*start.http)};
   if (start.role == Role::kServer) {
     hand_offs_.OnRequestRead(fact.last_by);
     StartServer(request, fact, start.http);

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spans joined into traces: by headers, by the connection both ends of which are traced, by the thread."""
 import collections
+import concurrent.futures
+import subprocess
+import uuid
 
 import pytest
 from harness import judge, load, servers
@@ -101,3 +104,30 @@ def test_unix_socket(work, sonde, started):
     judge.judge(backend.entries(), [s for s in inner if s.kind == SERVER], SERVER)
     servers_inside = [s for s in inner if s.kind == SERVER and s.service != "nginx"]
     assert all(s["sonde.link.method"] == "connection" for s in servers_inside), servers_inside[:3]
+
+
+def test_request_id_that_is_passed_on(work, sonde, started):
+    """Apache reads HTTP/2 on one thread and calls on others, of which nothing tells whom they work for but the id."""
+    back = started(servers.python_app(work, "http_server.py", "back").start())
+    modules = "/usr/lib/apache2/modules"
+    apache = servers.apache(work, "\n".join(
+        [f"LoadModule {name}_module {modules}/mod_{name}.so" for name in ("proxy", "proxy_http", "http2")] +
+        ["Protocols h2c http/1.1", f"ProxyPass /to/ http://127.0.0.1:{back.address[1]}/"]))
+    run = sonde(*servers.selectors(started(apache.start())))
+
+    def ask(i):
+        header = [] if i % 4 == 0 else ["-H", f"X-Request-ID: {uuid.uuid4() if i % 4 < 3 else 'a-session-of-somebody'}"]
+        subprocess.run(["curl", "-s", "-o", "/dev/null", "--http2-prior-knowledge", *header,
+                        f"http://127.0.0.1:{apache.address[1]}/to/{i}?ms=20"], check=True, timeout=60)
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        list(pool.map(ask, range(200)))
+    run.stop()
+    asked = {span.span_id: span.target.split("/")[-1] for span in run.spans(SERVER)}
+    called = {span.target.split("/")[-1]: span for span in run.spans(CLIENT)}
+    assert len(asked) == len(called) == 200
+    for target, span in called.items():
+        if int(target.split("?")[0]) % 4 in (1, 2):
+            assert asked.get(span.parent_id) == target and span["sonde.link.method"] == "request_id", span
+        elif span.parent_id:  # the first that came with the session's id
+            assert asked[span.parent_id] == target, span
