@@ -102,7 +102,9 @@ TEST_F(RequestIdRuleTest, OfAnotherProcessItIsNotTold) {
 
 TEST_F(RequestIdRuleTest, WhichHeadersCount) {
   const auto id = [](const std::string& name, const std::string& value) {
-    return RequestIdRule::IdOf({.method = "GET", .target = "/", .headers = {{name, value}}});
+    HttpRequest request;
+    request.headers.push_back({name, value});
+    return RequestIdRule::IdOf(request);
   };
   EXPECT_NE(id("x-request-id", kA), 0U);
   EXPECT_NE(id("x-correlation-id", kA), 0U);
