@@ -158,9 +158,13 @@ void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& 
     Process* process = Find(event.by.tgid);
     if (process == nullptr) return;
     // Numbers come again (the address of a context); what is told is news, what was met is not.
-    if (traits_.making_is_told || process->made.Find(event.to) == nullptr) {
-      process->made.Put(event.to, {event.from, event.mono_ns});
+    if (traits_.making_is_told) {
+      process->answering.erase(event.to);  // who had the number before is gone
+      process->waiting.erase(event.to);
+    } else if (process->made.Find(event.to) != nullptr) {
+      return;
     }
+    process->made.Put(event.to, {event.from, event.mono_ns});
     return;
   }
   if (event.change == ExecutionChange::kConnects && traits_.connector_calls && event.from != 0) {
@@ -197,7 +201,11 @@ AnswerRule::Chain AnswerRule::ChainOf(Process& process, ExecutionId execution, u
          std::ranges::find(chain, execution, &Link::execution) == chain.end()) {
     chain.push_back({execution, since_ns});
     const Maker* maker = process.made.Find(execution);
-    if (maker == nullptr) break;
+    // Made after what it is said to have made: its number was another's then.
+    if (maker == nullptr || (traits_.making_is_told && maker->made_ns > since_ns)) {
+      if (maker != nullptr) chain.pop_back();
+      break;
+    }
     since_ns = maker->made_ns;
     execution = maker->execution;
   }

@@ -70,6 +70,47 @@ TEST_F(AnswerRuleTest, TasksOfOneLoopInterleaved) {
   EXPECT_EQ(w.Method(c1), "context");
 }
 
+// The address of a context that is freed is soon another's: of a maker, before its child calls ...
+TEST_F(AnswerRuleTest, WhoHasTheAddressOfAMakerIsNotTheMaker) {
+  const auto s2 = Read(loop);
+  const auto s1 = Read(loop);
+  Copied(1, 50);
+  Copied(50, 100);
+  Copied(1, 50);
+  const auto c1 = Call(Context(100));
+  Answer(s2, Context(50));
+  Answer(s1, Context(100));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+}
+
+// ... or after it ...
+TEST_F(AnswerRuleTest, NorIsItLater) {
+  const auto s2 = Read(loop);
+  const auto s1 = Read(loop);
+  Copied(1, 50);
+  Copied(50, 100);
+  const auto c1 = Call(Context(100));
+  Copied(1, 50);
+  Answer(s2, Context(50));
+  Answer(s1, Context(100));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+}
+
+// ... or of one that is not done with its answer yet.
+TEST_F(AnswerRuleTest, WhoHasTheAddressOfOneThatAnswersDoesNot) {
+  const auto s1 = Read(loop);
+  w.Respond(s1, Context(100));
+  const auto s2 = Read(loop);
+  Copied(1, 100);
+  const auto c2 = Call(Context(100));
+  w.End(s1);
+  Answer(s2, Context(100));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c2, s2));
+}
+
 TEST_F(AnswerRuleTest, GreenletsByTheirStacks) {
   const auto one = Thread(0x1002);
   const auto two = Thread(0x2002);
