@@ -28,36 +28,40 @@ uint64_t RequestIdRule::IdOf(const HttpRequest& request) {
   return 0;
 }
 
+uint64_t RequestIdRule::KeyOf(uint32_t tgid, uint64_t request_id) {
+  return absl::HashOf(tgid, request_id);
+}
+
 void RequestIdRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
   if (fact.request_id == 0) return;
-  Process& process = processes_[fact.last_by.tgid];
-  process.calls.RequestBegins(fact.id);
-  const bool again = process.came_with.Find(fact.request_id) != nullptr;
-  process.came_with.Put(fact.request_id, again ? 0 : fact.id);
+  const uint32_t tgid = fact.last_by.tgid;
+  calls_[tgid].RequestBegins(fact.id);
+  const uint64_t key = KeyOf(tgid, fact.request_id);
+  const bool again = came_with_.Find(key) != nullptr;
+  came_with_.Put(key, again ? 0 : fact.id);
 }
 
 bool RequestIdRule::OnCallSent(const RequestFact& fact) {
-  const auto process = processes_.find(fact.first_by.tgid);
-  if (fact.request_id == 0 || process == processes_.end()) return false;
-  const ExchangeId* request = process->second.came_with.Find(fact.request_id);
-  PendingCalls& calls = process->second.calls;
-  if (request == nullptr || !calls.IsOpen(*request) || !calls.CallBegins(fact.id)) return false;
-  calls.Assign(fact.id, *request);
+  if (fact.request_id == 0) return false;
+  const uint32_t tgid = fact.first_by.tgid;
+  const auto calls = calls_.find(tgid);
+  const ExchangeId* request = came_with_.Find(KeyOf(tgid, fact.request_id));
+  if (calls == calls_.end() || request == nullptr || !calls->second.IsOpen(*request)) return false;
+  if (!calls->second.CallBegins(fact.id)) return false;
+  calls->second.Assign(fact.id, *request);
   return true;
 }
 
 void RequestIdRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) {
-  const auto process = processes_.find(fact.requested_by.tgid);
-  if (process != processes_.end()) {
-    process->second.calls.RequestEnds(fact.id, fact.complete, verdicts);
-  }
+  const auto calls = calls_.find(fact.requested_by.tgid);
+  if (calls != calls_.end()) calls->second.RequestEnds(fact.id, fact.complete, verdicts);
 }
 
 void RequestIdRule::OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) {
-  const auto process = processes_.find(tgid);
-  if (process == processes_.end()) return;
-  process->second.calls.Clear(verdicts);
-  processes_.erase(process);
+  const auto calls = calls_.find(tgid);
+  if (calls == calls_.end()) return;
+  calls->second.Clear(verdicts);
+  calls_.erase(calls);
 }
 
 }  // namespace sonde::trace

@@ -37,15 +37,15 @@ class RequestIdRule : public LinkRule {
   void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
-  static constexpr size_t kRemembered = 16'384;  // ids per process, two generations
+  // Ids of all processes, two generations: some 4 MB.
+  static constexpr size_t kRemembered = 65'536;
 
  private:
-  struct Process {
-    PendingCalls calls;
-    RecentMap<uint64_t, ExchangeId> came_with{kRemembered};  // 0: more than one request
-  };
+  // Of a process.
+  static uint64_t KeyOf(uint32_t tgid, uint64_t request_id);
 
-  absl::flat_hash_map<uint32_t, Process> processes_;
+  absl::flat_hash_map<uint32_t, PendingCalls> calls_;       // by process
+  RecentMap<uint64_t, ExchangeId> came_with_{kRemembered};  // 0: more than one request
 };
 
 }  // namespace sonde::trace
