@@ -12,15 +12,20 @@ void HandOffs::OnExecution(const ExecutionEvent& event) {
     HandOff(processes_[event.by.tgid], event);
   } else if (event.change == ExecutionChange::kTakesUp) {
     TakeUp(processes_[event.by.tgid], event);
+  } else if (event.change == ExecutionChange::kMade) {
+    const auto process = processes_.find(event.by.tgid);
+    if (process == processes_.end() || !process->second.hands_off) return;
+    process->second.made.Put(event.to, ++process->second.moments);
   }
 }
 
 void HandOffs::HandOff(Process& process, const ExecutionEvent& event) {
-  Work work{.by = event.by, .left_at = process.answers};
+  Work work{.by = event.by, .left_at = process.moments};
   work.by.id = event.from;
   // Work within work is the first one's.
   if (const Work* own = process.at_work.Find(event.by.tid)) work = *own;
   process.queued.Put(event.to, work);
+  process.hands_off = true;
 }
 
 void HandOffs::TakeUp(Process& process, const ExecutionEvent& event) {
@@ -47,7 +52,7 @@ void HandOffs::OnAnswerStarted(const Execution& by) {
   const auto process = processes_.find(by.tgid);
   if (process == processes_.end()) return;
   process->second.serving.Erase(by.tid);
-  process->second.answered.Put({by.tid, by.id}, ++process->second.answers);
+  process->second.answered.Put({by.tid, by.id}, ++process->second.moments);
 }
 
 Execution HandOffs::Caller(const Execution& sender) {
@@ -55,8 +60,13 @@ Execution HandOffs::Caller(const Execution& sender) {
   if (process == processes_.end()) return sender;
   const Work* work = process->second.at_work.Find(sender.tid);
   if (work == nullptr) return sender;
-  const uint64_t* answered = process->second.answered.Find({work->by.tid, work->by.id});
-  return answered != nullptr && *answered > work->left_at ? sender : work->by;
+  const auto since = [work](const uint64_t* moment) {
+    return moment != nullptr && *moment > work->left_at;
+  };
+  const Execution& by = work->by;
+  const bool gone = since(process->second.answered.Find({by.tid, by.id})) ||
+                    (by.id != 0 && since(process->second.made.Find(by.id)));
+  return gone ? sender : by;
 }
 
 }  // namespace sonde::trace

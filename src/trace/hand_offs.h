@@ -8,6 +8,7 @@
 //   takes up    the thread is at that piece, until it takes up the next or reads a request
 //   answers     what the execution left to others before, it does not wait for any more: calls for
 //               that are nobody's (its next request is not what they are for)
+//   made        the execution that had this id before is gone: the same of what it left
 //
 // By the identity of the piece: it does not matter how long it waits, or which thread is free
 // first. Drain thread.
@@ -40,18 +41,20 @@ class HandOffs {
   static constexpr size_t kRemembered = 16'384;
 
  private:
-  // Who left it, and when, in answers of the process.
+  // Who left it, and when, in moments of the process.
   struct Work {
     Execution by;
     uint64_t left_at = 0;
   };
   using ThreadAndId = std::pair<uint32_t, uint64_t>;
   struct Process {
-    uint64_t answers = 0;
+    uint64_t moments = 0;  // answers and makings
+    bool hands_off = false;
     RecentMap<uint64_t, Work> queued{kRemembered};
     RecentMap<uint32_t, Work> at_work{kRemembered};          // threads
     RecentMap<uint32_t, bool> serving{kRemembered};          // threads with a request of their own
     RecentMap<ThreadAndId, uint64_t> answered{kRemembered};  // executions, when last
+    RecentMap<uint64_t, uint64_t> made{kRemembered};         // ids, when last: then another's
   };
 
   static void HandOff(Process& process, const ExecutionEvent& event);

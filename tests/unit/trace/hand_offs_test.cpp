@@ -196,6 +196,22 @@ TEST_F(HandOffsTest, ATaskLeavesABlockingCallToAPool) {
   EXPECT_EQ(w.Method(c1), "context");
 }
 
+// Left by a task that did not wait for it, and is gone: its context's address is another task's
+// now.
+TEST_F(HandOffsTest, WhoHasTheAddressOfATaskIsNotTheTask) {
+  const Execution loop = Python(kTgid, 0x1);
+  const Execution forgets = Python(kTgid, 0x1000);
+  const auto s1 = Read(loop);
+  HandOff(forgets, 1);
+  TakeUp(kPool1, 1);
+  w.Says(ExecutionChange::kMade, Python(kTgid), 0x1, 0x1000);
+  const auto c = Send(kPool1);
+  w.Finish(c);
+  Answer(s1, Python(kTgid, 0x1000));
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
 TEST_F(HandOffsTest, AnotherProcessHasOtherPieces) {
   const auto s = Read(kA);
   HandOff(kA, 1);
