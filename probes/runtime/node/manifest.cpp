@@ -123,6 +123,8 @@ void AddTurns(const Elf& elf, RuntimePlan& plan) {
       {"Environment::RunTimers", Entry(elf, "_ZN4node11Environment9RunTimersEP10uv_timer_s")},
       {"Environment::CheckImmediate", Immediates(elf)},
       {"uv__work_done", Entry(elf, "uv__work_done")},
+      // Connections are accepted: what their first requests work under is given out here.
+      {"uv__server_io", Entry(elf, "uv__server_io")},
   };
   for (const auto& [name, address] : turns) {
     const auto offset = address ? elf.CodeOffset(*address) : std::nullopt;
