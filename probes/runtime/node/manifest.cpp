@@ -117,14 +117,21 @@ std::optional<uint64_t> Immediates(const Elf& elf) {
   return std::nullopt;
 }
 
+// node::ConnectionWrap<...>::OnConnection.
+std::string Accepted(std::string_view of) {
+  return absl::StrCat("_ZN4node14ConnectionWrapINS_", std::string(of),
+                      "E12OnConnectionEP11uv_stream_si");
+}
+
 // What runs JavaScript for another reason than bytes that came in.
 void AddTurns(const Elf& elf, RuntimePlan& plan) {
   const std::pair<std::string_view, std::optional<uint64_t>> turns[] = {
       {"Environment::RunTimers", Entry(elf, "_ZN4node11Environment9RunTimersEP10uv_timer_s")},
       {"Environment::CheckImmediate", Immediates(elf)},
       {"uv__work_done", Entry(elf, "uv__work_done")},
-      // Connections are accepted: what their first requests work under is given out here.
-      {"uv__server_io", Entry(elf, "uv__server_io")},
+      // A connection was accepted: what its first request works under is given out here.
+      {"TCPWrap::OnConnection", Entry(elf, Accepted("7TCPWrapE8uv_tcp_s"))},
+      {"PipeWrap::OnConnection", Entry(elf, Accepted("8PipeWrapE9uv_pipe_s"))},
   };
   for (const auto& [name, address] : turns) {
     const auto offset = address ? elf.CodeOffset(*address) : std::nullopt;

@@ -86,7 +86,7 @@ void ExpectIdsOf(const std::string& node) {
   EXPECT_THAT(plan->version, ::testing::StartsWith("v"));
   EXPECT_EQ(plan->layout.kind, SONDE_RUNTIME_NODE);
   // Where the ids are met, and three ways into a turn that no bytes began.
-  ASSERT_EQ(plan->points.size(), 5U) << plan->remark;
+  ASSERT_EQ(plan->points.size(), 6U) << plan->remark;
   for (size_t i = 1; i < plan->points.size(); ++i) {
     EXPECT_EQ(plan->points[i].event, SONDE_RUNTIME_NODE_TURN);
     EXPECT_EQ(plan->points[i].use, RuntimePointUse::kAlways);
