@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container/json.h"
 
-#include <algorithm>
+#include <absl/container/flat_hash_set.h>
+
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -37,15 +38,13 @@ Labels LabelsOf(const Json& object, size_t* cut) {
 Variables VariablesOf(const Json& list) {
   Variables variables;
   if (!list.is_array()) return variables;
+  absl::flat_hash_set<std::string_view> names;  // there may be as many as the text has room for
   for (const Json& item : list) {
     const std::string_view text = Text(item);
     const size_t equals = text.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view name = text.substr(0, equals);
-    if (std::ranges::find(variables, name, &Variables::value_type::first) != variables.end()) {
-      continue;
-    }
-    variables.emplace_back(name, text.substr(equals + 1));
+    if (names.insert(name).second) variables.emplace_back(name, text.substr(equals + 1));
   }
   return variables;
 }

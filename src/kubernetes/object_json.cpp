@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kubernetes/object_json.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <absl/time/time.h>
 
 #include <algorithm>
@@ -132,14 +133,17 @@ void AddContainers(const Json& statuses, std::vector<PodContainer>& containers, 
 Variables VariablesOf(const Json& list) {
   Variables variables;
   if (!list.is_array()) return variables;
-  for (const Json& item : list) {
+  absl::flat_hash_set<std::string_view> names;  // there may be as many as the text has room for
+  for (size_t i = list.size(); i > 0; --i) {
+    const Json& item = list[i - 1];
     const std::string_view name = Text(Member(item, "name"));
-    std::erase_if(variables, [&](const auto& known) { return known.first == name; });
-    const Json& value = Member(item, "value");
+    const std::string_view value = Text(Member(item, "value"));
     const bool refers =
-        Member(item, "valueFrom").is_object() || Text(value).find("$(") != std::string_view::npos;
-    if (!name.empty() && !refers) variables.emplace_back(name, Text(value));
+        Member(item, "valueFrom").is_object() || value.find("$(") != std::string_view::npos;
+    if (!names.insert(name).second || name.empty() || refers) continue;
+    variables.emplace_back(name, value);
   }
+  std::ranges::reverse(variables);
   return variables;
 }
 

@@ -65,7 +65,6 @@ class AnswerRule : public GatedRule {
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
-  void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
   void OnReceived(const DataEvent& event) override;
 

@@ -24,10 +24,8 @@ class GuessRule : public LinkRule {
   LinkMethod method() const override { return LinkMethod::kNone; }
   bool Serves(RuntimeKind /*runtime*/) const override { return false; }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
-  void OnAnswerStarted(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
-  void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
  private:

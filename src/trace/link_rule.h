@@ -58,11 +58,11 @@ class LinkRule {
   virtual bool IsClosed(uint32_t /*tgid*/) const { return false; }
 
   virtual void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) = 0;
-  virtual void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) = 0;
+  virtual void OnAnswerStarted(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) {}
   virtual void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) = 0;
   // True: a verdict will follow, hold the call.
   virtual bool OnCallSent(const RequestFact& fact) = 0;
-  virtual void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) = 0;
+  virtual void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) {}
   // What a runtime says; ExecutionEvent has the kinds. Comes before the facts of the bytes it is
   // about.
   virtual void OnExecution(const ExecutionEvent& /*event*/, std::vector<Verdict>& /*verdicts*/) {}

@@ -31,10 +31,8 @@ class RequestIdRule : public LinkRule {
   LinkMethod method() const override { return LinkMethod::kRequestId; }
   bool Serves(RuntimeKind /*runtime*/) const override { return true; }
   void OnRequestRead(const RequestFact& fact, std::vector<Verdict>& verdicts) override;
-  void OnAnswerStarted(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
-  void OnCallAnswered(const ResponseFact& /*fact*/, std::vector<Verdict>& /*verdicts*/) override {}
   void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   // Ids of all processes, two generations: some 4 MB.
