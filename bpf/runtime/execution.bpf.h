@@ -88,7 +88,7 @@ static __always_inline void sonde_execution_go(struct sonde_data_record *record,
 	}
 	if (!socket->writer || socket->writer == g)
 		return;
-	other = sonde_go_awaiting(go, socket->writer, g);
+	other = sonde_go_awaiting(go, &socket->channel, socket->writer, g);
 	socket->writer = 0;
 	if (!other)
 		return;

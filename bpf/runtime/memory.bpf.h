@@ -24,30 +24,54 @@ static __always_inline __u64 sonde_go_parent(const struct sonde_go_layout *go, _
 #define SONDE_GO_SUDOGS 4
 #define SONDE_GO_QUEUE  4
 
+/* A place in a channel's queue, from `sudog_goroutine` on: both words are read at once. */
+struct sonde_go_sudog {
+	__u64 goroutine;
+	__u64 next;
+};
+
+/* Who waits to receive from `channel` beside `writer`, if that does, too; 0 = none. `reader` is the
+ * one that received. */
+static __always_inline __u64 sonde_go_beside(const struct sonde_go_layout *go, __u64 channel,
+					     __u64 writer, __u64 reader)
+{
+	struct sonde_go_sudog sudog = {.next = sonde_word(channel + (__s64)go->channel_receivers)};
+	bool has_writer = false;
+	__u64 other = 0;
+	__u64 i; /* see sonde_go_fd */
+
+	for (i = 0; i < SONDE_GO_QUEUE && sudog.next && !(other && has_writer); i++) {
+		if (bpf_probe_read_user(&sudog, sizeof(sudog),
+					(void *)(sudog.next + (__s64)go->sudog_goroutine)))
+			return 0;
+		if (sudog.goroutine == writer)
+			has_writer = true;
+		else if (!other && sudog.goroutine != reader)
+			other = sudog.goroutine;
+	}
+	return has_writer ? other : 0;
+}
+
 /*
  * The goroutine that waits where `writer` waits: net/http's writeLoop and the roundTrip of the call
- * it sent both wait for the connection's closech. 0 = none. `reader` is the one that received.
+ * it sent both wait for the connection's closech. 0 = none. `*channel` is where somebody was found
+ * the last time, 0 = nowhere yet: most often it is there again, and the program's memory, which
+ * another processor wrote, is read four times and not a dozen.
  */
-static __always_inline __u64 sonde_go_awaiting(const struct sonde_go_layout *go, __u64 writer,
-					       __u64 reader)
+static __always_inline __u64 sonde_go_awaiting(const struct sonde_go_layout *go, __u64 *channel,
+					       __u64 writer, __u64 reader)
 {
-	__u64 sudog = sonde_word(writer + (__s64)go->waiting);
-	__u64 i, j; /* see sonde_go_fd */
+	__u64 other = *channel ? sonde_go_beside(go, *channel, writer, reader) : 0;
+	__u64 sudog = other ? 0 : sonde_word(writer + (__s64)go->waiting);
+	__u64 i;
 
-	for (i = 0; i < SONDE_GO_SUDOGS && sudog; i++) {
-		__u64 channel = sonde_word(sudog + (__s64)go->sudog_channel);
-		__u64 other = channel ? sonde_word(channel + (__s64)go->channel_receivers) : 0;
-
-		for (j = 0; j < SONDE_GO_QUEUE && other; j++) {
-			__u64 g = sonde_word(other + (__s64)go->sudog_goroutine);
-
-			if (g && g != writer && g != reader)
-				return g;
-			other = sonde_word(other + (__s64)go->sudog_next);
-		}
+	for (i = 0; i < SONDE_GO_SUDOGS && sudog && !other; i++) {
+		*channel = sonde_word(sudog + (__s64)go->sudog_channel);
+		if (*channel)
+			other = sonde_go_beside(go, *channel, writer, reader);
 		sudog = sonde_word(sudog + (__s64)go->sudog_waitlink);
 	}
-	return 0;
+	return other;
 }
 
 /* What does not change for a thread: looked up once. */

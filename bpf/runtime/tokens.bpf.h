@@ -42,11 +42,11 @@ static __always_inline bool sonde_token_has(__u32 tgid, __u64 execution)
 /* Something was received. */
 static __always_inline void sonde_token_take(__u32 tgid, __u32 tid, __u64 execution, __u32 kind)
 {
+	if (!(sonde_settings.wakes >> kind & 1))
+		return;
 	if (kind == SONDE_RUNTIME_JAVA)
 		execution = tid;
-	else if (kind != SONDE_RUNTIME_TOKIO && kind != SONDE_RUNTIME_GO)
-		return;
-	if (execution && sonde_settings.wakes)
+	if (execution)
 		sonde_token_give(tgid, execution);
 }
 

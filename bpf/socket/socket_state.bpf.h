@@ -47,10 +47,11 @@ struct sonde_socket {
 	__u64 moved[2]; /* unix sockets: bytes per direction */
 	struct sonde_capture_state capture;
 	struct sonde_mmsg mmsg;
-	__u64 writer; /* Go: the g that sent last and was not waited for since */
-	__u64 told;   /* Go: the sender that userspace knows of */
-	__u32 opened; /* an OPEN record was sent */
-	__u32 ended;  /* a SHUTDOWN record for receive was sent */
+	__u64 writer;  /* Go: the g that sent last and was not waited for since */
+	__u64 told;    /* Go: the sender that userspace knows of */
+	__u64 channel; /* Go: where the one who awaited an answer was found, 0 = not yet */
+	__u32 opened;  /* an OPEN record was sent */
+	__u32 ended;   /* a SHUTDOWN record for receive was sent */
 };
 
 #endif

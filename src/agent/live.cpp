@@ -101,6 +101,7 @@ Status Live::Attach() {
       kernel::Kernel::Create(config_.capture,
                              {.watch_exec = may_reload || discovery_->needs_exec_events(),
                               .watch_listen = may_reload || discovery_->needs_listen_events(),
+                              .hot_wakes = config_.linking.hot_wakes,
                               .record_file = config_.record_file},
                              metrics_);
   if (!kernel.ok()) return kernel.status();

@@ -23,6 +23,7 @@
 #include "kernel/ring.h"
 #include "kernel/uprobes.h"
 #include "sonde/abi/control.h"
+#include "sonde/abi/runtime.h"
 #include "sonde/base/clock.h"
 #include "sonde/base/metrics.h"
 #include "sonde/base/result.h"
@@ -51,7 +52,8 @@ Result<sonde_settings> MakeSettings(const CaptureOptions& capture, const KernelO
   settings.watch_exec = options.watch_exec ? 1 : 0;
   settings.watch_listen = options.watch_listen ? 1 : 0;
   settings.tls = 1;
-  settings.wakes = 1;
+  settings.wakes = (1U << SONDE_RUNTIME_JAVA) | (1U << SONDE_RUNTIME_TOKIO) |
+                   (options.hot_wakes ? 1U << SONDE_RUNTIME_GO : 0U);
   return settings;
 }
 

@@ -31,6 +31,7 @@ namespace sonde::kernel {
 struct KernelOptions {
   bool watch_exec = false;    // EXEC records of processes that are not traced, too
   bool watch_listen = false;  // LISTEN records of any process
+  bool hot_wakes = false;     // wakes of runtimes in which they are on a hot path
   std::string record_file;    // empty = no recording
 };
 

@@ -203,6 +203,52 @@ TEST_P(RuntimeTest, GoroutineThatAwaitsTheResponse) {
   EXPECT_EQ(awaited[0].from, 3U);
 }
 
+// Where somebody was found to wait, the next is looked for first; but only if the writer waits
+// there, too.
+TEST_P(RuntimeTest, GoroutinesThatAwaitOneAfterAnother) {
+  const Pair pair = Connect(Kind::kTcp4);
+  const std::string response = "HTTP/1.1 204 No Content\r\n\r\n";
+  const Log log = Run(Go(), [&] {
+    Goroutine writer{.id = 5};
+    const Goroutine reader{.id = 6};
+    const Goroutine first{.id = 9};
+    const Goroutine second{.id = 10};
+    const Goroutine stranger{.id = 11};
+    const Goroutine third{.id = 12};
+    Channel closed;
+    Channel later;
+    const auto exchange = [&] {
+      current_g = &writer;
+      Must(SendAll(pair.near.get(), Request("a")));
+      Must(SendAll(pair.far.get(), response));
+      current_g = &reader;
+      Must(ReceiveExactly(pair.near.get(), response.size()) == response);
+    };
+    const Sudog first_waits{.goroutine = &first, .channel = &closed};
+    const Sudog writer_waits{.goroutine = &writer, .next = &first_waits, .channel = &closed};
+    closed.receivers = &writer_waits;
+    writer.waiting = &writer_waits;
+    exchange();
+    const Sudog writer_again{.goroutine = &writer, .channel = &closed};
+    const Sudog second_waits{.goroutine = &second, .next = &writer_again, .channel = &closed};
+    closed.receivers = &second_waits;
+    writer.waiting = &writer_again;
+    exchange();
+    const Sudog stranger_waits{.goroutine = &stranger, .channel = &closed};
+    closed.receivers = &stranger_waits;
+    const Sudog third_waits{.goroutine = &third, .channel = &later};
+    const Sudog writer_later{.goroutine = &writer, .next = &third_waits, .channel = &later};
+    later.receivers = &writer_later;
+    writer.waiting = &writer_later;
+    exchange();
+  });
+  const auto awaited = Of(log, ExecutionChange::kAwaited);
+  ASSERT_EQ(awaited.size(), 3U);
+  EXPECT_EQ(awaited[0].to, 9U);
+  EXPECT_EQ(awaited[1].to, 10U);
+  EXPECT_EQ(awaited[2].to, 12U);
+}
+
 // Memory that is no runtime's costs nothing but the number.
 TEST_P(RuntimeTest, NonsenseInMemory) {
   const Pair pair = Connect(Kind::kTcp4);

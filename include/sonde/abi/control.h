@@ -24,7 +24,7 @@ struct sonde_settings {
 	__u8 socket_table; /* per-socket state lives in sonde_sockets (sys_exit family), not in
 			      sk_storage */
 	__u8 tls;          /* the client randoms of TLS connections are remembered */
-	__u8 wakes;        /* wakes between executions are told (family runtime) */
+	__u8 wakes;        /* of which runtimes wakes are told: bit per enum sonde_runtime_kind */
 	__u8 reserved[3];
 };
 

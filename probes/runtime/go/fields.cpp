@@ -46,6 +46,10 @@ constexpr std::array<Fields, 5> kFields = {{
     {25, {0, 152, 272, 312, 0, 8, 64, 80, 64, 48, 184}},
     {26, {0, 152, 280, 320, 0, 8, 72, 96, 64, 48, 184}},
 }};
+// The kernel side reads both at once.
+static_assert(std::ranges::all_of(kFields, [](const Fields& fields) {
+  return fields.at.sudog_next == fields.at.sudog_goroutine + kWord;
+}));
 constexpr int kNewestTried = 26;
 
 bool IsField(const Operand& operand, int64_t offset) {
