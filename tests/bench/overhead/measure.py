@@ -11,14 +11,18 @@ from harness import load
 from harness.process import Process, wait_until
 
 
-# What is measured: the server, and the load for it over a number of seconds.
+def https(server, directory, seconds):
+    return server.wrk(directory, "/", seconds, 32, "https")
+
+
+# What is measured: the server, the load for it over a number of seconds, and how sonde is attached if not to the server.
 TARGETS = {
     "nginx `return 200`": (rig.Nginx, lambda server, directory, seconds: server.wrk(directory, "/", seconds, 32)),
     "nginx 1 KiB file": (rig.Nginx, lambda server, directory, seconds: server.wrk(directory, "/file", seconds, 32)),
-    "nginx over TLS, HTTP/1": (rig.nginx_tls,
-                               lambda server, directory, seconds: server.wrk(directory, "/", seconds, 32, "https")),
-    "Go net/http over TLS, HTTP/1": (rig.go_tls,
-                                     lambda server, directory, seconds: server.wrk(directory, "/", seconds, 32, "https")),
+    "nginx over TLS, HTTP/1": (rig.nginx_tls, https),
+    "nginx over TLS, its sockets alone (--no-probes tls)": (rig.nginx_tls, https, rig.attach_sockets),
+    "nginx over TLS, not traced, its library probed for another": (rig.nginx_tls, https, rig.attach_neighbour),
+    "Go net/http over TLS, HTTP/1": (rig.go_tls, https),
     "nginx, HTTP/2": (lambda directory: rig.Nginx(directory, " http2"),
                       lambda server, directory, seconds: server.h2load(directory, "/", seconds)),
     "gRPC unary echo, grpc-go": (rig.grpc_go,
@@ -30,7 +34,8 @@ TARGETS = {
 
 def overhead(directory, target, pairs, probes):
     """Detached and attached windows alternate inside one load, so that drift of the machine falls out of the ratio."""
-    make, make_load = TARGETS[target]
+    make, make_load, *attach = TARGETS[target]
+    attach = attach[0] if attach else rig.attach
     server = make(directory)
     drive = make_load(server, directory, pairs * 6 + 30)
     rows = []
@@ -38,7 +43,7 @@ def overhead(directory, target, pairs, probes):
         time.sleep(1.0)
         for pair in range(pairs):
             before = server.window(1.0)
-            run = rig.attach(directory, server, probes=probes, name=f"pair{pair}")
+            run = attach(directory, server, probes=probes, name=f"pair{pair}")
             time.sleep(0.2)
             cpu = run.process.cpu_seconds()
             attached = server.window(1.0)

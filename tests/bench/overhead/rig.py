@@ -13,7 +13,7 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "e2e"))
 from harness import build, servers, tls  # noqa: E402
-from harness.process import Process, cpu_seconds, free_port  # noqa: E402
+from harness.process import Process, cpu_seconds, free_port, wait_until  # noqa: E402
 from harness.sonde import Sonde  # noqa: E402
 
 CPUS = sorted(os.sched_getaffinity(0))
@@ -134,6 +134,20 @@ def attach(directory, nginx, *args, exports=("none",), probes="", name="sonde"):
     run = Sonde(directory, "--pid", str(nginx.worker), "--port", str(nginx.port), *args, exports=list(exports),
                 probes=probes, name=name)
     run.ready()
+    pin(run.process.pid, OTHER_CPUS)
+    return run
+
+
+def attach_sockets(directory, nginx, probes="", name="sonde"):
+    return attach(directory, nginx, "--no-probes", "tls", probes=probes, name=name)
+
+
+def attach_neighbour(directory, _, probes="", name="sonde"):
+    """To a process that does nothing but has the library of the server."""
+    idle = "import signal, ssl, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); signal.pause()"
+    run = Sonde(directory, command=[servers.PYTHON, "-c", idle], exports=["none"], probes=probes, name=name)
+    run.ready()
+    wait_until(lambda: run.metric("sonde_tls_libraries", state="decoded") != 0, "the library is probed")
     pin(run.process.pid, OTHER_CPUS)
     return run
 
