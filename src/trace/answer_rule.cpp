@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -69,15 +70,36 @@ void AnswerRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>&
   if (traits_.streams_are_told && request->second.read.stream != 0) return;
   request->second.answerer = fact.by.id;
   Answers(*process, fact.id, fact.by.id);
+  if (!traits_.making_is_told) return;
+  MakersAnswer(*process, fact.id, ChainOf(*process, fact.by.id, fact.mono_ns));
 }
 
 // What the execution calls, and has called since, is for this request.
 void AnswerRule::Answers(Process& process, ExchangeId request, ExecutionId execution) const {
   process.answering[execution] = request;
+  ClaimCalls(process, request, execution, std::numeric_limits<uint64_t>::max());
+}
+
+// `chain`: of the one that answers. What its makers call from then on may be for others.
+void AnswerRule::MakersAnswer(Process& process, ExchangeId request, const Chain& chain) const {
+  const uint64_t read_ns = process.requests.at(request).since_ns;
+  for (size_t i = 1; i + 1 < chain.size(); ++i) {
+    const uint64_t made_ns = chain[i + 1].since_ns;
+    if (made_ns < read_ns) return;
+    ClaimCalls(process, request, chain[i].execution, chain[i].since_ns);
+  }
+}
+
+// Those that were sent by then.
+void AnswerRule::ClaimCalls(Process& process, ExchangeId request, ExecutionId execution,
+                            uint64_t until_ns) const {
   const auto waiting = process.waiting.find(execution);
   if (waiting == process.waiting.end()) return;
   EraseIf(waiting->second, [&](ExchangeId call) {
-    return !process.calls.IsFree(call) || Claim(process, call, request, execution);
+    if (!process.calls.IsFree(call)) return true;
+    const auto chain = process.chains.find(call);
+    if (chain != process.chains.end() && chain->second.front().since_ns > until_ns) return false;
+    return Claim(process, call, request, execution);
   });
   if (waiting->second.empty()) process.waiting.erase(waiting);
 }

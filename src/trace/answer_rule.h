@@ -16,7 +16,9 @@
 // of them is seen with requests of two connections, as the thread of a loop is.
 //
 // An execution that was made before the request was read did not work for it alone (a worker of a
-// pool, a background task): its maker's answers say nothing about it.
+// pool, a background task): its maker's answers say nothing about it. One that was made since, and
+// makes the one that answers (asyncio.wait_for around the send), has worked for it until then, with
+// all that it made before.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -116,6 +118,9 @@ class AnswerRule : public GatedRule {
   static void FindLoop(Process& process, const RequestFact& fact);
   void OnStream(const ExecutionEvent& event, std::vector<Verdict>& verdicts);
   void Answers(Process& process, ExchangeId request, ExecutionId execution) const;
+  void MakersAnswer(Process& process, ExchangeId request, const Chain& chain) const;
+  void ClaimCalls(Process& process, ExchangeId request, ExecutionId execution,
+                  uint64_t until_ns) const;
   void Serves(Process& process, ExchangeId request, const ToldStreams::Worker& worker,
               std::vector<Verdict>& verdicts) const;
   Chain ChainOf(Process& process, ExecutionId execution, uint64_t now_ns);

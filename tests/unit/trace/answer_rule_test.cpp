@@ -198,6 +198,54 @@ TEST_F(AnswerRuleTest, TaskMadeBeforeTheRequestWasReadIsNotIts) {
   EXPECT_TRUE(w.IsRoot(c));
 }
 
+// asyncio.wait_for around the send: the handler's task makes the one that answers.
+TEST_F(AnswerRuleTest, WhoMakesTheOneThatAnswers) {
+  const auto s1 = Read(loop);
+  const auto s2 = Read(loop);
+  Copied(1, 100);
+  Copied(1, 200);
+  const auto c1 = Call(Context(100));
+  Copied(200, 210);
+  const auto c2 = Call(Context(210));
+  Copied(200, 220);
+  Copied(220, 221);
+  Answer(s2, Context(221));
+  Copied(100, 110);
+  Answer(s1, Context(110));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+}
+
+// A task that was there before the request makes those that answer for others, too.
+TEST_F(AnswerRuleTest, WhoMadeTheOneThatAnswersBeforeIsNotIts) {
+  Answer(Read(loop), Context(900));
+  Copied(1, 100);
+  const auto s1 = Read(loop);
+  const auto own = Call(Context(100));
+  Copied(100, 110);
+  const auto others = Call(Context(110));
+  Copied(100, 120);
+  Answer(s1, Context(120));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsRoot(own));
+  EXPECT_TRUE(w.IsRoot(others));
+}
+
+// ... and one that is made for a request may go on to the next.
+TEST_F(AnswerRuleTest, WhatAMakerCallsLaterIsNotTheRequests) {
+  const auto s1 = Read(loop);
+  Copied(1, 100);
+  Copied(100, 110);
+  Copied(100, 120);
+  const auto own = Call(Context(100));
+  const auto others = Call(Context(120));
+  Answer(s1, Context(110));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsRoot(own));
+  EXPECT_TRUE(w.IsRoot(others));
+}
+
 TEST_F(AnswerRuleTest, ContextAtAnOldAddressIsANewOne) {
   const auto s1 = Read(loop);
   Copied(100, 500);
