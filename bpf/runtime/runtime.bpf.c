@@ -204,6 +204,15 @@ static __always_inline int sonde_go_ready(const struct sonde_runtime_probe *prob
 	return sonde_woken(tgid, &said);
 }
 
+/* go f(): runs on the scheduler's stack, too. */
+static __always_inline int sonde_go_made(const struct sonde_go_layout *go, __u64 g)
+{
+	__u64 maker = sonde_go_parent(go, g);
+
+	return sonde_made(maker ? maker : sonde_go_number(go), sonde_word(g + (__s64)go->goid),
+			  SONDE_RUNTIME_GO);
+}
+
 static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 {
 	__u32 index = bpf_get_attach_cookie(ctx);
@@ -240,6 +249,8 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 		return sonde_node_hooks(tgid, tid, subject);
 	case SONDE_RUNTIME_GO_READY:
 		return sonde_go_ready(probe, tgid, subject);
+	case SONDE_RUNTIME_GO_MADE:
+		return sonde_go_made(&probe->runtime.go, subject);
 	case SONDE_RUNTIME_GO_GRPC_SERVES:
 	case SONDE_RUNTIME_GO_HTTP2_SERVES:
 	case SONDE_RUNTIME_GO_GRPC_CALLS:

@@ -210,6 +210,9 @@ void Pipeline::OnTick(uint64_t mono_ns) {
   WatchMemory();
   connections_->OnTick(mono_ns);
   traces_->OnTick(mono_ns);
+  for (const uint32_t tgid : traces_->TakeDemands()) {
+    if (watcher_ != nullptr) watcher_->Demand(tgid);
+  }
   if (workloads_ != nullptr) TakeWorkloads();
   if (discovery_ != nullptr) {
     discovery_->OnTick(mono_ns);

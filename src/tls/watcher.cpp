@@ -104,6 +104,10 @@ void Watcher::Expect(const std::vector<std::string>& paths) {
   Settle();
 }
 
+void Watcher::Demand(uint32_t tgid) {
+  Tell({.kind = Task::Kind::kDemand, .tgid = tgid, .due = Clock::now()});
+}
+
 void Watcher::End(uint32_t tgid) {
   Tell({.kind = Task::Kind::kEnd, .tgid = tgid, .due = Clock::now()});
 }
@@ -199,6 +203,8 @@ void Watcher::Do(const Task& task) {
       return;
     case Task::Kind::kShare:
       return Share(task.tgid, task.parent);
+    case Task::Kind::kDemand:
+      return AttachDemanded(task.tgid);
   }
 }
 
@@ -326,12 +332,20 @@ Watcher::File* Watcher::Know(const Content& content, int opened, const std::stri
 
 void Watcher::WantRuntime(File& file, int opened, const std::string& place) {
   if (file.found.runtime.empty() || !file.found.runtime_status.ok()) return;
-  if (file.runtime == nullptr) file.runtime = AttachRuntime(file, opened, place, false);
-  const bool asks = std::ranges::any_of(
-      file.found.runtime_plan.points,
-      [](const probe::RuntimePoint& point) { return point.use == probe::RuntimePointUse::kOnce; });
-  if (asks && file.once == nullptr && !AllWereMet(file)) {
-    file.once = AttachRuntime(file, opened, place, true);
+  if (file.runtime == nullptr) {
+    file.runtime = AttachRuntime(file, opened, place, probe::RuntimePointUse::kAlways);
+  }
+  const auto has = [&file](probe::RuntimePointUse use) {
+    return std::ranges::any_of(
+        file.found.runtime_plan.points,
+        [use](const probe::RuntimePoint& point) { return point.use == use; });
+  };
+  if (has(probe::RuntimePointUse::kOnce) && file.once == nullptr && !AllWereMet(file)) {
+    file.once = AttachRuntime(file, opened, place, probe::RuntimePointUse::kOnce);
+  }
+  // What may be probed later must be at hand then.
+  if (has(probe::RuntimePointUse::kOnDemand) && !file.probed.valid()) {
+    file.probed = kernel::FileDescriptor::DuplicateOf(opened);
   }
 }
 
@@ -343,14 +357,15 @@ bool Watcher::AllWereMet(const File& file) const {
   });
 }
 
+// Of those that are probed together: what the operator asked for is as good as always.
 std::unique_ptr<probe::Prober::Attachment> Watcher::AttachRuntime(File& file, int opened,
                                                                   const std::string& place,
-                                                                  bool once) {
+                                                                  probe::RuntimePointUse use) {
   const probe::RuntimePlan& plan = file.found.runtime_plan;
   std::vector<probe::RuntimePoint> points;
   for (const probe::RuntimePoint& point : plan.points) {
-    if ((point.use == probe::RuntimePointUse::kOnce) != once) continue;
-    if (point.use == probe::RuntimePointUse::kOptIn && !options_.hot_wakes) continue;
+    const bool chosen = point.use == probe::RuntimePointUse::kOptIn && options_.hot_wakes;
+    if ((chosen ? probe::RuntimePointUse::kAlways : point.use) != use) continue;
     points.push_back(point);
     spdlog::debug("{}: {} at {}", place, file.found.runtime, point.where);
   }
@@ -364,6 +379,19 @@ std::unique_ptr<probe::Prober::Attachment> Watcher::AttachRuntime(File& file, in
                std::string(attachment.status().message()));
   file.found.runtime_plan.points.clear();  // not tried again
   return nullptr;
+}
+
+void Watcher::AttachDemanded(uint32_t tgid) {
+  const auto process = processes_.find(tgid);
+  if (process == processes_.end()) return;
+  for (const Content& content : process->second.uses) {
+    const auto at = files_.find(content);
+    if (at == files_.end()) continue;
+    File& file = at->second;
+    if (file.demanded != nullptr || !file.probed.valid()) continue;
+    file.demanded = AttachRuntime(file, file.probed.get(), absl::StrCat("pid ", tgid),
+                                  probe::RuntimePointUse::kOnDemand);
+  }
 }
 
 void Watcher::TakeOutOnce(File& file) {
@@ -469,6 +497,7 @@ void Watcher::Release(File& file) {
   file.attachment.reset();
   file.runtime.reset();
   file.once.reset();
+  file.demanded.reset();
   file.probed = {};
   if (!file.counted) return;
   file.counted = false;

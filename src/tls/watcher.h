@@ -69,6 +69,8 @@ class Watcher {
   void OnProcess(const ProcessEvent& event);
   // Probes files that a process will use soon; they are let go like any other if none does. Waits.
   void Expect(const std::vector<std::string>& paths);
+  // Calls of this process can only be linked by what is probed on demand.
+  void Demand(uint32_t tgid);
   // Any thread. The version of its language's runtime, as the runtime itself would say it
   // ("3.11.2", "20.19.2"), where the file it has mapped tells; "" if not known.
   std::string RuntimeVersion(uint32_t tgid);
@@ -80,7 +82,7 @@ class Watcher {
  private:
   using Clock = std::chrono::steady_clock;
   struct Task {
-    enum class Kind : uint8_t { kLook, kShare, kEnd, kExpect } kind = Kind::kLook;
+    enum class Kind : uint8_t { kLook, kShare, kEnd, kExpect, kDemand } kind = Kind::kLook;
     uint32_t tgid = 0;
     uint32_t parent = 0;                  // kShare
     std::vector<std::string> paths = {};  // kExpect
@@ -99,8 +101,9 @@ class Watcher {
     Inspection found;
     std::unique_ptr<probe::Prober::Attachment> attachment;
     std::unique_ptr<probe::Prober::Attachment> runtime;
-    std::unique_ptr<probe::Prober::Attachment> once;  // until every user was met
-    kernel::FileDescriptor probed;  // the file, while it is: tells if it is written to
+    std::unique_ptr<probe::Prober::Attachment> once;      // until every user was met
+    std::unique_ptr<probe::Prober::Attachment> demanded;  // from when a user needs it
+    kernel::FileDescriptor probed;  // the file, while it is or may be: tells if it is written to
     absl::flat_hash_set<uint32_t> users;
     Clock::time_point idle_since;
     bool counted = false;  // in the gauge
@@ -129,7 +132,9 @@ class Watcher {
   void Refuse(const File& file, const std::string& place);
   void WantRuntime(File& file, int opened, const std::string& place);
   std::unique_ptr<probe::Prober::Attachment> AttachRuntime(File& file, int opened,
-                                                           const std::string& place, bool once);
+                                                           const std::string& place,
+                                                           probe::RuntimePointUse use);
+  void AttachDemanded(uint32_t tgid);
   void ReadParked(uint32_t tgid, const probe::RuntimePlan& plan);
   void ReadExecutions(uint32_t tgid, const MappedFile& mapped, const File& file);
   void NoteVersion(uint32_t tgid, std::string version);

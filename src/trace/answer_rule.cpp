@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -135,9 +136,25 @@ void AnswerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
   forget(process->answering, request->second.answerer);
   forget(process->reading, request->second.read.last_by.id);
   if (request->second.read.stream != 0) process->streams.Ends(request->second.read);
+  const ExecutionId reader = request->second.read.last_by.id;
   process->requests.erase(request);
+  const size_t before = verdicts.size();
   process->calls.RequestEnds(fact.id, fact.complete, verdicts);
+  if (traits_.makers_on_demand && !process->demanded) {
+    process->demanded =
+        std::ranges::any_of(verdicts | std::views::drop(before), [&](const Verdict& verdict) {
+          return verdict.server == 0 && LacksMaker(*process, verdict.call, reader);
+        });
+    if (process->demanded) demands_.push_back(fact.requested_by.tgid);
+  }
   Sweep(*process);
+}
+
+// The caller's maker is younger than the one that read the request, which perhaps made that one.
+bool AnswerRule::LacksMaker(const Process& process, ExchangeId call, ExecutionId reader) {
+  const auto chain = process.chains.find(call);
+  return chain != process.chains.end() && chain->second.size() > 1 &&
+         chain->second.back().execution > reader;
 }
 
 bool AnswerRule::OnCallSent(const RequestFact& fact) {
@@ -148,8 +165,21 @@ bool AnswerRule::OnCallSent(const RequestFact& fact) {
   const ExecutionId caller = CallerOf(*process, fact);
   if (caller == 0 || !process->calls.CallBegins(fact.id)) return false;
   if (fact.stream == 0) process->last_on[fact.connection] = fact.id;
-  Wait(*process, fact.id, ChainOf(*process, caller, fact.mono_ns));
+  Chain chain = ChainOf(*process, caller, fact.mono_ns);
+  if (traits_.makers_on_demand && fact.stream == 0 && chain.size() > 2) chain.resize(2);
+  Wait(*process, fact.id, chain);
   return true;
+}
+
+void AnswerRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
+  if (!traits_.makers_on_demand) return;
+  Process* process = Find(fact.by.tgid);
+  if (process == nullptr || !process->calls.IsFree(fact.id)) return;
+  const auto chain = process->chains.find(fact.id);
+  if (chain == process->chains.end()) return;
+  const Link caller = chain->second.front();
+  if (caller.execution != fact.by.id) return;
+  Wait(*process, fact.id, ChainOf(*process, caller.execution, caller.since_ns));
 }
 
 AnswerRule::ExecutionId AnswerRule::CallerOf(Process& process, const RequestFact& call) const {

@@ -26,6 +26,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "sonde/base/metrics.h"
@@ -57,6 +58,10 @@ class AnswerRule : public GatedRule {
     bool connector_calls = false;
     // Who works for a stream is told: who answers on one is the connection's writer.
     bool streams_are_told = false;
+    // Of a caller its maker is told, of makers theirs only on demand. Later numbers are larger. Who
+    // sends may be a writer that a call made for its connection, which others use now; who receives
+    // the response, too, is none.
+    bool makers_on_demand = false;
   };
 
   AnswerRule(const Traits& traits, MetricRegistry& metrics);
@@ -67,8 +72,10 @@ class AnswerRule : public GatedRule {
   void OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdicts) override;
   bool OnCallSent(const RequestFact& fact) override;
+  void OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& verdicts) override;
   void OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) override;
   void OnReceived(const DataEvent& event) override;
+  std::vector<uint32_t> TakeDemands() override { return std::exchange(demands_, {}); }
 
   // Per process: executions remembered with their makers (two generations of so many).
   static constexpr size_t kMade = 32'768;
@@ -112,6 +119,7 @@ class AnswerRule : public GatedRule {
     ToldStreams streams;                        // streams_are_told
     // connector_calls: by whom, until something was sent.
     RecentMap<ConnectionId, ExecutionId> connecting{kConnecting};
+    bool demanded = false;
   };
 
   Process* Find(uint32_t tgid);
@@ -127,11 +135,13 @@ class AnswerRule : public GatedRule {
   ExecutionId CallerOf(Process& process, const RequestFact& call) const;
   void Wait(Process& process, ExchangeId call, const Chain& chain) const;
   bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer) const;
+  static bool LacksMaker(const Process& process, ExchangeId call, ExecutionId reader);
   static void Sweep(Process& process);
   void ForgetProcess(uint32_t tgid, std::vector<Verdict>& verdicts) override;
 
   const Traits traits_;
   absl::flat_hash_map<uint32_t, Process> processes_;
+  std::vector<uint32_t> demands_;
 };
 
 }  // namespace sonde::trace

@@ -69,6 +69,8 @@ class LinkRule {
   // Any bytes that came in, before what they mean.
   virtual void OnReceived(const DataEvent& /*event*/) {}
   virtual void OnProcessExit(uint32_t tgid, std::vector<Verdict>& verdicts) = 0;
+  // Processes of which it would link more if probes on demand were there; each once.
+  virtual std::vector<uint32_t> TakeDemands() { return {}; }
 };
 
 }  // namespace sonde::trace

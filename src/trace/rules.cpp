@@ -23,8 +23,10 @@ namespace {
 
 constexpr AnswerRule::Traits kPython = {
     .runtime = RuntimeKind::kPython, .method = LinkMethod::kContext, .making_is_told = true};
-constexpr AnswerRule::Traits kGo = {
-    .runtime = RuntimeKind::kGo, .method = LinkMethod::kGoroutine, .streams_are_told = true};
+constexpr AnswerRule::Traits kGo = {.runtime = RuntimeKind::kGo,
+                                    .method = LinkMethod::kGoroutine,
+                                    .streams_are_told = true,
+                                    .makers_on_demand = true};
 constexpr AnswerRule::Traits kJavaVirtual = {
     .runtime = RuntimeKind::kJava, .method = LinkMethod::kVirtualThread, .one_request_each = true};
 constexpr AnswerRule::Traits kHaproxy = {.runtime = RuntimeKind::kHaproxy,

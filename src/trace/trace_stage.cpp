@@ -429,6 +429,15 @@ void TraceStage::OnReceived(const DataEvent& event) {
   for (const auto& rule : rules_) rule->OnReceived(event);
 }
 
+std::vector<uint32_t> TraceStage::TakeDemands() {
+  std::vector<uint32_t> all;
+  for (const auto& rule : rules_) {
+    const std::vector<uint32_t> demands = rule->TakeDemands();
+    all.insert(all.end(), demands.begin(), demands.end());
+  }
+  return all;
+}
+
 void TraceStage::Shutdown() {
   while (late_clients_.size() > 0) DecideAndEmit(*late_clients_.oldest());
   while (held_.size() > 0) ReleaseEarly(*held_.oldest(), EarlyRelease::kShutdown);

@@ -55,6 +55,8 @@ class TraceStage : public ExchangeSink {
   // For the rules: before OnRequestStart and the like of the bytes they are about.
   void OnExecution(const ExecutionEvent& event);
   void OnReceived(const DataEvent& event);
+  // Processes that the rules want probed further, since the last time; each once.
+  std::vector<uint32_t> TakeDemands();
   const LinkStatus& status() const { return status_; }
   // Sends on everything that is held. The protocol stage has closed its open exchanges before.
   void Shutdown();

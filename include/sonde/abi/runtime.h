@@ -155,6 +155,8 @@ enum sonde_runtime_event {
 	SONDE_RUNTIME_GO_GRPC_SENDS = 16,
 	/* net/http: the current goroutine is about to make one that sends its call; no subject. */
 	SONDE_RUNTIME_GO_HTTP2_CALLS = 17,
+	/* The current goroutine made one; subject: its g, which has its numbers. */
+	SONDE_RUNTIME_GO_MADE = 18,
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */

@@ -22,9 +22,10 @@ namespace sonde::probe {
 
 // When a probe is worth its price.
 enum class RuntimePointUse : uint8_t {
-  kAlways,  // rare, or cheap, and the links rest on it
-  kOnce,    // taken out when it was hit once in the process
-  kOptIn,   // on a hot path: only if the operator asks for it (sonde.linking.probes)
+  kAlways,    // rare, or cheap, and the links rest on it
+  kOnce,      // taken out when it was hit once in the process
+  kOptIn,     // on a hot path: only if the operator asks for it (sonde.linking.hot_wakes)
+  kOnDemand,  // on a hot path: from when calls are seen that only it could link
 };
 
 // One instruction to be probed; one that the kernel emulates (push, call, jump, nop) unless

@@ -4,6 +4,7 @@
 // pclntab, do use these fields so. NOTES.md has the evidence.
 #include <absl/status/status.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -39,12 +40,15 @@ struct Functions {
   GoRuntimeCode code;
   Code mcall;
   std::optional<Function> ready;
+  std::optional<Function> makes;  // what `go f()` runs on the scheduler's stack
+  std::optional<Function> queues;
 };
 
 Result<Functions> Read(const binary::Elf& elf) {
   const auto found = binary::FindGoFunctions(
       elf, {"runtime.goroutineheader", "runtime.newproc1", "runtime.chanrecv",
-            "runtime.releaseSudog", "runtime.mcall", "runtime.ready", "runtime.(*waitq).enqueue"});
+            "runtime.releaseSudog", "runtime.mcall", "runtime.ready", "runtime.(*waitq).enqueue",
+            "runtime.newproc.func1", "runtime.runqput"});
   if (!found.ok()) return found.status();
   Functions functions;
   const std::array<Code*, 5> codes = {&functions.code.header, &functions.code.create,
@@ -59,6 +63,8 @@ Result<Functions> Read(const binary::Elf& elf) {
   functions.ready = (*found)[5];
   const auto& enqueue = (*found)[6];
   if (enqueue) functions.code.enqueue = enqueue->start;
+  functions.makes = (*found)[7];
+  functions.queues = (*found)[8];
   return functions;
 }
 
@@ -104,6 +110,22 @@ void AddReady(const binary::Elf& elf, const Function& ready, RuntimePlan& plan) 
   AddPoint(elf, ready.start, "runtime.ready", *address, point, plan);
 }
 
+// Where a goroutine that was just made is put into the queue: runqput(p, g, next).
+void AddMade(const binary::Elf& elf, const Function& makes, const Function& queues,
+             RuntimePlan& plan) {
+  constexpr size_t kMaxInstructions = 256;  // it has about 30
+  const Code code = binary::Disassemble(elf, makes.start, makes.end, kMaxInstructions);
+  const auto call = std::ranges::find_if(code, [&](const Instruction& instruction) {
+    return instruction.operation == Operation::kCall && instruction.target() == queues.start;
+  });
+  if (call == code.end()) return;
+  RuntimePoint point;
+  point.event = SONDE_RUNTIME_GO_MADE;
+  point.subject = {SONDE_REGISTER_BX, 0, 0, 0, 0};
+  point.use = RuntimePointUse::kOnDemand;
+  AddPoint(elf, makes.start, "runtime.newproc.func1", call->address, point, plan);
+}
+
 Result<RuntimePlan> Resolve(const binary::Elf& elf) {
   const auto functions = Read(elf);
   if (!functions.ok()) return functions.status();
@@ -118,6 +140,9 @@ Result<RuntimePlan> Resolve(const binary::Elf& elf) {
   plan.layout.go.g = *offset;
   const auto& ready = functions->ready;
   if (ready) AddReady(elf, *ready, plan);
+  const auto& makes = functions->makes;
+  const auto& queues = functions->queues;
+  if (makes && queues) AddMade(elf, *makes, *queues, plan);
   plan.remark = AddStreams(elf, plan);
   return plan;
 }

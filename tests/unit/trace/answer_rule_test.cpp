@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <vector>
 
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
@@ -329,6 +330,70 @@ TEST_F(AnswerRuleTest, GoWorkerOfAPoolIsNotItsMakers) {
   const auto s2 = Read(Goroutine(21));
   const auto second = job(s2);
   EXPECT_TRUE(w.IsRoot(second));
+}
+
+// A handler's goroutine makes another, which makes the one that calls: not known until it is asked
+// for.
+TEST_F(AnswerRuleTest, GoroutinesOfGoroutinesOnDemand) {
+  const Execution nobody = Goroutine(0);
+  const auto nested = [&](uint64_t child) {
+    const Link a = w.Connect();
+    const auto c = w.Send(a, Goroutine(90));
+    w.Says(ExecutionChange::kAwaited, nobody, child, child + 1, a.client.id);
+    w.Respond(c, Goroutine(92));
+    w.End(c);
+    return c;
+  };
+  const auto s1 = Read(Goroutine(21));
+  const auto background = nested(1);
+  Answer(s1, Goroutine(21));
+  EXPECT_TRUE(w.stage->TakeDemands().empty());
+  const auto s2 = Read(Goroutine(21));
+  const auto unknown = nested(31);
+  Answer(s2, Goroutine(21));
+  EXPECT_EQ(w.stage->TakeDemands(), std::vector<uint32_t>{kTgid});
+  const auto s3 = Read(Goroutine(21));
+  w.Says(ExecutionChange::kMade, nobody, 21, 41);
+  w.Says(ExecutionChange::kMade, nobody, 41, 42);
+  const auto known = nested(41);
+  const auto still_unknown = nested(51);
+  Answer(s3, Goroutine(21));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsRoot(background));
+  EXPECT_TRUE(w.IsRoot(unknown));
+  EXPECT_TRUE(w.IsRoot(still_unknown));
+  EXPECT_TRUE(w.IsChild(known, s3));
+  EXPECT_TRUE(w.stage->TakeDemands().empty());  // once
+}
+
+// Who dials for one call, and the writer that it makes, serve whichever call gets the connection.
+TEST_F(AnswerRuleTest, GoWriterIsNotItsMakers) {
+  const Execution nobody = Goroutine(0);
+  const auto s1 = Read(Goroutine(21));
+  const auto s2 = Read(Goroutine(22));
+  w.Says(ExecutionChange::kMade, nobody, 21, 50);
+  w.Says(ExecutionChange::kMade, nobody, 50, 51);
+  const Link a = w.Connect();
+  const auto c2 = w.Send(a, Goroutine(51));
+  w.Respond(s1, Goroutine(21));
+  w.Says(ExecutionChange::kAwaited, nobody, 2, 22, a.client.id);
+  w.Respond(c2, Goroutine(52));
+  w.End(c2);
+  w.End(s1);
+  Answer(s2, Goroutine(22));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c2, s2));
+}
+
+// Who sends and receives has nobody write for it.
+TEST_F(AnswerRuleTest, GoCallerWithoutAWriter) {
+  const auto s1 = Read(Goroutine(21));
+  w.Says(ExecutionChange::kMade, Goroutine(0), 21, 50);
+  w.Says(ExecutionChange::kMade, Goroutine(0), 50, 51);
+  const auto c1 = Call(Goroutine(51));
+  Answer(s1, Goroutine(21));
+  w.Tick(TraceStage::kLateClientNs);
+  EXPECT_TRUE(w.IsChild(c1, s1));
 }
 
 // HTTP/2: which stream's response the goroutine waits for is not known.
