@@ -92,11 +92,15 @@ struct Object {
   const Type* type = nullptr;
 };
 
-// As the methods of SimpleQueue: the queue and the arguments, and what was taken.
+// As the methods of SimpleQueue: the queue and the arguments, and what was taken. And what go f()
+// has made.
 extern "C" {
 __attribute__((noinline, used)) void sonde_test_put(const void* /*queue*/,
                                                     const Object* const* arguments) {
   asm volatile("" : : "r"(arguments) : "memory");
+}
+__attribute__((noinline, used)) void sonde_test_made(const Goroutine* made) {
+  asm volatile("" : : "r"(made) : "memory");
 }
 __attribute__((noinline, used)) const Object* sonde_test_get(const Object* object) {
   asm volatile("" : "+r"(object) : : "memory");
@@ -247,6 +251,36 @@ TEST_P(RuntimeTest, GoroutinesThatAwaitOneAfterAnother) {
   EXPECT_EQ(awaited[0].to, 9U);
   EXPECT_EQ(awaited[1].to, 10U);
   EXPECT_EQ(awaited[2].to, 12U);
+}
+
+// The maker's number is in what it made; before Go 1.21 it is the one at work.
+TEST_P(RuntimeTest, GoroutinesThatAreMade) {
+  if (!lab_->kernel().has(probe::Part::kRuntimes)) GTEST_SKIP() << "no family for runtimes";
+  for (const bool has_parent : {true, false}) {
+    sonde_runtime runtime = Go();
+    if (!has_parent) runtime.go.parent_goid = SONDE_NOWHERE;
+    probe::RuntimePoint point;
+    point.file_offset = FileOffset(reinterpret_cast<uint64_t>(&sonde_test_made));
+    point.event = SONDE_RUNTIME_GO_MADE;
+    point.subject.from = SONDE_REGISTER_DI;
+    const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    const auto attached = lab_->kernel().uprobes()->Attach(file, runtime, {{point}});
+    close(file);
+    ASSERT_TRUE(attached.ok()) << attached.status();
+    void (*volatile made)(const Goroutine*) = &sonde_test_made;
+    const Log log = Run(runtime, [&] {
+      const Goroutine maker{.id = 5};
+      const Goroutine child{.id = 9, .parent = 4};
+      current_g = &maker;
+      made(&child);
+      made(reinterpret_cast<const Goroutine*>(0xdead0000dead0000));
+    });
+    const auto told = Of(log, ExecutionChange::kMade);
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].from, has_parent ? 4U : 5U);
+    EXPECT_EQ(told[0].to, 9U);
+    EXPECT_EQ(told[0].by.runtime, RuntimeKind::kGo);
+  }
 }
 
 // Memory that is no runtime's costs nothing but the number.

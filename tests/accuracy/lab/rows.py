@@ -86,6 +86,11 @@ def handed_off(*modes):
     return {mode: 90.0 for mode in modes}
 
 
+def on_demand(*modes):
+    """Probed from when it is needed: not the first, and those that came before that was done."""
+    return {mode: 75.0 for mode in modes}
+
+
 ROWS = {
     "gunicorn-gthread": Row("Flask, gunicorn gthread, requests", programs.gunicorn("gthread"), "r s p h",
                             "pool4 server4 handoff4 timer tls", {**same_thread("r", "s"), **handed_off("p", "h")}),
@@ -119,9 +124,10 @@ ROWS = {
     "node-fetch": Row("Node, built-in fetch", programs.node("fetch"), "r s p h t", "timer tls",
                       runtime("r", "s", "p", "h")),
     "node-undici": Row("Node, undici Pool", programs.node("undici"), "r s p h t", "pool4 timer timer4 tls"),
-    "go": Row("Go, net/http", programs.go(), "r s p h hp", "pool4 timer timer4 tls h2 wakes wakes4", runtime("r", "s", "p")),
-    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p h hp",
-                       "pool4 timer timer4 tls h2 wakes wakes4", runtime("r", "s", "p")),
+    "go": Row("Go, net/http", programs.go(), "r s p d h hp", "pool4 timer timer4 tls h2 wakes wakes4",
+              {**runtime("r", "s", "p"), **on_demand("d")}),
+    "go-stripped": Row("Go, net/http, stripped", programs.go("-ldflags", "-s -w"), "r s p d h hp",
+                       "pool4 timer timer4 tls h2 wakes wakes4", {**runtime("r", "s", "p"), **on_demand("d")}),
     "go-grpc": Row("grpc-go server, net/http and grpc-go clients", programs.go_streams("grpc"), STREAMS, "pool4 timer timer4",
                    runtime("r", "s", "p", "g", "gp"), wire="grpc", always=UNCHAINED),
     "go-grpc-stripped": Row("grpc-go server, net/http and grpc-go clients, stripped", programs.go_streams("grpc", stripped=True),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // net/http as server and client, with LAB_SERVE=h2c as a server of HTTP/2. /h: a pool of four workers fed by a channel, one more channel for the answer.
+// /d: a goroutine that a goroutine makes.
 package main
 
 import (
@@ -79,6 +80,8 @@ func handle(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, handOver(a))
 	case "hp":
 		io.WriteString(w, atOnce(handOver, a, b))
+	case "d":
+		io.WriteString(w, atOnce(func(path string) string { return atOnce(call, path) }, a))
 	case "b":
 		io.WriteString(w, call(r.URL.Path))
 	}

@@ -70,6 +70,10 @@ std::string StoreToThread(int32_t offset) {                           // mov fs:
   return std::string("\x64\x4c\x89\x34\x25", 5) + Number(offset);
 }
 
+std::string Call(uint64_t from, uint64_t to) {
+  return '\xe8' + Number(static_cast<int32_t>(to - from - 5));
+}
+
 constexpr sonde_go_layout k120 = {-8, 152, SONDE_NOWHERE, 328, 0, 8, 64, 80, 56, 48, 192};
 constexpr sonde_go_layout k122 = {-8, 152, 272, 312, 0, 8, 64, 80, 56, 48, 192};
 constexpr sonde_go_layout k126 = {-8, 152, 280, 320, 0, 8, 72, 96, 64, 48, 184};
@@ -156,6 +160,30 @@ TEST(Go, Until120ReadyIsProbedInTheCheck) {
   EXPECT_EQ(plan->points.at(0).where, "runtime.ready+0x4");
 }
 
+TEST(Go, WhatIsMadeIsProbedWhereItIsQueued) {
+  GoImage image({.version = "go1.22.3"});
+  Program().AddTo(image);
+  const std::string entry = std::string(kCheckStack) + std::string(kPush);
+  const uint64_t wake = image.Add("runtime.wakep", entry + std::string(kReturn));
+  const uint64_t queue = image.Add("runtime.runqput", entry + std::string(kReturn));
+  const uint64_t at = image.End() + entry.size();
+  image.Add("runtime.newproc.func1",
+            entry + Call(at, wake) + Call(at + 5, queue) + std::string(kReturn));
+  const std::string file = image.Make();
+  const auto elf = binary::Elf::FromBytes(file);
+  ASSERT_TRUE(elf.ok()) << elf.status();
+  const auto plan = kGo.resolve(**elf);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->points.size(), 2);
+  const RuntimePoint& point = plan->points[1];
+  EXPECT_EQ(point.event, SONDE_RUNTIME_GO_MADE);
+  EXPECT_EQ(point.where, "runtime.newproc.func1+0xc");
+  EXPECT_EQ(file.substr(point.file_offset, 5), Call(at + 5, queue));
+  EXPECT_EQ(point.subject.from, SONDE_REGISTER_BX);
+  EXPECT_EQ(point.subject.memory, 0);
+  EXPECT_EQ(point.use, RuntimePointUse::kOnDemand);
+}
+
 TEST(Go, TheThreadsGoroutineIsWhereMcallPutsIt) {
   const auto with_libc = Program{.mcall = StoreToThread(-32)}.Resolve();
   ASSERT_TRUE(with_libc.ok()) << with_libc.status();
@@ -228,10 +256,6 @@ struct Streams {
   static std::string LoadNumber(int32_t offset) {  // mov ecx,[rdx+offset]
     return LoadStream() + std::string("\x8b\x8a", 2) + Number(offset);
   }
-  static std::string Call(uint64_t from, uint64_t to) {
-    return '\xe8' + Number(static_cast<int32_t>(to - from - 5));
-  }
-
   std::string Make() const {
     const std::string transport = "google.golang.org/grpc/internal/transport.";
     GoImage image({.version = old ? "go1.20.14" : "go1.22.3"});

@@ -99,6 +99,13 @@ Inspection InspectFake(int file) {
     inspection.runtime_kind = SONDE_RUNTIME_NODE;
     inspection.runtime_plan.version = "v20.19.2";
   }
+  if (content.starts_with("demanding")) {
+    inspection.runtime = "go";
+    inspection.runtime_kind = SONDE_RUNTIME_GO;
+    probe::RuntimePoint point;
+    point.use = probe::RuntimePointUse::kOnDemand;
+    inspection.runtime_plan.points.push_back(point);
+  }
   if (content.starts_with("hotspot")) {
     inspection.runtime = "hotspot";
     inspection.runtime_kind = SONDE_RUNTIME_JAVA;
@@ -471,6 +478,24 @@ TEST_F(WatcherTest, ACopyOfThisProgramIsNotLookedAt) {
 }
 
 // Their Parkers begin at a multiple of 8, here 88 to 96 bytes before the futex.
+TEST_F(WatcherTest, SomeProbesWaitUntilTheyAreDemanded) {
+  Restart(milliseconds(0));
+  tree_.AddProcess(7, "/srv/go");
+  tree_.Map(7, "/srv/go", 61, tree_.AddFile("go", "demanding"));
+  Begin(7);
+  Happens(ProcessChange::kFork, 8, 7);
+  watcher_->Demand(6);  // nobody knows it
+  watcher_->Settle();
+  EXPECT_EQ(prober_.attached, 0);
+  watcher_->Demand(8);
+  watcher_->Demand(7);
+  watcher_->Settle();
+  EXPECT_EQ(prober_.attached, 1);
+  watcher_->End(7);
+  watcher_->End(8);
+  EXPECT_TRUE(Becomes([this] { return prober_.attached == 0; }));
+}
+
 TEST_F(WatcherTest, ThreadsThatWaitAlreadyAreLookedUp) {
   tree_.AddProcess(7, "/usr/bin/java");
   tree_.Map(7, "/usr/lib/libjvm.so", 60, tree_.AddFile("libjvm", "hotspot"));
