@@ -99,7 +99,9 @@ void AnswerRule::ClaimCalls(Process& process, ExchangeId request, ExecutionId ex
   EraseIf(waiting->second, [&](ExchangeId call) {
     if (!process.calls.IsFree(call)) return true;
     const auto chain = process.chains.find(call);
-    if (chain != process.chains.end() && chain->second.front().since_ns > until_ns) return false;
+    if (chain != process.chains.end() && chain->second.chain.front().since_ns > until_ns) {
+      return false;
+    }
     return Claim(process, call, request, execution);
   });
   if (waiting->second.empty()) process.waiting.erase(waiting);
@@ -150,11 +152,11 @@ void AnswerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
   Sweep(*process);
 }
 
-// The caller's maker is younger than the one that read the request, which perhaps made that one.
+// The caller, or its maker, is younger than the one that read the request, which perhaps made it.
 bool AnswerRule::LacksMaker(const Process& process, ExchangeId call, ExecutionId reader) {
   const auto chain = process.chains.find(call);
-  return chain != process.chains.end() && chain->second.size() > 1 &&
-         chain->second.back().execution > reader;
+  return chain != process.chains.end() && chain->second.is_caller &&
+         chain->second.chain.back().execution > reader;
 }
 
 bool AnswerRule::OnCallSent(const RequestFact& fact) {
@@ -166,8 +168,9 @@ bool AnswerRule::OnCallSent(const RequestFact& fact) {
   if (caller == 0 || !process->calls.CallBegins(fact.id)) return false;
   if (fact.stream == 0) process->last_on[fact.connection] = fact.id;
   Chain chain = ChainOf(*process, caller, fact.mono_ns);
-  if (traits_.makers_on_demand && fact.stream == 0 && chain.size() > 2) chain.resize(2);
-  Wait(*process, fact.id, chain);
+  const bool is_caller = !traits_.makers_on_demand || fact.stream != 0;
+  if (!is_caller && chain.size() > 2) chain.resize(2);
+  Wait(*process, fact.id, std::move(chain), is_caller);
   return true;
 }
 
@@ -177,7 +180,7 @@ void AnswerRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& 
   if (process == nullptr || !process->calls.IsFree(fact.id)) return;
   const auto chain = process->chains.find(fact.id);
   if (chain == process->chains.end()) return;
-  const Link caller = chain->second.front();
+  const Link caller = chain->second.chain.front();
   if (caller.execution != fact.by.id) return;
   Wait(*process, fact.id, ChainOf(*process, caller.execution, caller.since_ns));
 }
@@ -265,9 +268,9 @@ AnswerRule::Chain AnswerRule::ChainOf(Process& process, ExecutionId execution, u
 }
 
 // Puts the call where the answers of its chain will find it, and looks at those that have begun.
-void AnswerRule::Wait(Process& process, ExchangeId call, const Chain& chain) const {
-  process.chains[call] = chain;
-  for (const Link& link : chain) {
+void AnswerRule::Wait(Process& process, ExchangeId call, Chain chain, bool is_caller) const {
+  const auto& links = (process.chains[call] = {std::move(chain), is_caller}).chain;
+  for (const Link& link : links) {
     const auto answering = process.answering.find(link.execution);
     if (!traits_.answers_last && answering != process.answering.end() &&
         Claim(process, call, answering->second, link.execution)) {
@@ -288,8 +291,9 @@ bool AnswerRule::Claim(Process& process, ExchangeId call, ExchangeId request,
   // A pool's thread may answer what it has not read (a completed future): it worked for others,
   // too.
   if (traits_.one_request_each && open->second.read.last_by.id != answerer) return false;
-  const auto link = std::ranges::find(chain->second, answerer, &Link::execution);
-  if (link == chain->second.end() || link->since_ns < open->second.since_ns) return false;
+  const Chain& links = chain->second.chain;
+  const auto link = std::ranges::find(links, answerer, &Link::execution);
+  if (link == links.end() || link->since_ns < open->second.since_ns) return false;
   process.calls.Assign(call, request);
   process.chains.erase(chain);
   return true;

@@ -92,6 +92,11 @@ class AnswerRule : public GatedRule {
     uint64_t since_ns = 0;
   };
   using Chain = absl::InlinedVector<Link, 4>;
+  struct FreeCall {
+    Chain chain;
+    bool is_caller =
+        true;  // the first of the chain; else it has sent the call, perhaps for another
+  };
   struct Maker {
     ExecutionId execution = 0;
     uint64_t made_ns = 0;
@@ -109,7 +114,7 @@ class AnswerRule : public GatedRule {
     // Free calls by every execution whose answer would tell. Dead entries are left behind and are
     // swept when they are many.
     absl::flat_hash_map<ExecutionId, absl::InlinedVector<ExchangeId, 2>> waiting;
-    absl::flat_hash_map<ExchangeId, Chain> chains;          // of free calls
+    absl::flat_hash_map<ExchangeId, FreeCall> chains;
     absl::flat_hash_map<ConnectionId, ExchangeId> last_on;  // Go: call of each connection
     absl::flat_hash_map<ExecutionId, ExchangeId>
         answering;  // open requests that are being answered
@@ -133,7 +138,7 @@ class AnswerRule : public GatedRule {
               std::vector<Verdict>& verdicts) const;
   Chain ChainOf(Process& process, ExecutionId execution, uint64_t now_ns);
   ExecutionId CallerOf(Process& process, const RequestFact& call) const;
-  void Wait(Process& process, ExchangeId call, const Chain& chain) const;
+  void Wait(Process& process, ExchangeId call, Chain chain, bool is_caller = true) const;
   bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer) const;
   static bool LacksMaker(const Process& process, ExchangeId call, ExecutionId reader);
   static void Sweep(Process& process);

@@ -366,6 +366,24 @@ TEST_F(AnswerRuleTest, GoroutinesOfGoroutinesOnDemand) {
   EXPECT_TRUE(w.stage->TakeDemands().empty());  // once
 }
 
+// Before Go 1.21 no maker is told. That a writer is unknown is no reason to ask.
+TEST_F(AnswerRuleTest, MakersOfOldGoroutinesOnDemand) {
+  const auto s1 = Read(Goroutine(21));
+  const auto sent = w.Send(w.Connect(), Goroutine(90));
+  w.Respond(sent, Goroutine(92));
+  w.End(sent);
+  Answer(s1, Goroutine(21));
+  EXPECT_TRUE(w.stage->TakeDemands().empty());
+  const auto s2 = Read(Goroutine(21));
+  const Link a = w.Connect();
+  const auto c = w.Send(a, Goroutine(90));
+  w.Says(ExecutionChange::kAwaited, Goroutine(0), 0, 31, a.client.id);
+  w.Respond(c, Goroutine(92));
+  w.End(c);
+  Answer(s2, Goroutine(21));
+  EXPECT_EQ(w.stage->TakeDemands(), std::vector<uint32_t>{kTgid});
+}
+
 // Who dials for one call, and the writer that it makes, serve whichever call gets the connection.
 TEST_F(AnswerRuleTest, GoWriterIsNotItsMakers) {
   const Execution nobody = Goroutine(0);
