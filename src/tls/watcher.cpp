@@ -389,8 +389,12 @@ void Watcher::AttachDemanded(uint32_t tgid) {
     if (at == files_.end()) continue;
     File& file = at->second;
     if (file.demanded != nullptr || !file.probed.valid()) continue;
-    file.demanded = AttachRuntime(file, file.probed.get(), absl::StrCat("pid ", tgid),
-                                  probe::RuntimePointUse::kOnDemand);
+    const std::string place = absl::StrCat("pid ", tgid);
+    file.demanded =
+        AttachRuntime(file, file.probed.get(), place, probe::RuntimePointUse::kOnDemand);
+    if (file.demanded == nullptr) continue;
+    spdlog::info("{}: {}: probed where one execution makes another, because calls need it", place,
+                 file.found.runtime);
   }
 }
 

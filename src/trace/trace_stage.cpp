@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "sonde/base/ids.h"
 #include "sonde/base/memory_level.h"

@@ -491,6 +491,7 @@ TEST_F(WatcherTest, SomeProbesWaitUntilTheyAreDemanded) {
   watcher_->Demand(7);
   watcher_->Settle();
   EXPECT_EQ(prober_.attached, 1);
+  EXPECT_EQ(Logged("pid 8: go: probed where one execution makes another"), 1);
   watcher_->End(7);
   watcher_->End(8);
   EXPECT_TRUE(Becomes([this] { return prober_.attached == 0; }));
