@@ -44,11 +44,12 @@ static __always_inline int sonde_woke(__u32 tgid, __u64 from, __u64 to, __u32 ev
 	return sonde_woken(tgid, &said);
 }
 
-static __always_inline int sonde_made(__u64 from, __u64 to, __u32 runtime)
+static __always_inline int sonde_made(__u64 from, __u64 to, __u32 runtime, bool whole)
 {
 	struct sonde_execution_said said = {
 	    .from = from, .to = to, .event = SONDE_EXECUTION_MADE, .runtime = runtime};
 
+	said.counter = whole;
 	return from && to ? sonde_execution_say(&said) : 0;
 }
 
@@ -98,7 +99,7 @@ static __always_inline int sonde_python_copied(__u32 tgid, __u64 copy)
 
 	if (!runtime || runtime->kind != SONDE_RUNTIME_PYTHON)
 		return 0;
-	return sonde_made(sonde_python_at_work(runtime), copy, SONDE_RUNTIME_PYTHON);
+	return sonde_made(sonde_python_at_work(runtime), copy, SONDE_RUNTIME_PYTHON, false);
 }
 
 /* Whether this object is what concurrent.futures' thread pools put into their queue: a _WorkItem.
@@ -210,7 +211,7 @@ static __always_inline int sonde_go_made(const struct sonde_go_layout *go, __u64
 	__u64 maker = sonde_go_parent(go, g);
 
 	return sonde_made(maker ? maker : sonde_go_number(go), sonde_word(g + (__s64)go->goid),
-			  SONDE_RUNTIME_GO);
+			  SONDE_RUNTIME_GO, false);
 }
 
 static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
@@ -270,8 +271,9 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 				  sonde_tokio_task(tokio, subject), SONDE_EXECUTION_WOKEN_BY_VALUE,
 				  SONDE_RUNTIME_TOKIO);
 	case SONDE_RUNTIME_TOKIO_BORN:
+	case SONDE_RUNTIME_TOKIO_BLOCKS:
 		return sonde_made(sonde_tokio_current(tokio), sonde_tokio_task(tokio, subject),
-				  SONDE_RUNTIME_TOKIO);
+				  SONDE_RUNTIME_TOKIO, probe->event == SONDE_RUNTIME_TOKIO_BLOCKS);
 	default:
 		return 0;
 	}

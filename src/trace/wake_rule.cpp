@@ -88,7 +88,10 @@ void WakeRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*
     if (!traits_.connection_tasks) return;
     const bool sender = process->senders.Find(event.from) != nullptr;
     const ExchangeId request = sender ? 0 : WorksOn(*process, event.from);
-    if (request != 0) process->born_in.Put(event.to, request);
+    if (request == 0) return;
+    // It sends its calls itself, on its own thread, and serves no connection.
+    const bool blocks = event.counter != 0;
+    (blocks ? process->owns : process->born_in).Put(event.to, request);
   } else if (event.change == ExecutionChange::kAwaited) {
     process->tokens.Erase(event.to);  // it has begun something new
     if (traits_.awaiting_is_told) process->awaiting.Put(event.connection, event.to);

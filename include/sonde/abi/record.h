@@ -119,7 +119,9 @@ struct sonde_mapped_record {
 /* What an EXECUTION record says. Numbers of executions are those of sonde_data_record.execution_id,
  * but threads where a runtime has none (Java). */
 enum sonde_execution_event {
-	SONDE_EXECUTION_MADE = 1, /* `from` made `to` (goroutine, copied context, task) */
+	/* `from` made `to` (goroutine, copied context, task); tokio: `counter` is 1 if that runs to
+	 * its end on a thread of its own */
+	SONDE_EXECUTION_MADE = 1,
 	SONDE_EXECUTION_WOKEN =
 	    2, /* `from` woke `to`; Go: `counter` is 1 if that was in a select */
 	SONDE_EXECUTION_WOKEN_BY_VALUE = 3, /* the same, by what tokio's sockets and queues use */

@@ -157,6 +157,9 @@ enum sonde_runtime_event {
 	SONDE_RUNTIME_GO_HTTP2_CALLS = 17,
 	/* The current goroutine made one; subject: its g, which has its numbers. */
 	SONDE_RUNTIME_GO_MADE = 18,
+	/* A task that runs on a thread of its own from its beginning to its end (spawn_blocking);
+	 * subject: its header. */
+	SONDE_RUNTIME_TOKIO_BLOCKS = 19,
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */

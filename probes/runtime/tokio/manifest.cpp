@@ -40,6 +40,7 @@ constexpr std::string_view kContext = "5tokio7runtime7context7CONTEXT";
 constexpr std::string_view kSet = "5tokio7runtime7context19set_current_task_id";
 constexpr std::string_view kDrop = "TaskIdGuard";  // has that inlined, with LTO
 constexpr std::string_view kWake = "5tokio7runtime4task5waker11wake_by_ref";
+constexpr std::string_view kBlocks = "5tokio7runtime8blocking4pool7Spawner10spawn_task";
 constexpr std::string_view kWakeByValue = "5tokio7runtime4task5waker11wake_by_val";
 
 constexpr uint8_t kWord = 8;
@@ -262,16 +263,16 @@ std::vector<BirthPlace> Births(const binary::Elf& elf) {
   return places;
 }
 
-// Adds a point in each of the functions, where its argument, the header, is in its register still.
+// Adds a point in each of the functions, where the header is still in the register that it came in.
 bool AddPoints(const binary::Elf& elf, const Symbols& functions, std::string_view readable,
-               sonde_runtime_event event, RuntimePlan& plan) {
+               sonde_runtime_event event, uint8_t header, RuntimePlan& plan) {
   bool any = false;
   for (const auto& [name, symbol] : functions) {
-    const auto address = binary::CheapEntry(elf, symbol.address, {SONDE_REGISTER_DI}, false);
+    const auto address = binary::CheapEntry(elf, symbol.address, {header}, false);
     if (!address) return false;
     RuntimePoint point;
     point.event = event;
-    point.subject = {SONDE_REGISTER_DI, 0, 0, 0, 0};
+    point.subject = {header, 0, 0, 0, 0};
     any = AddPoint(elf, symbol.address, readable, *address, std::move(point), plan) || any;
   }
   return any;
@@ -302,10 +303,11 @@ Status AddBirths(const binary::Elf& elf, RuntimePlan& plan) {
 }
 
 Status AddWakes(const binary::Elf& elf, RuntimePlan& plan) {
-  const bool both = AddPoints(elf, elf.FindContaining(kWake, kMaxCopies), "tokio wake_by_ref",
-                              SONDE_RUNTIME_TOKIO_WOKEN, plan) &&
-                    AddPoints(elf, elf.FindContaining(kWakeByValue, kMaxCopies),
-                              "tokio wake_by_val", SONDE_RUNTIME_TOKIO_WOKEN_BY_VALUE, plan);
+  const bool both =
+      AddPoints(elf, elf.FindContaining(kWake, kMaxCopies), "tokio wake_by_ref",
+                SONDE_RUNTIME_TOKIO_WOKEN, SONDE_REGISTER_DI, plan) &&
+      AddPoints(elf, elf.FindContaining(kWakeByValue, kMaxCopies), "tokio wake_by_val",
+                SONDE_RUNTIME_TOKIO_WOKEN_BY_VALUE, SONDE_REGISTER_DI, plan);
   if (both) return absl::OkStatus();
   return absl::UnimplementedError("its wakers have no instruction that can be probed");
 }
@@ -335,6 +337,9 @@ Result<RuntimePlan> Resolve(const binary::Elf& elf) {
   if (!task.ok()) return task.status();
   plan.layout.tokio.task = *task;
   if (auto status = AddWakes(elf, plan); !status.ok()) return status;
+  // spawn_task(self, task, handle): where it is not, nothing but spawn_blocking is missed.
+  AddPoints(elf, elf.FindContaining(kBlocks, kMaxCopies), "tokio spawn_blocking",
+            SONDE_RUNTIME_TOKIO_BLOCKS, SONDE_REGISTER_SI, plan);
   return plan;
 }
 

@@ -158,6 +158,20 @@ TEST(Tokio, PointsAreWhereTheArgumentIsInItsRegister) {
   }
 }
 
+TEST(Tokio, WhatBlocksIsSeenWhereItIsSpawned) {
+  const auto plan =
+      Program()
+          .With("_ZN5tokio7runtime8blocking4pool7Spawner10spawn_task17h5de0945681c4d8ecE", kPusher)
+          .Resolve();
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->points.size(), 4);
+  const RuntimePoint& blocks = plan->points[3];
+  EXPECT_EQ(blocks.event, SONDE_RUNTIME_TOKIO_BLOCKS);
+  EXPECT_EQ(blocks.subject.from, SONDE_REGISTER_SI);
+  EXPECT_EQ(blocks.where, "tokio spawn_blocking+0x0");
+  EXPECT_EQ(blocks.use, RuntimePointUse::kAlways);
+}
+
 TEST(Tokio, TasksAreSeenWhereverBindIs) {
   Program program;
   program.functions.emplace(kBind, kBinder);

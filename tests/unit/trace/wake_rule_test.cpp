@@ -69,6 +69,26 @@ TEST_F(WakeRuleTest, SpawnedTaskWorksForTheRequestItWasBornIn) {
   EXPECT_TRUE(w.IsChild(c, s));
 }
 
+// spawn_blocking: the closure calls by itself, and so may what it spawns.
+TEST_F(WakeRuleTest, WhatBlocksCallsForTheRequestItWasMadeIn) {
+  const auto s1 = Read(Task(1));
+  const auto s2 = Read(Task(2));
+  w.Says(ExecutionChange::kMade, Task(0), 2, 8, 0, 1);
+  w.Says(ExecutionChange::kMade, Task(0), 1, 7, 0, 1);
+  const auto c1 = w.Send(w.Connect(), Task(7));
+  const auto c2 = w.Send(w.Connect(), Task(8));
+  w.Finish(c2);
+  w.Finish(c1);
+  End(s2, Task(2));
+  const auto late = w.Send(w.Connect(), Task(8));
+  w.Finish(late);
+  End(s1, Task(1));
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_TRUE(w.IsRoot(late));
+}
+
 TEST_F(WakeRuleTest, ActorPassesItOnTwiceAtMost) {
   const auto s = Read(Task(1));
   const auto near = w.Send(w.Connect(), Task(50));
