@@ -136,9 +136,9 @@ void AnswerRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
     if (found != by.end() && found->second == fact.id) by.erase(found);
   };
   forget(process->answering, request->second.answerer);
-  forget(process->reading, request->second.read.last_by.id);
-  if (request->second.read.stream != 0) process->streams.Ends(request->second.read);
   const ExecutionId reader = request->second.read.last_by.id;
+  forget(process->reading, reader);
+  if (request->second.read.stream != 0) process->streams.Ends(request->second.read);
   process->requests.erase(request);
   const size_t before = verdicts.size();
   process->calls.RequestEnds(fact.id, fact.complete, verdicts);

@@ -94,8 +94,8 @@ class AnswerRule : public GatedRule {
   using Chain = absl::InlinedVector<Link, 4>;
   struct FreeCall {
     Chain chain;
-    bool is_caller =
-        true;  // the first of the chain; else it has sent the call, perhaps for another
+    // The first of the chain has made the call; else it has sent it, perhaps for another.
+    bool is_caller = true;
   };
   struct Maker {
     ExecutionId execution = 0;
