@@ -249,6 +249,7 @@ Result<int> Live::Stop() {
   ready_ = false;
   NotifyServiceManager("STOPPING=1");
   const auto deadline = Clock::now() + config_.shutdown_timeout;
+  kernel_->UntraceAll();
   if (watcher_ != nullptr) pipeline_->SetTlsWatcher(nullptr);
   watcher_.reset();
   kernel_->Detach();

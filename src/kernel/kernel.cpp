@@ -101,6 +101,12 @@ Status Kernel::Trace(uint32_t tgid) {
 
 void Kernel::Untrace(uint32_t tgid) { bpf_map_delete_elem(maps_->fd("sonde_traced"), &tgid); }
 
+void Kernel::UntraceAll() {
+  const int traced = maps_->fd("sonde_traced");
+  uint32_t tgid = 0;
+  while (bpf_map_get_next_key(traced, nullptr, &tgid) == 0) bpf_map_delete_elem(traced, &tgid);
+}
+
 bool Kernel::IsTraced(uint32_t tgid) const {
   uint32_t rule = 0;
   return bpf_map_lookup_elem(maps_->fd("sonde_traced"), &tgid, &rule) == 0;

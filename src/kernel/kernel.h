@@ -47,6 +47,8 @@ class Kernel {
   // Takes effect at the process's next call; children made from then on inherit it.
   Status Trace(uint32_t tgid);
   void Untrace(uint32_t tgid);
+  // Before probes are taken out one by one: what one tells is not to be read without the others.
+  void UntraceAll();
   bool IsTraced(uint32_t tgid) const;
   // What userspace found out about a connection; obeyed at the next I/O that the kernel side is
   // unsure about. `recognised`: capture it although it did not look like HTTP/1. Else: nothing more
