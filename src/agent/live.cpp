@@ -50,6 +50,11 @@ using Clock = std::chrono::steady_clock;
 constexpr Milliseconds kBusyPoll{5};
 constexpr Milliseconds kIdlePoll{20};
 
+std::string FromEnvironment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets any
+  return value == nullptr ? "" : value;
+}
+
 // A second signal is to end the program at once: back to the default action.
 void LetSignalsKill() {
   sigset_t set;
@@ -132,8 +137,9 @@ std::vector<Page> Live::ShowTraces() {
 
 Status Live::SelectProcesses() {
   if (command_ != nullptr && watcher_ != nullptr) {
-    const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nothing sets it
-    watcher_->Expect(tls::LikelyFiles(command_->program(), path == nullptr ? "" : path));
+    watcher_->Expect(tls::LikelyFiles(
+        command_->program(),
+        {FromEnvironment("PATH"), FromEnvironment("PYTHONPATH"), FromEnvironment("HOME")}));
   }
   if (command_ != nullptr) return discovery_->Launch(static_cast<uint32_t>(command_->pid()));
   discovery::ScanSummary summary = discovery_->Scan();

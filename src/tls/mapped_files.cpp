@@ -3,7 +3,10 @@
 
 #include <absl/strings/str_cat.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -81,6 +84,14 @@ size_t Urgency(const MappedFile& file, std::string_view executable) {
   return path == executable ? 1 : 2;
 }
 
+// Only now: a device or a pipe may do something when it is opened.
+kernel::FileDescriptor OpenIfRegular(const kernel::FileDescriptor& place) {
+  struct stat status = {};
+  if (!place.valid() || fstat(place.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return kernel::FileDescriptor(
+      open(absl::StrCat("/proc/self/fd/", place.get()).c_str(), O_RDONLY | O_CLOEXEC));
+}
+
 }  // namespace
 
 std::vector<MappedFile> ReadMappedFiles(const std::string& proc, uint32_t tgid) {
@@ -103,21 +114,23 @@ std::vector<MappedFile> ReadMappedFiles(const std::string& proc, uint32_t tgid) 
   return files;
 }
 
+kernel::FileDescriptor OpenPath(const std::string& proc, uint32_t tgid, const std::string& path) {
+  const kernel::FileDescriptor root(
+      open(absl::StrCat(proc, "/", tgid, "/root").c_str(), O_PATH | O_CLOEXEC | O_DIRECTORY));
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT;  // links in it lead to what the process sees, not to our files
+  const kernel::FileDescriptor place(
+      static_cast<int>(syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
+  return OpenIfRegular(place);
+}
+
 kernel::FileDescriptor OpenMapped(const std::string& proc, uint32_t tgid, const MappedFile& file) {
-  const std::string directory = absl::StrCat(proc, "/", tgid, "/");
   // map_files leads to the very file, whatever happened to its name; it needs CAP_SYS_ADMIN or
-  // CAP_CHECKPOINT_RESTORE. The path is looked up where the process sees it.
-  for (const std::string& path : {absl::StrCat(directory, "map_files/", file.range),
-                                  absl::StrCat(directory, "root", file.path)}) {
-    // First without opening it: a device or a pipe may do something when it is.
-    const kernel::FileDescriptor place(open(path.c_str(), O_PATH | O_CLOEXEC));
-    struct stat status = {};
-    if (!place.valid() || fstat(place.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    kernel::FileDescriptor opened(
-        open(absl::StrCat("/proc/self/fd/", place.get()).c_str(), O_RDONLY | O_CLOEXEC));
-    if (opened.valid()) return opened;
-  }
-  return {};
+  // CAP_CHECKPOINT_RESTORE.
+  const std::string mapping = absl::StrCat(proc, "/", tgid, "/map_files/", file.range);
+  auto opened = OpenIfRegular(kernel::FileDescriptor(open(mapping.c_str(), O_PATH | O_CLOEXEC)));
+  return opened.valid() ? std::move(opened) : OpenPath(proc, tgid, file.path);
 }
 
 }  // namespace sonde::tls

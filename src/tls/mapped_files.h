@@ -35,7 +35,9 @@ struct MappedFile {
 // process is gone or may not be read. `proc`: "/proc", or a fake tree.
 std::vector<MappedFile> ReadMappedFiles(const std::string& proc, uint32_t tgid);
 
-// Invalid if it cannot be opened or is no regular file.
+// Invalid if it cannot be opened or is no regular file. A path, too, is looked up as the process
+// itself sees it.
+kernel::FileDescriptor OpenPath(const std::string& proc, uint32_t tgid, const std::string& path);
 kernel::FileDescriptor OpenMapped(const std::string& proc, uint32_t tgid, const MappedFile& file);
 
 }  // namespace sonde::tls

@@ -26,11 +26,13 @@
 #include "sonde/abi/runtime.h"
 #include "sonde/base/metrics.h"
 #include "sonde/pipeline/event.h"
+#include "sonde/pipeline/process.h"
 #include "sonde/probe/prober.h"
 #include "sonde/probe/runtime.h"
 #include "sonde/probe/tls.h"
 #include "tls/futex_waits.h"
 #include "tls/inspect.h"
+#include "tls/likely_files.h"
 #include "tls/mapped_files.h"
 
 namespace sonde::tls {
@@ -46,7 +48,8 @@ constexpr size_t kMaxFiles = 8192;
 
 constexpr char kLibraries[] = "sonde_tls_libraries";
 constexpr char kLibrariesHelp[] =
-    "Files with a TLS library that traced processes use, by library and whether it is decoded.";
+    "Files with a TLS library that traced processes use or may load, by library and whether it is "
+    "decoded.";
 
 // Of the runtimes of languages; tokio and HAProxy are none. Node writes v20.19.2 where
 // process.versions says 20.19.2.
@@ -164,7 +167,7 @@ void Watcher::Run() {
   while (!stop_) {
     const Clock::time_point now = Clock::now();
     const std::vector<Task> due = TakeDue(now);
-    if (due.empty() && now < next_check) {
+    if (due.empty() && loads_.empty() && now < next_check) {
       Clock::time_point until = next_check;
       for (const Task& task : tasks_) until = std::min(until, task.due);
       settled_.notify_all();
@@ -174,6 +177,7 @@ void Watcher::Run() {
     busy_ = true;
     lock.unlock();
     for (const Task& task : due) Do(task);
+    if (due.empty() && !loads_.empty()) DoNextLoad();
     if (now >= next_check) {
       LetGo(now);
       next_check = now + options_.idle_check;
@@ -231,18 +235,63 @@ void Watcher::Look(uint32_t tgid, const std::vector<uint64_t>& touched) {
     return;
   }
   const auto process = processes_.find(tgid);
-  if (process != processes_.end()) {
+  const bool is_new = process == processes_.end();
+  if (!is_new) {
     absl::erase_if(process->second.looked, [&touched](const FileId& id) {
       return std::ranges::find(touched, id.inode & kInodeMask) != touched.end();
     });
   }
-  for (const MappedFile& mapped : ReadMappedFiles(options_.proc, tgid)) Use(tgid, mapped);
+  std::vector<Used> used;
+  for (MappedFile& mapped : ReadMappedFiles(options_.proc, tgid)) Use(tgid, mapped, used);
+  // Only now: who is told by one of its files must not miss what another tells.
+  for (const Used& each : used) {
+    ReadExecutions(tgid, each.mapped, *each.file);
+    WantRuntime(*each.file, each.opened.get(), each.mapped.path);
+    ReadParked(tgid, each.file->found.runtime_plan);
+  }
+  if (is_new) ExpectLoads(tgid);
 }
 
-void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
+// Between the first touch of a library and its first connection is no time to probe it.
+void Watcher::ExpectLoads(uint32_t tgid) {
+  static const std::string kVariables[] = {"PATH", "PYTHONPATH", "HOME"};
+  const ProcessReader reader(options_.proc);
+  const auto facts = reader.Read(tgid, kFieldExe | kFieldArgs | kFieldEnv, kVariables);
+  if (!facts) return;
+  const Language language = reader.Runtime(*facts).language;
+  if (language != Language::kPython && language != Language::kRuby) return;
+  processes_.try_emplace(tgid);  // a user from now on, whatever it has mapped
+  const auto value = [&facts](const std::string& name) {
+    const std::string* found = facts->Env(name);
+    return found == nullptr ? std::string() : *found;
+  };
+  const bool by_name = !facts->args.empty() && !facts->args[0].starts_with('.');
+  const SearchPaths search = {value("PATH"), value("PYTHONPATH"), value("HOME")};
+  for (std::string& path : LikelyLibraries(by_name ? facts->args[0] : facts->exe, search,
+                                           absl::StrCat(options_.proc, "/", tgid, "/root"))) {
+    loads_.push_back({.tgid = tgid, .path = std::move(path)});
+  }
+}
+
+void Watcher::DoNextLoad() {
+  const Load load = std::move(loads_.front());
+  loads_.pop_front();
+  const auto process = processes_.find(load.tgid);
+  if (process == processes_.end()) return;
+  const auto opened = OpenPath(options_.proc, load.tgid, load.path);
+  struct stat status = {};
+  if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
+  const Content content = ContentOf(status);
+  File* const file = Know(content, opened.get(), absl::StrCat("pid ", load.tgid, ": ", load.path));
+  if (file == nullptr) return;
+  file->users.insert(load.tgid);
+  process->second.uses.insert(content);
+}
+
+void Watcher::Use(uint32_t tgid, MappedFile& mapped, std::vector<Used>& used) {
   const auto process = processes_.find(tgid);
   if (process != processes_.end() && process->second.looked.contains(mapped.id)) return;
-  const auto opened = OpenMapped(options_.proc, tgid, mapped);
+  auto opened = OpenMapped(options_.proc, tgid, mapped);
   struct stat status = {};
   if (!opened.valid() || fstat(opened.get(), &status) != 0) return;
   const Content content = ContentOf(status);
@@ -252,12 +301,9 @@ void Watcher::Use(uint32_t tgid, const MappedFile& mapped) {
     prober_.MarkPlain(mapped.id.inode, mapped.id.device, static_cast<uint64_t>(status.st_size));
     return;
   }
-  File& file = *known;
-  file.users.insert(tgid);
+  known->users.insert(tgid);
   processes_[tgid].uses.insert(content);
-  ReadExecutions(tgid, mapped, file);
-  WantRuntime(file, opened.get(), mapped.path);
-  ReadParked(tgid, file.found.runtime_plan);
+  used.push_back({.mapped = std::move(mapped), .opened = std::move(opened), .file = known});
 }
 
 // Threads that have waited since before the probe that tells their Parkers. Which of the words that

@@ -4,7 +4,8 @@
 // a thread of its own; the drain thread only tells what happened to processes.
 //
 //   process traced, exec   its mapped files are looked at; again a moment later where the kernel
-//                          does not report mappings
+//                          does not report mappings. What an interpreter may load at run time
+//                          counts as used by it
 //   file touched           the same, at once
 //   fork                   the child uses what its parent does
 //   exit, released         its files lose a user; without users for a while they are let go
@@ -22,6 +23,7 @@
 #include <compare>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -89,6 +91,10 @@ class Watcher {
     std::vector<uint64_t> touched = {};   // kLook: inodes, looked at anew
     Clock::time_point due;
   };
+  struct Load {
+    uint32_t tgid = 0;
+    std::string path;  // as it sees it
+  };
   // What an overlay and the layers beneath it say alike. Overlays may keep a number of their layer
   // in the highest bits of an inode's (Documentation/filesystems/overlayfs.rst, xino).
   struct Content {
@@ -114,6 +120,12 @@ class Watcher {
     std::string_view runtime;            // whose executions are read
   };
 
+  struct Used {  // by a process that is looked at, and of interest
+    MappedFile mapped;
+    kernel::FileDescriptor opened;
+    File* file = nullptr;
+  };
+
   void Tell(Task task);
   bool JoinsPending(const Task& task);
   void Run();
@@ -121,8 +133,10 @@ class Watcher {
   void Do(const Task& task);
   void Look(uint32_t tgid, const std::vector<uint64_t>& touched = {});
   void Share(uint32_t tgid, uint32_t parent);
-  void Use(uint32_t tgid, const MappedFile& mapped);
+  void Use(uint32_t tgid, MappedFile& mapped, std::vector<Used>& used);
   void Prepare(const std::string& path);
+  void ExpectLoads(uint32_t tgid);
+  void DoNextLoad();
   // The file, inspected if it is new and probed if it can be; null: it has nothing of interest.
   // `place` names it in messages.
   File* Know(const Content& content, int opened, const std::string& place);
@@ -154,6 +168,7 @@ class Watcher {
   std::map<Content, File> files_;
   std::set<Content> plain_;                           // files that have nothing of interest: most
   absl::flat_hash_map<uint32_t, Process> processes_;  // traced ones
+  std::deque<Load> loads_;  // that may come, one at a time: what is touched meanwhile goes first
 
   std::mutex mutex_;
   std::condition_variable wake_;

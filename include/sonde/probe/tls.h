@@ -62,6 +62,10 @@ struct TlsLibrary {
   bool named_only = false;
   // On others it is recognised only.
   Processors processors = Processors::kX86;
+  // Where programs that load it at run time find it, as patterns of glob(7), so that it is probed
+  // beforehand: in the system's library directories, and below a directory with Python's packages.
+  std::span<const std::string_view> file_names = {};
+  std::span<const std::string_view> packaged = {};
 };
 
 // Every library sonde knows; the first that is found in a file is the file's. Defined in

@@ -264,8 +264,10 @@ Result<TlsPlan> Resolve(const Elf& elf) {
   return plan;
 }
 
+constexpr std::string_view kPackaged[] = {"grpc/_cython/cygrpc*.so", "curl_cffi/_wrapper*.so"};
+
 }  // namespace
 
-const TlsLibrary kBoringSsl = {.name = "boringssl", .resolve = Resolve};
+const TlsLibrary kBoringSsl = {.name = "boringssl", .resolve = Resolve, .packaged = kPackaged};
 
 }  // namespace sonde::probe

@@ -179,8 +179,12 @@ Result<TlsPlan> Resolve(const Elf& elf) {
   return plan;
 }
 
+constexpr std::string_view kFileNames[] = {"libgnutls.so.*"};
+constexpr std::string_view kPackaged[] = {"*.libs/libgnutls*.so*"};
+
 }  // namespace
 
-const TlsLibrary kGnuTls = {.name = "gnutls", .resolve = Resolve};
+const TlsLibrary kGnuTls = {
+    .name = "gnutls", .resolve = Resolve, .file_names = kFileNames, .packaged = kPackaged};
 
 }  // namespace sonde::probe

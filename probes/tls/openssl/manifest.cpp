@@ -305,9 +305,16 @@ Result<TlsPlan> Resolve(const Elf& elf) {
   return plan;
 }
 
+constexpr std::string_view kFileNames[] = {"libssl.so.*"};
+constexpr std::string_view kPackaged[] = {"*.libs/libssl*.so*",  // as auditwheel names it
+                                          "cryptography/hazmat/bindings/_rust*.so"};
+
 }  // namespace
 
-const TlsLibrary kOpenSsl = {
-    .name = "openssl", .resolve = Resolve, .processors = Processors::kX86AndArm64};
+const TlsLibrary kOpenSsl = {.name = "openssl",
+                             .resolve = Resolve,
+                             .processors = Processors::kX86AndArm64,
+                             .file_names = kFileNames,
+                             .packaged = kPackaged};
 
 }  // namespace sonde::probe

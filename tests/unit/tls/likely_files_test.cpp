@@ -16,69 +16,62 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
+using ::testing::UnorderedElementsAreArray;
+
+constexpr char kElf[] =
+    "\x7f"
+    "ELF";
 
 class LikelyFilesTest : public ::testing::Test {
  protected:
-  std::string Program(const std::string& name, const std::string& content) const {
+  void Program(const std::string& name, const std::string& content) const {
     tree_.Write(name, content);
-    std::filesystem::permissions(Path(name), std::filesystem::perms::owner_all);
-    return Path(name);
+    std::filesystem::permissions(root_ + "/" + name, std::filesystem::perms::owner_all);
   }
-  std::string Path(const std::string& name) const { return root_ + "/" + name; }
 
   FakeProc tree_;  // of any files
   std::string root_ = tree_.root();
 };
 
 TEST_F(LikelyFilesTest, TheProgramIsLookedForInPath) {
-  const std::string curl = Program("usr/bin/curl",
-                                   "\x7f"
-                                   "ELF");
+  Program("usr/bin/curl", kElf);
   tree_.Write("bin/curl", "cannot be executed");
-  const std::string path = Path("bin") + ":" + Path("usr/bin");
-  EXPECT_THAT(LikelyFiles("curl", path, root_), ElementsAre(curl));
-  EXPECT_THAT(LikelyFiles(curl, "", root_), ElementsAre(curl));
-  EXPECT_THAT(LikelyFiles("wget", path, root_), IsEmpty());
-  EXPECT_THAT(LikelyFiles("curl", "", root_), IsEmpty());
+  EXPECT_THAT(LikelyFiles("curl", {"/bin:/usr/bin", "", ""}, root_), ElementsAre("/usr/bin/curl"));
+  EXPECT_THAT(LikelyFiles("/usr/bin/curl", {}, root_), ElementsAre("/usr/bin/curl"));
+  EXPECT_THAT(LikelyFiles("wget", {"/bin:/usr/bin", "", ""}, root_), IsEmpty());
+  EXPECT_THAT(LikelyFiles("curl", {}, root_), IsEmpty());
 }
 
 TEST_F(LikelyFilesTest, AScriptsInterpreterIsOneToo) {
-  const std::string python = Program("bin/python3",
-                                     "\x7f"
-                                     "ELF");
-  const std::string script = Program("app.py", "#!" + python + " -u\nimport ssl\n");
-  EXPECT_THAT(LikelyFiles(script, "", root_), ElementsAre(script, python));
+  Program("bin/python3", kElf);
+  Program("app.py", "#!/bin/python3 -u\nimport ssl\n");
+  EXPECT_THAT(LikelyFiles("/app.py", {}, root_), ElementsAre("/app.py", "/bin/python3"));
 }
 
 TEST_F(LikelyFilesTest, EnvNamesTheInterpreterInPath) {
-  const std::string env = Program("bin/env",
-                                  "\x7f"
-                                  "ELF");
-  const std::string node = Program("opt/node",
-                                   "\x7f"
-                                   "ELF");
-  const std::string plain = Program("a.js", "#!" + env + " node\n");
-  const std::string with_options = Program("b.js", "#! " + env + " -S node --expose-gc\n");
-  EXPECT_THAT(LikelyFiles(plain, Path("opt"), root_), ElementsAre(plain, env, node));
-  EXPECT_THAT(LikelyFiles(with_options, Path("opt"), root_), ElementsAre(with_options, env, node));
-  EXPECT_THAT(LikelyFiles(plain, "", root_), ElementsAre(plain, env));
+  Program("bin/env", kElf);
+  Program("opt/node", kElf);
+  Program("a.js", "#!/bin/env node\n");
+  Program("b.js", "#! /bin/env -S node --expose-gc\n");
+  const SearchPaths search = {"/opt", "", ""};
+  EXPECT_THAT(LikelyFiles("/a.js", search, root_), ElementsAre("/a.js", "/bin/env", "/opt/node"));
+  EXPECT_THAT(LikelyFiles("/b.js", search, root_), ElementsAre("/b.js", "/bin/env", "/opt/node"));
+  EXPECT_THAT(LikelyFiles("/a.js", {}, root_), ElementsAre("/a.js", "/bin/env"));
 }
 
 TEST_F(LikelyFilesTest, InterpretersOfInterpretersEnd) {
-  const std::string loop = Path("loop");
-  Program("loop", "#!" + loop + "\n");
-  const auto files = LikelyFiles(loop, "", root_);
-  EXPECT_EQ(files.size(), 5U);
+  Program("loop", "#!/loop\n");
+  EXPECT_EQ(LikelyFiles("/loop", {}, root_).size(), 5U);
 }
 
 TEST_F(LikelyFilesTest, OddFirstLines) {
   const std::vector<std::string> lines = {
       "#!", "#!\n", "#! \n", "#", "", std::string(1000, '#'), "#!/no/such/program\n"};
   for (const std::string& line : lines) {
-    const std::string script = Program("script", line);
-    const auto files = LikelyFiles(script, "", root_);
+    Program("script", line);
+    const auto files = LikelyFiles("/script", {}, root_);
     ASSERT_FALSE(files.empty()) << line;
-    EXPECT_EQ(files[0], script);
+    EXPECT_EQ(files[0], "/script");
     EXPECT_LE(files.size(), 2U) << line;
   }
 }
@@ -88,10 +81,52 @@ TEST_F(LikelyFilesTest, LibrariesOfTheSystem) {
   tree_.Write("usr/lib/x86_64-linux-gnu/libssl.a", "");
   tree_.Write("usr/lib64/libgnutls.so.30.1", "");
   tree_.Write("lib64/libssl.so.1.1", "");
+  const auto libraries =
+      UnorderedElementsAre("/usr/lib/x86_64-linux-gnu/libssl.so.3", "/usr/lib64/libgnutls.so.30.1",
+                           "/lib64/libssl.so.1.1");
+  EXPECT_THAT(LikelyFiles("nothing", {}, root_), libraries);
+  EXPECT_THAT(LikelyLibraries("/usr/bin/ruby", {}, root_), libraries);
+}
+
+TEST_F(LikelyFilesTest, PythonsPackagesBringTheirOwn) {
+  Program("venv/bin/python", kElf);
+  Program("venv/bin/gunicorn", "#!/venv/bin/python\n");
+  const std::string packages = "venv/lib/python3.11/site-packages/";
+  const std::string curl = packages + "pycurl.libs/libssl-0a1b2c3d.so.3";
+  const std::string grpc = packages + "grpc/_cython/cygrpc.cpython-311-x86_64-linux-gnu.so";
+  for (const std::string& file :
+       {curl, grpc, packages + "pycurl.libs/libcurl-1.so.4", packages + "numpy/core.so"}) {
+    tree_.Write(file, "");
+  }
+  const auto both = UnorderedElementsAre("/" + curl, "/" + grpc);
+  EXPECT_THAT(LikelyLibraries("/venv/bin/python", {}, root_), both);
+  EXPECT_THAT(LikelyLibraries("python", {"/bin:/venv/bin", "", ""}, root_), both);
   EXPECT_THAT(
-      LikelyFiles("nothing", "", root_),
-      UnorderedElementsAre(Path("usr/lib/x86_64-linux-gnu/libssl.so.3"),
-                           Path("usr/lib64/libgnutls.so.30.1"), Path("lib64/libssl.so.1.1")));
+      LikelyFiles("/venv/bin/gunicorn", {}, root_),
+      UnorderedElementsAre("/venv/bin/gunicorn", "/venv/bin/python", "/" + curl, "/" + grpc));
+  EXPECT_THAT(LikelyLibraries("/venv/bin/gunicorn", {}, root_), IsEmpty());
+}
+
+TEST_F(LikelyFilesTest, WherePythonLooksForPackages) {
+  Program("usr/bin/python3", kElf);
+  const std::string name = "psycopg2_binary.libs/libssl-1.so.3";
+  const std::vector<std::string> directories = {
+      "usr/local/lib/python3.11/dist-packages/", "usr/lib/python3/dist-packages/",
+      "usr/lib64/python3.9/site-packages/", "people/me/.local/lib/python3.12/site-packages/",
+      "srv/vendored/"};
+  std::vector<std::string> expected;
+  for (const std::string& directory : directories) {
+    tree_.Write(directory + name, "");
+    expected.push_back("/" + directory + name);
+  }
+  EXPECT_THAT(
+      LikelyLibraries("python3", {"/usr/bin", "relative::/srv/vendored", "/people/me"}, root_),
+      UnorderedElementsAreArray(expected));
+}
+
+TEST_F(LikelyFilesTest, ADirectoryFullOfThemIsNotReadInFull) {
+  for (int i = 0; i < 200; ++i) tree_.Write("lib64/libssl.so." + std::to_string(i), "");
+  EXPECT_EQ(LikelyLibraries("/usr/bin/ruby", {}, root_).size(), 64U);
 }
 
 }  // namespace

@@ -462,6 +462,38 @@ TEST_F(WatcherTest, WhatIsExpectedInVainIsLetGo) {
   EXPECT_TRUE(Becomes([this] { return prober_.attached == 0; }));
 }
 
+// Loaded at run time, it is used within milliseconds of its first touch.
+TEST_F(WatcherTest, WhatAnInterpreterMayLoadIsProbedFromItsStart) {
+  Restart(milliseconds(0));
+  tree_.proc().Add({.pid = 7,
+                    .exe = "/usr/bin/python3.11",
+                    .args = {"python", "app.py"},
+                    .env = {"PATH=/bin:/venv/bin"}});
+  tree_.SetMaps(7, "");
+  const std::string packages = "7/root/venv/lib/python3.11/site-packages/";
+  tree_.proc().Write("7/root/venv/bin/python", "");
+  std::filesystem::permissions(tree_.root() + "/7/root/venv/bin/python",
+                               std::filesystem::perms::owner_all);
+  tree_.proc().Write(packages + "pycurl.libs/libssl-1.so.3", "decodable");
+  // A link of the process's file system leads to its files, not to ours.
+  std::filesystem::create_directories(tree_.root() + "/7/root/lib64");
+  std::filesystem::create_symlink(library_, tree_.root() + "/7/root/lib64/libssl.so.3");
+  Begin(7);
+  EXPECT_EQ(prober_.attempts, 1);
+  EXPECT_EQ(prober_.attached, 1);
+  std::this_thread::sleep_for(milliseconds(30));  // idle checks: it has a user
+  EXPECT_EQ(prober_.attached, 1);
+  Happens(ProcessChange::kExit, 7);
+  EXPECT_TRUE(Becomes([this] { return prober_.attached == 0; }));
+}
+
+TEST_F(WatcherTest, AProgramIsNotExpectedToLoadLibraries) {
+  tree_.AddProcess(7, "/srv/app");
+  tree_.proc().Write("7/root/usr/lib64/libssl.so.3", "decodable");
+  Begin(7);
+  EXPECT_EQ(prober_.attempts, 0);
+}
+
 TEST_F(WatcherTest, ItsEndTakesAllProbesOut) {
   Start(7);
   Begin(7);
