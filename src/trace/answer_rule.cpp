@@ -15,6 +15,7 @@
 #include "sonde/pipeline/event.h"
 #include "sonde/pipeline/exchange.h"
 #include "trace/gated_rule.h"
+#include "trace/hand_offs.h"
 #include "trace/link_rule.h"
 
 namespace sonde::trace {
@@ -65,14 +66,20 @@ void AnswerRule::FindLoop(Process& process, const RequestFact& fact) {
 
 void AnswerRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
   Process* process = Find(fact.by.tgid);
-  if (process == nullptr || fact.by.id == 0 || process->loops.Find(fact.by.id) != nullptr) return;
+  const ExecutionId answerer = fact.work != 0 ? fact.work : fact.by.id;
+  if (process == nullptr || answerer == 0 || process->loops.Find(answerer) != nullptr) return;
   const auto request = process->requests.find(fact.id);
   if (request == process->requests.end()) return;
   if (traits_.streams_are_told && request->second.read.stream != 0) return;
-  request->second.answerer = fact.by.id;
-  Answers(*process, fact.id, fact.by.id);
+  // Who leaves requests to a pool works for none of them, though it may write for the connection.
+  if (fact.work != 0 && fact.left_by != 0) process->loops.Put(fact.left_by, true);
+  // Beside its own answer a thread may write those of others that share the connection.
+  if (fact.work != 0 && process->answering.contains(answerer)) return;
+  request->second.answerer = answerer;
+  request->second.answerer_tid = fact.by.tid;
+  Answers(*process, fact.id, answerer);
   if (!traits_.making_is_told) return;
-  MakersAnswer(*process, fact.id, ChainOf(*process, fact.by.id, fact.mono_ns));
+  MakersAnswer(*process, fact.id, ChainOf(*process, answerer, fact.mono_ns));
 }
 
 // What the execution calls, and has called since, is for this request.
@@ -168,9 +175,12 @@ bool AnswerRule::OnCallSent(const RequestFact& fact) {
   if (caller == 0 || !process->calls.CallBegins(fact.id)) return false;
   if (fact.stream == 0) process->last_on[fact.connection] = fact.id;
   Chain chain = ChainOf(*process, caller, fact.mono_ns);
+  if (fact.work != 0) chain.insert(chain.begin(), {fact.work, fact.mono_ns});
   const bool is_caller = !traits_.makers_on_demand || fact.stream != 0;
   if (!is_caller && chain.size() > 2) chain.resize(2);
-  Wait(*process, fact.id, std::move(chain), is_caller);
+  const bool stays = traits_.making_is_told && fact.work == 0;
+  Wait(*process, fact.id,
+       {.chain = std::move(chain), .is_caller = is_caller, .tid = stays ? by.tid : 0});
   return true;
 }
 
@@ -182,7 +192,7 @@ void AnswerRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& 
   if (chain == process->chains.end()) return;
   const Link caller = chain->second.chain.front();
   if (caller.execution != fact.by.id) return;
-  Wait(*process, fact.id, ChainOf(*process, caller.execution, caller.since_ns));
+  Wait(*process, fact.id, {.chain = ChainOf(*process, caller.execution, caller.since_ns)});
 }
 
 AnswerRule::ExecutionId AnswerRule::CallerOf(Process& process, const RequestFact& call) const {
@@ -214,12 +224,15 @@ void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& 
     if (process == nullptr) return;
     // Numbers come again (the address of a context); what is told is news, what was met is not.
     if (traits_.making_is_told) {
-      process->answering.erase(event.to);  // who had the number before is gone
-      process->waiting.erase(event.to);
+      Forget(*process, event.to);
     } else if (process->made.Find(event.to) != nullptr) {
       return;
     }
     process->made.Put(event.to, {event.from, event.mono_ns});
+    return;
+  }
+  if (event.change == ExecutionChange::kTakesUp) {
+    if (Process* process = Find(event.by.tgid)) Forget(*process, HandOffs::AsExecution(event.to));
     return;
   }
   if (event.change == ExecutionChange::kConnects && traits_.connector_calls && event.from != 0) {
@@ -235,7 +248,13 @@ void AnswerRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& 
   if (event.from != 0 && process->made.Find(event.to) == nullptr) {
     process->made.Put(event.to, {event.from, event.mono_ns});
   }
-  Wait(*process, last->second, ChainOf(*process, event.to, event.mono_ns));
+  Wait(*process, last->second, {.chain = ChainOf(*process, event.to, event.mono_ns)});
+}
+
+// Who had the number before is gone.
+void AnswerRule::Forget(Process& process, ExecutionId execution) {
+  process.answering.erase(execution);
+  process.waiting.erase(execution);
 }
 
 void AnswerRule::OnStream(const ExecutionEvent& event, std::vector<Verdict>& verdicts) {
@@ -268,8 +287,8 @@ AnswerRule::Chain AnswerRule::ChainOf(Process& process, ExecutionId execution, u
 }
 
 // Puts the call where the answers of its chain will find it, and looks at those that have begun.
-void AnswerRule::Wait(Process& process, ExchangeId call, Chain chain, bool is_caller) const {
-  const auto& links = (process.chains[call] = {std::move(chain), is_caller}).chain;
+void AnswerRule::Wait(Process& process, ExchangeId call, FreeCall free) const {
+  const auto& links = (process.chains[call] = std::move(free)).chain;
   for (const Link& link : links) {
     const auto answering = process.answering.find(link.execution);
     if (!traits_.answers_last && answering != process.answering.end() &&
@@ -294,6 +313,8 @@ bool AnswerRule::Claim(Process& process, ExchangeId call, ExchangeId request,
   const Chain& links = chain->second.chain;
   const auto link = std::ranges::find(links, answerer, &Link::execution);
   if (link == links.end() || link->since_ns < open->second.since_ns) return false;
+  const bool moved = chain->second.tid != 0 && chain->second.tid != open->second.answerer_tid;
+  if (moved && link == links.begin()) return false;
   process.calls.Assign(call, request);
   process.chains.erase(chain);
   return true;

@@ -15,6 +15,9 @@
 // Python's threads and greenlets that are in no task's context are such executions, too: until one
 // of them is seen with requests of two connections, as the thread of a loop is.
 //
+// Python's pools may serve (grpcio's): a piece of work is an execution, too, of which neither the
+// thread nor its context is one.
+//
 // An execution that was made before the request was read did not work for it alone (a worker of a
 // pool, a background task): its maker's answers say nothing about it. One that was made since, and
 // makes the one that answers (asyncio.wait_for around the send), has worked for it until then, with
@@ -96,6 +99,9 @@ class AnswerRule : public GatedRule {
     Chain chain;
     // The first of the chain has made the call; else it has sent it, perhaps for another.
     bool is_caller = true;
+    // Who sent it, if the first of the chain stays on one thread: another that has its number is
+    // another.
+    uint32_t tid = 0;
   };
   struct Maker {
     ExecutionId execution = 0;
@@ -105,7 +111,8 @@ class AnswerRule : public GatedRule {
     RequestFact read;
     uint64_t since_ns = 0;     // it was read, or is worked for by the one that was told
     ExecutionId answerer = 0;  // 0: not answered yet, and nobody was told
-    bool disputed = false;     // two were told
+    uint32_t answerer_tid = 0;
+    bool disputed = false;  // two were told
   };
   struct Process {
     PendingCalls calls;
@@ -129,6 +136,7 @@ class AnswerRule : public GatedRule {
 
   Process* Find(uint32_t tgid);
   static void FindLoop(Process& process, const RequestFact& fact);
+  static void Forget(Process& process, ExecutionId execution);
   void OnStream(const ExecutionEvent& event, std::vector<Verdict>& verdicts);
   void Answers(Process& process, ExchangeId request, ExecutionId execution) const;
   void MakersAnswer(Process& process, ExchangeId request, const Chain& chain) const;
@@ -138,7 +146,7 @@ class AnswerRule : public GatedRule {
               std::vector<Verdict>& verdicts) const;
   Chain ChainOf(Process& process, ExecutionId execution, uint64_t now_ns);
   ExecutionId CallerOf(Process& process, const RequestFact& call) const;
-  void Wait(Process& process, ExchangeId call, Chain chain, bool is_caller = true) const;
+  void Wait(Process& process, ExchangeId call, FreeCall free) const;
   bool Claim(Process& process, ExchangeId call, ExchangeId request, ExecutionId answerer) const;
   static bool LacksMaker(const Process& process, ExchangeId call, ExecutionId reader);
   static void Sweep(Process& process);

@@ -39,6 +39,11 @@ ExchangeId AsyncIdRule::IfUnanswered(const Process& process, ExchangeId request)
   return process.unanswered.contains(request) ? request : 0;
 }
 
+void AsyncIdRule::BeginNobodysTurn(Process& process) {
+  process.current = process.turn = process.turn_call = 0;
+  process.turn_is_response = false;
+}
+
 // The request in whose context the id was given out, 0 if in nobody's, or if it is answered by now.
 // Nothing: the id is none, or older than what is remembered.
 std::optional<ExchangeId> AsyncIdRule::Context(const Process& process, uint64_t id) {
@@ -68,10 +73,10 @@ void AsyncIdRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>&
                             {.connected_for = resolved != 0 ? resolved : process.turn});
     return;
   }
-  if (event.connection == 0) {
-    // A timer, or bytes that are not looked into: whose turn this is now is not known.
-    process.current = process.turn = process.turn_call = 0;
-    process.turn_is_response = false;
+  const Connection* connection = process.connections.Find(event.connection);
+  // A timer, or bytes that are not looked into: whose turn this is now is not known.
+  if (event.connection == 0 || (connection != nullptr && connection->is_shared)) {
+    BeginNobodysTurn(process);
     return;
   }
   process.execution = event.from;
@@ -85,6 +90,7 @@ void AsyncIdRule::OnReceived(const DataEvent& event) {
   Process* process = Find(event.who.tgid);
   if (process == nullptr) return;
   const Connection* connection = process->connections.Find(event.connection);
+  if (connection != nullptr && connection->is_shared) return BeginNobodysTurn(*process);
   process->turn_call = connection == nullptr ? 0 : connection->call;
   process->turn_is_response = process->turn_call != 0;
   if (connection == nullptr) {
@@ -99,6 +105,11 @@ void AsyncIdRule::OnReceived(const DataEvent& event) {
 void AsyncIdRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
   if (!IsMain(fact.last_by)) return;
   Process& process = processes_[fact.last_by.tgid];
+  if (fact.stream != 0) {
+    process.connections.Put(fact.connection, {.is_shared = true});
+    BeginNobodysTurn(process);
+    return;
+  }
   process.calls.RequestBegins(fact.id);
   process.unanswered.insert(fact.id);
   process.connections.Put(fact.connection, {.request = fact.id});
@@ -111,6 +122,11 @@ bool AsyncIdRule::OnCallSent(const RequestFact& fact) {
   if (!IsMain(fact.first_by)) return false;
   Process* process = Find(fact.first_by.tgid);
   if (process == nullptr) return false;
+  if (fact.stream != 0) {
+    process->connections.Put(fact.connection, {.is_shared = true});
+    BeginNobodysTurn(*process);
+    return false;
+  }
   const Connection* known = process->connections.Find(fact.connection);
   if (known != nullptr && known->call == 0) {
     // The connection was made: a turn of its own, whose beginning shows nowhere, for whoever asked.

@@ -20,10 +20,11 @@ void HandOffs::OnExecution(const ExecutionEvent& event) {
 }
 
 void HandOffs::HandOff(Process& process, const ExecutionEvent& event) {
-  Work work{.by = event.by, .left_at = process.moments};
+  Work work{.by = event.by, .piece = event.to, .left_at = ++process.moments};
   work.by.id = event.from;
   // Work within work is the first one's.
   if (const Work* own = process.at_work.Find(event.by.tid)) work = *own;
+  process.left.Put(event.to, process.moments);
   process.queued.Put(event.to, work);
   process.hands_off = true;
 }
@@ -33,7 +34,8 @@ void HandOffs::TakeUp(Process& process, const ExecutionEvent& event) {
   if (process.serving.Find(event.by.tid) != nullptr) return;
   const Work* queued = process.queued.Find(event.to);
   if (queued == nullptr) {  // left before anybody looked
-    process.at_work.Erase(event.by.tid);
+    process.left.Put(event.to, ++process.moments);
+    process.at_work.Put(event.by.tid, {.piece = event.to, .left_at = process.moments});
     return;
   }
   process.at_work.Put(event.by.tid, *queued);
@@ -59,7 +61,7 @@ Execution HandOffs::Caller(const Execution& sender) {
   const auto process = processes_.find(sender.tgid);
   if (process == processes_.end()) return sender;
   const Work* work = process->second.at_work.Find(sender.tid);
-  if (work == nullptr) return sender;
+  if (work == nullptr || work->by.tgid == 0) return sender;
   const auto since = [work](const uint64_t* moment) {
     return moment != nullptr && *moment > work->left_at;
   };
@@ -67,6 +69,23 @@ Execution HandOffs::Caller(const Execution& sender) {
   const bool gone = since(process->second.answered.Find({by.tid, by.id})) ||
                     (by.id != 0 && since(process->second.made.Find(by.id)));
   return gone ? sender : by;
+}
+
+uint64_t HandOffs::WorkOf(const Execution& sender) {
+  const auto process = processes_.find(sender.tgid);
+  if (process == processes_.end()) return 0;
+  const Work* work = process->second.at_work.Find(sender.tid);
+  if (work == nullptr) return 0;
+  // The first of works within works may be over, and its number another's.
+  const uint64_t* left = process->second.left.Find(work->piece);
+  return left == nullptr || *left > work->left_at ? 0 : AsExecution(work->piece);
+}
+
+uint64_t HandOffs::LeaverOf(const Execution& sender) {
+  const auto process = processes_.find(sender.tgid);
+  const Work* work =
+      process == processes_.end() ? nullptr : process->second.at_work.Find(sender.tid);
+  return work == nullptr ? 0 : work->by.id;
 }
 
 }  // namespace sonde::trace

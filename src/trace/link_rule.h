@@ -22,6 +22,7 @@ struct RequestFact {
   uint64_t mono_ns = 0;
   uint32_t stream = 0;      // of a connection with several exchanges at once (HTTP/2); else 0
   uint64_t request_id = 0;  // RequestIdRule::IdOf() its headers
+  uint64_t work = 0;        // of a call: HandOffs::WorkOf() who sent it
 };
 
 // A server sent, or a client received, the first byte of the response.
@@ -30,6 +31,8 @@ struct ResponseFact {
   ConnectionId connection = 0;
   Execution by;
   uint64_t mono_ns = 0;
+  uint64_t work = 0;     // of an answer: HandOffs::WorkOf() who sent it ...
+  uint64_t left_by = 0;  // ... and the execution that left the work; 0: it was not seen
 };
 
 // The exchange is over.

@@ -81,6 +81,7 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
     hand_offs_.OnRequestRead(fact.last_by);
     StartServer(request, fact, start.http);
   } else {
+    fact.work = hand_offs_.WorkOf(fact.first_by);
     fact.first_by = hand_offs_.Caller(fact.first_by);
     fact.last_by = hand_offs_.Caller(fact.last_by);
     StartClient(request, fact, start.http);
@@ -164,12 +165,16 @@ void TraceStage::OnResponseStart(ExchangeId id, const MessageSpan& response) {
   now_ns_ = std::max(now_ns_, response.first_mono_ns);
   const Request* request = table_.Find(id);
   if (request == nullptr) return;
-  const ResponseFact fact{.id = id,
-                          .connection = request->connection,
-                          .by = response.first_by,
-                          .mono_ns = response.first_mono_ns};
+  ResponseFact fact{.id = id,
+                    .connection = request->connection,
+                    .by = response.first_by,
+                    .mono_ns = response.first_mono_ns};
   const bool server = request->role == Role::kServer;
-  if (server) hand_offs_.OnAnswerStarted(fact.by);
+  if (server) {
+    fact.work = hand_offs_.WorkOf(fact.by);
+    fact.left_by = hand_offs_.LeaverOf(fact.by);
+    hand_offs_.OnAnswerStarted(fact.by);
+  }
   TellRules([&](LinkRule& rule) {
     server ? rule.OnAnswerStarted(fact, verdicts_) : rule.OnCallAnswered(fact, verdicts_);
   });

@@ -16,7 +16,7 @@ from harness.tls import files, trust
 from . import ROOT
 
 SERVICES = os.path.join(ROOT, "services")
-WHEELS = ("flask", "gunicorn", "requests", "aiohttp", "fastapi", "uvicorn", "httpx", "uvloop", "httptools", "gevent")
+WHEELS = ("flask", "gunicorn", "requests", "aiohttp", "fastapi", "uvicorn", "httpx", "uvloop", "httptools", "gevent", "grpcio")
 
 
 JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-Dhttp.maxConnections=256")
@@ -159,6 +159,13 @@ def fastapi(loop):
     def start(place):
         modules = ("fastapi", "httpx", "uvicorn", *(["uvloop"] if loop == "uvloop" else []))
         return place.server([place.tools.python(*modules), source("fastapi_app.py")], LAB_LOOP=loop)
+
+    return start
+
+
+def grpcio(kind):
+    def start(place):
+        return place.server([place.tools.python("grpc", "aiohttp", "requests"), source("grpcio_app.py"), kind])
 
     return start
 

@@ -131,6 +131,57 @@ TEST_F(AsyncIdTest, IdsThatLieAreFoundOut) {
   round(true);
 }
 
+// HTTP/2: several requests come in one piece, and the calls of several go out in one.
+class SharedConnectionTest : public AsyncIdTest {
+ protected:
+  template <typename Do>
+  auto OnStream(Do what) {
+    w.stream = ++stream_;
+    const auto id = what();
+    w.stream = 0;
+    return id;
+  }
+
+ private:
+  uint32_t stream_ = 0;
+};
+
+TEST_F(SharedConnectionTest, RequestsOfOnePieceAreToldApartByNobody) {
+  const auto r1 = OnStream([&] { return Read(s1, 100); });
+  const auto r2 = OnStream([&] { return w.Read(s1, kMain); });
+  const auto c = Send(a, 103, 101, 105);
+  Response(a, c, 111);
+  Answer(s1, r1, 115);
+  w.Finish(r2);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+TEST_F(SharedConnectionTest, ACallThatIsSentWithOthersIsNobodys) {
+  const auto r1 = Read(s1, 100);
+  const auto c = OnStream([&] { return Send(a, 103, 101, 105); });
+  w.Finish(c);
+  Answer(s1, r1, 115);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// What runs when responses of several calls came in one piece is not the last caller's.
+TEST_F(SharedConnectionTest, WhatItsResponsesSetOffIsNobodys) {
+  const auto r1 = Read(s1, 100);
+  const auto c1 = OnStream([&] { return Send(a, 103, 101, 105); });
+  const auto r2 = Read(s2, 110);
+  const auto c2 = OnStream([&] { return Send(a, 113, 111, 115); });
+  Response(a, c2, 120);
+  w.Finish(c1);
+  const auto further = Send(b, 122, 121, 125);  // ids of that piece's turn
+  Response(b, further, 130);
+  Answer(s1, r1, 131);
+  Answer(s2, r2, 135);
+  Settle();
+  EXPECT_FALSE(w.IsChild(further, r2));
+}
+
 TEST_F(AsyncIdTest, WorkersOfTheProcessAreNotTheMainThread) {
   const Execution worker = {.tgid = kTgid, .tid = 12, .id = 0, .runtime = RuntimeKind::kNode};
   const auto r1 = Read(s1, 100);

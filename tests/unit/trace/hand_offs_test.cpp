@@ -212,6 +212,167 @@ TEST_F(HandOffsTest, WhoHasTheAddressOfATaskIsNotTheTask) {
   EXPECT_TRUE(w.IsRoot(c));
 }
 
+// grpcio: a thread reads all requests, another leaves them to a pool that calls and answers, each
+// in a Context whose address comes again and again and is told by nobody.
+class ServingPoolTest : public HandOffsTest {
+ protected:
+  static constexpr uint64_t kAddress = 0x1000;
+  const Execution kReads = Python(31);
+  const Execution kLeaves = Python(32, 0x32);
+  const Execution kFirst = Python(21, kAddress);
+  const Execution kSecond = Python(22, kAddress);
+};
+
+TEST_F(ServingPoolTest, APieceCallsAndAnswers) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  HandOff(kLeaves, 1);
+  HandOff(kLeaves, 2);
+  TakeUp(kFirst, 1);
+  TakeUp(kSecond, 2);
+  const auto c2 = Send(kSecond);
+  const auto c1 = Send(kFirst);
+  w.Finish(c1);
+  w.Finish(c2);
+  Answer(s2, kSecond);
+  Answer(s1, kFirst);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+  EXPECT_EQ(w.Method(c1), "context");
+}
+
+// Its connection's lock was another thread's, which wrote the answer for it.
+TEST_F(ServingPoolTest, WhatAnotherWroteForItIsNotTheNextOnes) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  HandOff(kLeaves, 1);
+  TakeUp(kFirst, 1);
+  const auto c1 = Send(kFirst);
+  w.Finish(c1);
+  Answer(s1, kReads);
+  HandOff(kLeaves, 2);
+  TakeUp(kFirst, 2);
+  const auto c2 = Send(kFirst);
+  w.Finish(c2);
+  Answer(s2, kFirst);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+}
+
+TEST_F(ServingPoolTest, ANumberThatComesAgainIsNotThePieceBefore) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  HandOff(kLeaves, 1);
+  TakeUp(kFirst, 1);
+  const auto c1 = Send(kFirst);
+  w.Finish(c1);
+  HandOff(kLeaves, 1);
+  TakeUp(kSecond, 1);
+  Answer(s2, kSecond);
+  Answer(s1, kReads);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c1));
+}
+
+TEST_F(ServingPoolTest, AnswersOfOthersThatAThreadWritesAlongAreNotItsOwn) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  HandOff(kLeaves, 1);
+  TakeUp(kFirst, 1);
+  const auto c1 = Send(kFirst);
+  w.Finish(c1);
+  w.Respond(s1, kFirst);
+  w.Respond(s2, kFirst);
+  const auto late = Send(kFirst);
+  w.Finish(late);
+  w.End(s2);
+  w.End(s1);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, s1));
+  EXPECT_TRUE(w.IsChild(late, s1));
+}
+
+TEST_F(ServingPoolTest, WhoLeavesRequestsToAPoolIsNoneOfThem) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  const auto s3 = Read(kReads);
+  HandOff(kLeaves, 1);
+  TakeUp(kFirst, 1);
+  Answer(s1, kFirst);
+  HandOff(kLeaves, 2);
+  TakeUp(kFirst, 2);
+  const auto c = Send(kFirst);
+  w.Finish(c);
+  Answer(s3, kLeaves);
+  Answer(s2, kFirst);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c, s2));
+}
+
+TEST_F(ServingPoolTest, WorkWithinServingIsForTheSameRequest) {
+  const auto s1 = Read(kReads);
+  HandOff(kLeaves, 1);
+  TakeUp(kFirst, 1);
+  HandOff(kFirst, 5);
+  TakeUp(kSecond, 5);
+  const auto c = Send(kSecond);
+  w.Finish(c);
+  Answer(s1, kFirst);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c, s1));
+}
+
+TEST_F(ServingPoolTest, PiecesThatWereLeftBeforeAnybodyLooked) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  TakeUp(kFirst, 1);
+  const auto c1 = Send(kFirst);
+  w.Finish(c1);
+  Answer(s1, kReads);
+  TakeUp(kFirst, 2);
+  const auto c2 = Send(kFirst);
+  w.Finish(c2);
+  Answer(s2, kFirst);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+}
+
+// Of a thread that waited for work when sonde came the first piece is not known.
+TEST_F(ServingPoolTest, AContextOnAnotherThreadIsAnotherOne) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  const auto c1 = Send(kFirst);
+  w.Finish(c1);
+  Answer(s1, kReads);
+  const auto c2 = Send(kSecond);
+  w.Finish(c2);
+  Answer(s2, kSecond);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c1));
+  EXPECT_TRUE(w.IsChild(c2, s2));
+}
+
+// Nobody waited for it, and its first piece's number is another's.
+TEST_F(ServingPoolTest, WorkThatOutlivesTheServingIsNobodys) {
+  const auto s1 = Read(kReads);
+  const auto s2 = Read(kReads);
+  HandOff(kLeaves, 1);
+  TakeUp(kFirst, 1);
+  HandOff(kFirst, 5);
+  TakeUp(kSecond, 5);
+  Answer(s1, kFirst);
+  HandOff(kLeaves, 1);
+  TakeUp(kFirst, 1);
+  const auto c = Send(kSecond);
+  w.Finish(c);
+  Answer(s2, kFirst);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
 TEST_F(HandOffsTest, AnotherProcessHasOtherPieces) {
   const auto s = Read(kA);
   HandOff(kA, 1);
