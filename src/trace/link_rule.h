@@ -20,6 +20,7 @@ struct RequestFact {
   Execution first_by;  // moved the first byte
   Execution last_by;   // moved the last byte of the head
   uint64_t mono_ns = 0;
+  bool plain_text = false;  // of TLS: what was said of its socket names another connection
   uint32_t stream = 0;      // of a connection with several exchanges at once (HTTP/2); else 0
   uint64_t request_id = 0;  // RequestIdRule::IdOf() its headers
   uint64_t work = 0;        // of a call: HandOffs::WorkOf() who sent it

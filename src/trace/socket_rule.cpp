@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trace/socket_rule.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
+#include <algorithm>  // IWYU pragma: keep
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -24,8 +26,21 @@ SocketRule::Process* SocketRule::Find(uint32_t tgid) {
   return found == processes_.end() ? nullptr : &found->second;
 }
 
-ExchangeId SocketRule::IfUnanswered(const Process& process, ExchangeId request) {
-  return process.unanswered.contains(request) ? request : 0;
+void SocketRule::Thread::BeginTurn() {
+  works_for.clear();
+  reads = 0;
+  turn_call = 0;
+  calls = 0;
+  may_call = 1;
+  answered = false;
+}
+
+SocketRule::Candidates SocketRule::Unanswered(const Process& process, const Candidates& requests) {
+  Candidates open;
+  for (const ExchangeId request : requests) {
+    if (process.unanswered.contains(request)) open.push_back(request);
+  }
+  return open;
 }
 
 void SocketRule::OnReceived(const DataEvent& event) {
@@ -33,11 +48,19 @@ void SocketRule::OnReceived(const DataEvent& event) {
   Process* process = Find(event.who.tgid);
   if (process == nullptr) return;
   Thread& thread = process->threads[event.who.tid];
+  // It reads all there is, in several pieces, before it looks at it.
+  if (thread.reads != 0 && thread.reads == event.connection) return;
   const Connection* connection = process->connections.Find(event.connection);
-  thread = {};
+  thread.BeginTurn();
   if (connection == nullptr) return;
-  thread.works_for = connection->call != 0 ? connection->claimed : connection->request;
-  thread.turn_call = connection->call;
+  if (connection->call != 0) {
+    thread.works_for = connection->claimed;
+    thread.turn_call = connection->call;
+  } else if (connection->is_shared) {
+    thread.reads = event.connection;
+  } else if (connection->request != 0) {
+    thread.works_for.push_back(connection->request);
+  }
 }
 
 void SocketRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
@@ -45,8 +68,14 @@ void SocketRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*
   Process& process = processes_[fact.last_by.tgid];
   process.calls.RequestBegins(fact.id);
   process.unanswered.insert(fact.id);
-  process.connections.Put(fact.connection, {.request = fact.id});
-  process.threads[fact.last_by.tid] = {.works_for = fact.id};
+  const bool is_shared = fact.stream != 0;
+  process.connections.Put(fact.connection, {.request = fact.id, .is_shared = is_shared});
+  Thread& thread = process.threads[fact.last_by.tid];
+  if (!is_shared || thread.reads != fact.connection) thread.BeginTurn();
+  if (is_shared) thread.reads = fact.connection;
+  if (thread.works_for.size() == kMaxCandidates) return;
+  thread.works_for.push_back(fact.id);
+  thread.may_call = thread.works_for.size();
 }
 
 void SocketRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
@@ -55,6 +84,7 @@ void SocketRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& 
   if (process == nullptr) return;
   const auto thread = process->threads.find(event.by.tid);
   if (thread == process->threads.end()) return;
+  thread->second.reads = 0;
   process->connections.Put(event.connection, {.connected_for = thread->second.works_for});
 }
 
@@ -64,37 +94,63 @@ bool SocketRule::OnCallSent(const RequestFact& fact) {
   Process* process = Find(by.tgid);
   if (process == nullptr || !process->calls.CallBegins(fact.id)) return false;
   Thread& thread = process->threads[by.tid];
+  thread.reads = 0;
   const Connection* known = process->connections.Find(fact.connection);
+  // Perhaps the handshake was read last, for a request that connected before: which is not known.
+  if (fact.plain_text && known == nullptr) thread.BeginTurn();
   // The first request on a connection was decided on when it was connected for.
-  const bool connected = known != nullptr && known->call == 0 && known->connected_for != 0;
-  if (!connected && std::exchange(thread.called, true)) process->unsafe = true;
-  const ExchangeId request =
-      IfUnanswered(*process, connected ? known->connected_for : thread.works_for);
-  process->connections.Put(fact.connection, {.call = fact.id, .claimed = request});
+  const bool connected = known != nullptr && known->call == 0 && !known->connected_for.empty();
+  if (!connected && ++thread.calls > thread.may_call) process->unsafe = true;
+  const Candidates claimed =
+      Unanswered(*process, connected ? known->connected_for : thread.works_for);
+  process->connections.Put(fact.connection, {.call = fact.id, .claimed = claimed});
   if (!connected && thread.turn_call != 0) process->followed_by[thread.turn_call] = fact.id;
   thread.turn_call = 0;
-  if (request != 0 && request < fact.id && fact.stream == 0) {
-    process->calls.Assign(fact.id, request);
-  }
+  if (claimed.size() == 1 && claimed[0] < fact.id) process->calls.Assign(fact.id, claimed[0]);
   return true;
+}
+
+void SocketRule::OnCallAnswered(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
+  if (!Covers(fact.by)) return;
+  Process* process = Find(fact.by.tgid);
+  if (process == nullptr || !process->calls.IsFree(fact.id)) return;
+  const auto thread = process->threads.find(fact.by.tid);
+  if (thread == process->threads.end() || thread->second.turn_call != fact.id) return;
+  process->heard.insert_or_assign(fact.id, thread->second.works_for);
 }
 
 void SocketRule::OnAnswerStarted(const ResponseFact& fact, std::vector<Verdict>& /*verdicts*/) {
   if (!Covers(fact.by)) return;
   Process* process = Find(fact.by.tgid);
   if (process == nullptr || process->unanswered.erase(fact.id) == 0) return;
-  const auto thread = process->threads.find(fact.by.tid);
-  if (thread == process->threads.end()) return;
-  if (std::exchange(thread->second.answered, true)) process->unsafe = true;
-  if (thread->second.turn_call == 0) return;
-  const ExchangeId call = thread->second.turn_call;
-  thread->second.turn_call = 0;
-  const ExchangeId claimed = process->calls.AssignedTo(call);
-  if (claimed == fact.id) {
-    process->borne_out.insert(call);
-  } else if (claimed != 0) {
+  const auto found = process->threads.find(fact.by.tid);
+  if (found == process->threads.end()) return;
+  Thread& thread = found->second;
+  thread.reads = 0;
+  const bool is_candidate = std::ranges::find(thread.works_for, fact.id) != thread.works_for.end();
+  // Of the requests that it has read together it may answer some itself, one after the other.
+  const bool at_once = is_candidate && thread.may_call > 1;
+  if (!at_once && std::exchange(thread.answered, true)) process->unsafe = true;
+  if (thread.turn_call == 0) return;
+  const ExchangeId call = thread.turn_call;
+  thread.turn_call = 0;
+  if (is_candidate) {
+    BearOut(*process, call, fact.id);
+  } else if (!thread.works_for.empty()) {
     process->unsafe = true;
   }
+}
+
+void SocketRule::BearOut(Process& process, ExchangeId call, ExchangeId request) {
+  process.heard.erase(call);
+  if (process.calls.AssignedTo(call) == 0) {
+    const bool ambiguous = std::ranges::any_of(process.heard, [&](const auto& other) {
+      return std::ranges::find(other.second, request) != other.second.end();
+    });
+    if (ambiguous || !process.calls.IsFree(call) || request > call) return;
+    process.calls.Assign(call, request);
+  }
+  process.borne_out.insert(call);
 }
 
 // Itself, or by the call that was sent when its response was read, and so on.
@@ -117,6 +173,8 @@ void SocketRule::OnRequestEnded(const EndFact& fact, std::vector<Verdict>& verdi
   if (process == nullptr) return;
   if (process->unsafe) return CloseGate(fact.requested_by.tgid, verdicts);
   process->unanswered.erase(fact.id);
+  absl::erase_if(process->heard,
+                 [&](const auto& call) { return !process->calls.IsFree(call.first); });
   const std::vector<ExchangeId> calls = process->calls.CallsOf(fact.id);
   absl::flat_hash_set<ExchangeId> unproven;
   for (const ExchangeId call : calls) {

@@ -75,6 +75,7 @@ void TraceStage::OnRequestStart(const RequestStart& start) {
                    .first_by = start.request.first_by,
                    .last_by = start.request.last_by,
                    .mono_ns = start.request.first_mono_ns,
+                   .plain_text = start.connection->plain_text,
                    .stream = start.stream,
                    .request_id = start.http == nullptr ? 0 : RequestIdRule::IdOf(*start.http)};
   if (start.role == Role::kServer) {

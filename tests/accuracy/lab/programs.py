@@ -206,14 +206,18 @@ def go_streams(serve, stripped=False):
     return start
 
 
-def nginx(place):
-    place.settings = {"LAB_POOL": "256", **place.settings}
-    os.chmod(place.directory, 0o755)
-    tls = {"LISTEN": "", "SERVER": "", "SCHEME": place.scheme}
-    if place.tls:
-        tls.update(LISTEN="ssl", SERVER=f"ssl_certificate {files().certificate}; ssl_certificate_key {files().key};")
-    top = ["-g", "user root;"] if os.getuid() == 0 else []
-    return place.server([program("nginx"), "-p", place.directory, "-c", place.fill("nginx.conf", **tls), *top], workers=2)
+def nginx(listen="", passes="proxy_pass"):
+    """`listen`: what its socket speaks beside HTTP/1."""
+    def start(place):
+        place.settings = {"LAB_POOL": "256", **place.settings}
+        os.chmod(place.directory, 0o755)
+        text = {"LISTEN": listen, "SERVER": "", "PASS": f"{passes} {place.scheme if passes == 'proxy_pass' else 'grpc'}"}
+        if place.tls:
+            text.update(LISTEN=f"ssl {listen}", SERVER=f"ssl_certificate {files().certificate}; ssl_certificate_key {files().key};")
+        top = ["-g", "user root;"] if os.getuid() == 0 else []
+        return place.server([program("nginx"), "-p", place.directory, "-c", place.fill("nginx.conf", **text), *top], workers=2)
+
+    return start
 
 
 def haproxy(place):

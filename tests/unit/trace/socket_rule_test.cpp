@@ -122,5 +122,157 @@ TEST_F(SocketRuleTest, BatchesCloseTheGate) {
   EXPECT_TRUE(GateClosed());
 }
 
+// Their handshakes end one after the other, which is not told.
+TEST_F(SocketRuleTest, FirstCallsOverTlsAreNobodys) {
+  w.plain_text = true;
+  const auto r1 = Read(s1);
+  const auto r2 = Read(s2);
+  const auto c2 = Send(b);
+  const auto c1 = Send(a);
+  Response(a, c1);
+  Answer(r1);
+  Response(b, c2);
+  Answer(r2);
+  const auto r3 = Read(s1);
+  const auto r4 = Read(s2);
+  const auto c3 = Send(b);  // r4's, on the connection that r2 opened
+  Response(b, c3);
+  Answer(r4);
+  w.Receives(s2.server.id, kLoop);
+  Answer(r3);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c1));
+  EXPECT_TRUE(w.IsRoot(c2));
+  EXPECT_TRUE(w.IsChild(c3, r4));
+  EXPECT_FALSE(GateClosed());
+}
+
+// HTTP/2: several requests in one piece.
+class SharedSocketTest : public SocketRuleTest {
+ protected:
+  ExchangeId ReadStream(const Link& on) {
+    w.stream = stream_ += 2;
+    const auto request = w.Read(on, kLoop);
+    w.stream = 0;
+    return request;
+  }
+  void Receive(const Link& on) { w.Receives(on.server.id, kLoop); }
+
+ private:
+  uint32_t stream_ = 1;
+};
+
+TEST_F(SharedSocketTest, TheAnswerTellsWhichOfThemCalled) {
+  Receive(s1);
+  const auto r1 = ReadStream(s1);
+  const auto r2 = ReadStream(s1);
+  const auto c1 = Send(a);
+  const auto c2 = Send(b);
+  Response(b, c2);
+  Answer(r2);
+  Response(a, c1);
+  Answer(r1);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsChild(c2, r2));
+  EXPECT_FALSE(GateClosed());
+}
+
+TEST_F(SharedSocketTest, WhatIsReadInSeveralPiecesIsReadTogether) {
+  Receive(s1);
+  const auto r1 = ReadStream(s1);
+  Receive(s1);
+  const auto r2 = ReadStream(s1);
+  const auto c1 = Send(a);
+  const auto c2 = Send(b);
+  Response(a, c1);
+  Answer(r1);
+  Response(b, c2);
+  Answer(r2);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsChild(c2, r2));
+}
+
+TEST_F(SharedSocketTest, SomeAreAnsweredAtOnce) {
+  Receive(s1);
+  const auto r1 = ReadStream(s1);
+  const auto r2 = ReadStream(s1);
+  const auto r3 = ReadStream(s1);
+  Answer(r1);
+  const auto c2 = Send(a);
+  Answer(r3);
+  Response(a, c2);
+  Answer(r2);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c2, r2));
+  EXPECT_FALSE(GateClosed());
+}
+
+// What comes for an earlier request of the connection is not news of the last one.
+TEST_F(SharedSocketTest, BytesWithoutARequestAreNobodys) {
+  Receive(s1);
+  const auto r1 = ReadStream(s1);
+  Receive(s1);  // still together
+  const auto r2 = Read(s2);
+  Receive(s1);  // a window's update
+  const auto c = Send(a);
+  Response(a, c);
+  Answer(r1);
+  Receive(s2);
+  Answer(r2);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+  EXPECT_FALSE(GateClosed());
+}
+
+// A loop that writes when it has read everything: which response the answer is for is not certain.
+TEST_F(SharedSocketTest, TwoResponsesBeforeTheAnswerAreAmbiguous) {
+  Receive(s1);
+  const auto r1 = ReadStream(s1);
+  const auto r2 = ReadStream(s1);
+  const auto c1 = Send(a);
+  const auto c2 = Send(b);
+  Response(a, c1);
+  Response(b, c2);
+  Answer(r1);
+  Receive(s2);
+  Answer(r2);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c1));
+  EXPECT_TRUE(w.IsRoot(c2));
+}
+
+TEST_F(SharedSocketTest, MoreCallsThanRequestsCloseTheGate) {
+  Receive(s1);
+  const auto r1 = ReadStream(s1);
+  const auto r2 = ReadStream(s1);
+  const auto c1 = Send(a);
+  const auto c2 = Send(b);
+  const auto c3 = Send(s2);
+  Response(a, c1);
+  Answer(r1);
+  Response(b, c2);
+  Answer(r2);
+  w.Finish(c3);
+  Settle();
+  EXPECT_TRUE(GateClosed());
+}
+
+TEST_F(SharedSocketTest, AnAnswerToNoneOfThemClosesTheGate) {
+  const auto other = Read(s2);
+  Receive(s1);
+  const auto r1 = ReadStream(s1);
+  const auto r2 = ReadStream(s1);
+  const auto c1 = Send(a);
+  Response(a, c1);
+  Answer(other);
+  Answer(r1);
+  Answer(r2);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c1));
+  EXPECT_TRUE(GateClosed());
+}
+
 }  // namespace
 }  // namespace sonde::trace

@@ -158,6 +158,7 @@ class World : public SpanFactory, public SpanSink {
   // What is read and sent, beside the traceparent.
   HttpRequest request = {.method = "GET", .target = "/", .version = "1.1", .headers = {}};
   uint32_t stream = 0;
+  bool plain_text = false;
 
  private:
   ExchangeId Start(Role role, const ConnectionInfo& connection, uint32_t position, Execution by,
@@ -165,6 +166,7 @@ class World : public SpanFactory, public SpanSink {
     const ExchangeId id = ++exchanges_;
     // The stage must not need the connection after the call.
     const auto info = std::make_unique<ConnectionInfo>(connection);
+    info->plain_text = plain_text;
     Exchange exchange;
     exchange.id = id;
     exchange.protocol = "http1";
