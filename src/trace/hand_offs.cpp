@@ -57,35 +57,35 @@ void HandOffs::OnAnswerStarted(const Execution& by) {
   process->second.answered.Put({by.tid, by.id}, ++process->second.moments);
 }
 
-Execution HandOffs::Caller(const Execution& sender) {
+HandOffs::AtWork HandOffs::Find(const Execution& sender) {
   const auto process = processes_.find(sender.tgid);
-  if (process == processes_.end()) return sender;
-  const Work* work = process->second.at_work.Find(sender.tid);
+  if (process == processes_.end()) return {};
+  return {&process->second, process->second.at_work.Find(sender.tid)};
+}
+
+Execution HandOffs::Caller(const Execution& sender) {
+  const auto [process, work] = Find(sender);
   if (work == nullptr || work->by.tgid == 0) return sender;
-  const auto since = [work](const uint64_t* moment) {
-    return moment != nullptr && *moment > work->left_at;
+  const auto since = [left_at = work->left_at](const uint64_t* moment) {
+    return moment != nullptr && *moment > left_at;
   };
   const Execution& by = work->by;
-  const bool gone = since(process->second.answered.Find({by.tid, by.id})) ||
-                    (by.id != 0 && since(process->second.made.Find(by.id)));
+  const bool gone = since(process->answered.Find({by.tid, by.id})) ||
+                    (by.id != 0 && since(process->made.Find(by.id)));
   return gone ? sender : by;
 }
 
 uint64_t HandOffs::WorkOf(const Execution& sender) {
-  const auto process = processes_.find(sender.tgid);
-  if (process == processes_.end()) return 0;
-  const Work* work = process->second.at_work.Find(sender.tid);
+  const auto [process, work] = Find(sender);
   if (work == nullptr) return 0;
   // The first of works within works may be over, and its number another's.
-  const uint64_t* left = process->second.left.Find(work->piece);
+  const uint64_t* left = process->left.Find(work->piece);
   return left == nullptr || *left > work->left_at ? 0 : AsExecution(work->piece);
 }
 
 uint64_t HandOffs::LeaverOf(const Execution& sender) {
-  const auto process = processes_.find(sender.tgid);
-  const Work* work =
-      process == processes_.end() ? nullptr : process->second.at_work.Find(sender.tid);
-  return work == nullptr ? 0 : work->by.id;
+  const AtWork found = Find(sender);
+  return found.work == nullptr ? 0 : found.work->by.id;
 }
 
 }  // namespace sonde::trace

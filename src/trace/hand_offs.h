@@ -67,6 +67,12 @@ class HandOffs {
     RecentMap<uint64_t, uint64_t> left{kRemembered};         // the same of pieces
   };
 
+  // A thread's piece of work, with the process it is of; null: it is at none.
+  struct AtWork {
+    Process* process = nullptr;
+    const Work* work = nullptr;
+  };
+  AtWork Find(const Execution& sender);
   static void HandOff(Process& process, const ExecutionEvent& event);
   static void TakeUp(Process& process, const ExecutionEvent& event);
 
