@@ -190,6 +190,7 @@ struct linux_binprm {
 #define SONDE_SOCK_STREAM       1
 #define SONDE_IPPROTO_TCP       6
 #define SONDE_RCV_SHUTDOWN      1
+#define SONDE_EAGAIN            11
 #define SONDE_MSG_OOB           0x1
 #define SONDE_MSG_PEEK          0x2
 #define SONDE_MSG_TRUNC         0x20

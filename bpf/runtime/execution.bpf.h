@@ -115,6 +115,12 @@ static __always_inline bool sonde_node_ids(struct sonde_execution_said *said,
 	return true;
 }
 
+static __always_inline void sonde_node_turn(struct sonde_runtime *runtime, __u64 reading)
+{
+	runtime->node.reading = reading;
+	runtime->node.stream = 0;
+}
+
 /* What Node or HAProxy says of the current thread, into a record about something else. */
 static __always_inline void sonde_execution_ids(struct sonde_execution_said *said)
 {
@@ -132,7 +138,7 @@ static __always_inline void sonde_execution_ids(struct sonde_execution_said *sai
 }
 
 static __always_inline void sonde_execution_node(struct sonde_data_record *record,
-						 const struct sonde_runtime *runtime)
+						 struct sonde_runtime *runtime)
 {
 	struct sonde_execution_said said = {.connection = record->connection,
 					    .event = SONDE_EXECUTION_ASYNC_IDS,
@@ -141,6 +147,8 @@ static __always_inline void sonde_execution_node(struct sonde_data_record *recor
 	if (!sonde_node_ids(&said, runtime))
 		return;
 	record->execution_id = said.from;
+	if (record->direction == SONDE_RECEIVE)
+		sonde_node_turn(runtime, record->connection);
 	sonde_execution_say(&said);
 }
 
@@ -211,6 +219,20 @@ static __always_inline void sonde_execution_turn(__u32 tgid, __u32 tid)
 
 	if (runtime && runtime->kind == SONDE_RUNTIME_NODE)
 		sonde_execution_node(&record, runtime);
+}
+
+/* Node: a turn begins with the end of a connection, or an error. */
+static __always_inline void sonde_execution_ends(__u64 connection)
+{
+	struct sonde_runtime *runtime = sonde_runtime_of(bpf_get_current_pid_tgid() >> 32);
+	struct sonde_execution_said said = {.connection = connection,
+					    .event = SONDE_EXECUTION_ENDED,
+					    .runtime = SONDE_RUNTIME_NODE};
+
+	if (!runtime || runtime->kind != SONDE_RUNTIME_NODE || !sonde_node_ids(&said, runtime))
+		return;
+	sonde_node_turn(runtime, 0);
+	sonde_execution_say(&said);
 }
 
 /* A receive of which no record is made (encrypted, or another protocol) is the beginning of a turn

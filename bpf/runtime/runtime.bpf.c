@@ -9,6 +9,7 @@
 #include "maps/traced.bpf.h"
 #include "runtime/execution.bpf.h"
 #include "runtime/go_streams.bpf.h"
+#include "runtime/node_streams.bpf.h"
 #include "socket/fd.bpf.h"
 
 /* Written by userspace before the probe is attached, never changed while it is. */
@@ -248,6 +249,12 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 		return 0;
 	case SONDE_RUNTIME_NODE_HOOKS:
 		return sonde_node_hooks(tgid, tid, subject);
+	case SONDE_RUNTIME_NODE_READS:
+	case SONDE_RUNTIME_NODE_CALLS:
+	case SONDE_RUNTIME_NODE_ANSWERS:
+	case SONDE_RUNTIME_NODE_STREAM:
+	case SONDE_RUNTIME_NODE_FRAME:
+		return sonde_node_stream(probe, subject, sonde_register(&registers, probe->detail));
 	case SONDE_RUNTIME_GO_READY:
 		return sonde_go_ready(probe, tgid, subject);
 	case SONDE_RUNTIME_GO_MADE:

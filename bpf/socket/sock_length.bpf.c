@@ -97,7 +97,7 @@ static __always_inline bool sonde_find_payload(struct sonde_scratch *scratch,
 }
 
 /* End of the peer's stream. */
-static __always_inline int sonde_ended(struct sock *sk)
+static __always_inline int sonde_ended(struct sock *sk, __u32 traced)
 {
 	struct sonde_socket *socket;
 
@@ -105,6 +105,8 @@ static __always_inline int sonde_ended(struct sock *sk)
 	    !(sk->sk_shutdown & SONDE_RCV_SHUTDOWN))
 		return 0; /* a read of no bytes */
 	socket = bpf_sk_storage_get(&sonde_storage, sk, 0, 0);
+	if (traced & SONDE_TRACED_RUNTIME)
+		sonde_execution_ends(socket ? socket->connection : 0);
 	if (!socket || !socket->opened || sonde_swap(&socket->ended, 1))
 		return 0;
 	return sonde_emit_shutdown(socket, SONDE_RECEIVE,
@@ -119,6 +121,15 @@ static __always_inline int sonde_failed(struct sock *sk)
 	if (socket)
 		socket->mmsg.index = 0;
 	return 0;
+}
+
+static __always_inline void sonde_receive_failed(struct sock *sk, int error, __u32 traced)
+{
+	struct sonde_socket *socket = bpf_sk_storage_get(&sonde_storage, sk, 0, 0);
+
+	sonde_failed(sk);
+	if (error != -SONDE_EAGAIN && traced & SONDE_TRACED_RUNTIME)
+		sonde_execution_ends(socket ? socket->connection : 0);
 }
 
 static __always_inline int sonde_moved(struct sock *sk, int length, __u32 direction, int flags,
@@ -179,7 +190,7 @@ int BPF_PROG(sonde_sock_recv, struct sock *sk, int ret, int flags)
 {
 	__u32 *traced;
 
-	if ((ret < 0 && !sonde_mmsg_used) || flags & SONDE_MSG_NOT_STREAM)
+	if ((ret == -SONDE_EAGAIN && !sonde_mmsg_used) || flags & SONDE_MSG_NOT_STREAM)
 		return 0;
 	traced = sonde_traced_flags(bpf_get_current_pid_tgid() >> 32);
 	if (!traced)
@@ -188,9 +199,9 @@ int BPF_PROG(sonde_sock_recv, struct sock *sk, int ret, int flags)
 	if (ret > 0)
 		sonde_moved(sk, ret, SONDE_RECEIVE, flags, *traced);
 	else if (ret)
-		sonde_failed(sk);
+		sonde_receive_failed(sk, ret, *traced);
 	else
-		sonde_ended(sk);
+		sonde_ended(sk, *traced);
 	sonde_preemption_on();
 	return 0;
 }

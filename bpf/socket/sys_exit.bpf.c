@@ -70,8 +70,12 @@ static __always_inline int sonde_call_ended(const struct sonde_fd_call *call,
 {
 	struct sock *sk = call->sk;
 
-	if (call->direction != SONDE_RECEIVE || !state->opened ||
-	    !(BPF_CORE_READ(sk, sk_shutdown) & SONDE_RCV_SHUTDOWN) || sonde_swap(&state->ended, 1))
+	if (call->direction != SONDE_RECEIVE ||
+	    !(BPF_CORE_READ(sk, sk_shutdown) & SONDE_RCV_SHUTDOWN))
+		return 0;
+	if (call->traced & SONDE_TRACED_RUNTIME)
+		sonde_execution_ends(state->connection);
+	if (!state->opened || sonde_swap(&state->ended, 1))
 		return 0;
 	return sonde_emit_shutdown(state, SONDE_RECEIVE, sonde_fd_end_position(call, state, 0),
 				   true);

@@ -46,7 +46,7 @@ static_assert(static_cast<int>(RuntimeKind::kHaproxy) == SONDE_RUNTIME_HAPROXY);
 static_assert(static_cast<int>(RuntimeKind::kOther) == SONDE_RUNTIME_OTHER);
 static_assert(static_cast<int>(RuntimeKind::kRuby) == SONDE_RUNTIME_RUBY);
 static_assert(static_cast<int>(ExecutionChange::kMade) == SONDE_EXECUTION_MADE);
-static_assert(static_cast<int>(ExecutionChange::kCalls) == SONDE_EXECUTION_CALLS);
+static_assert(static_cast<int>(ExecutionChange::kStream) == SONDE_EXECUTION_STREAM);
 static_assert(static_cast<int>(Transport::kTcp) == SONDE_TRANSPORT_TCP);
 static_assert(static_cast<int>(Transport::kUnix) == SONDE_TRANSPORT_UNIX);
 

@@ -138,7 +138,7 @@ DecodeOutcome DecodeMapped(std::string_view bytes, EventHandler& handler) {
 DecodeOutcome DecodeExecution(std::string_view bytes, EventHandler& handler) {
   sonde_execution_record record;
   if (!ReadFixed(bytes, record)) return DecodeOutcome::kInvalid;
-  if (record.event < SONDE_EXECUTION_MADE || record.event > SONDE_EXECUTION_CALLS) {
+  if (record.event < SONDE_EXECUTION_MADE || record.event > SONDE_EXECUTION_STREAM) {
     return DecodeOutcome::kUnknown;
   }
   handler.OnExecution({.mono_ns = record.header.mono_ns,

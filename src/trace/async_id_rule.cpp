@@ -4,7 +4,6 @@
 #include <algorithm>  // IWYU pragma: keep
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "sonde/pipeline/event.h"
@@ -39,19 +38,61 @@ ExchangeId AsyncIdRule::IfUnanswered(const Process& process, ExchangeId request)
   return process.unanswered.contains(request) ? request : 0;
 }
 
-void AsyncIdRule::BeginNobodysTurn(Process& process) {
+void AsyncIdRule::BeginNobodysTurn(Process& process, Turn began) {
   process.current = process.turn = process.turn_call = 0;
-  process.turn_is_response = false;
+  process.began = began;
+}
+
+// Bytes of the connection began it.
+void AsyncIdRule::BeginTurnOf(Process& process, ConnectionId of) {
+  const Connection* connection = process.connections.Find(of);
+  if (connection == nullptr || (connection->call == 0 && connection->request == 0)) {
+    return BeginNobodysTurn(process, Turn::kForMany);
+  }
+  process.turn_call = connection->call;
+  process.began = connection->call != 0 ? Turn::kResponse : Turn::kOther;
+  process.turn = process.current =
+      IfUnanswered(process, connection->call != 0 ? connection->claimed : connection->request);
+}
+
+void AsyncIdRule::BeginTurnOfStream(Process& process, const ExecutionEvent& event) {
+  BeginNobodysTurn(process, Turn::kForMany);
+  // Within something that runs already, what promises set off waits until all streams were given.
+  if (event.from != 0) return;
+  const Stream stream{event.connection, event.to};
+  if (const ExchangeId* request = process.served.Find(stream)) {
+    process.turn = *request;
+  } else if (const SharedCall* call = process.called.Find(stream)) {
+    process.turn = call->caller;
+    process.turn_call = call->id;
+  } else {
+    return;
+  }
+  process.turn = process.current = IfUnanswered(process, process.turn);
+  process.began = Turn::kStream;
 }
 
 // The request in whose context the id was given out, 0 if in nobody's, or if it is answered by now.
-// Nothing: the id is none, or older than what is remembered.
-std::optional<ExchangeId> AsyncIdRule::Context(const Process& process, uint64_t id) {
+// 0, too: the id is none, or older than what is remembered.
+ExchangeId AsyncIdRule::Resolve(const Process& process, uint64_t id) {
   const auto& intervals = process.intervals;
-  if (id == 0 || intervals.empty()) return std::nullopt;
+  if (id == 0 || intervals.empty()) return 0;
   const auto found = std::ranges::lower_bound(intervals, id, {}, &Interval::last);
-  if (found == intervals.end() || found == intervals.begin()) return std::nullopt;
+  if (found == intervals.end() || found == intervals.begin()) return 0;
   return IfUnanswered(process, found->context);
+}
+
+// Who makes a call, by the ids under which it is made and the turn.
+ExchangeId AsyncIdRule::Caller(const Process& process, uint64_t execution, uint64_t trigger) {
+  // The ids may be those of the connection, which another request asked for.
+  if (process.began == Turn::kStream) return IfUnanswered(process, process.turn);
+  const bool in_response = process.began == Turn::kResponse;
+  ExchangeId request = Resolve(process, trigger);
+  // In the turn of a response the connection may have been handed to a call that waited for it:
+  // then who triggered it counts alone, though it may be nobody, or have come before sonde.
+  if (request == 0 && !(in_response && trigger != 0)) request = Resolve(process, execution);
+  if (request == 0 && !in_response) request = IfUnanswered(process, process.turn);
+  return request;
 }
 
 AsyncIdRule::Trust AsyncIdRule::TrustIn(const Process& process) {
@@ -60,93 +101,104 @@ AsyncIdRule::Trust AsyncIdRule::TrustIn(const Process& process) {
   return process.contradicted * 2 < judged ? Trust::kBoth : Trust::kTurns;
 }
 
-void AsyncIdRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& /*verdicts*/) {
+void AsyncIdRule::OnExecution(const ExecutionEvent& event, std::vector<Verdict>& verdicts) {
   if (!IsMain(event.by)) return;
-  if (event.change != ExecutionChange::kAsyncIds && event.change != ExecutionChange::kConnects) {
-    return;
-  }
   Process& process = processes_[event.by.tgid];
-  Advance(process, event.counter);
-  if (event.change == ExecutionChange::kConnects) {
-    const ExchangeId resolved = Resolve(process, event.from);
-    process.connections.Put(event.connection,
-                            {.connected_for = resolved != 0 ? resolved : process.turn});
-    return;
+  switch (event.change) {
+    case ExecutionChange::kAsyncIds:
+      Advance(process, event.counter);
+      return OnIds(process, event);
+    case ExecutionChange::kEnded:
+      Advance(process, event.counter);
+      return BeginTurnOf(process, event.connection);
+    case ExecutionChange::kConnects: {
+      Advance(process, event.counter);
+      const ExchangeId resolved = Resolve(process, event.from);
+      process.connections.Put(event.connection,
+                              {.connected_for = resolved != 0 ? resolved : process.turn});
+      return;
+    }
+    case ExecutionChange::kStream:
+      Advance(process, event.counter);
+      return BeginTurnOfStream(process, event);
+    case ExecutionChange::kCalls:
+      process.turn_call = 0;
+      // What runs then may have an id of whoever asked for the connection.
+      if (process.began == Turn::kForMany) return;
+      process.called.Put({event.connection, event.counter},
+                         {.caller = Caller(process, event.from, event.to)});
+      return;
+    case ExecutionChange::kAnswers: {
+      const ExchangeId* request = process.served.Find({event.connection, event.counter});
+      if (request == nullptr || process.unanswered.erase(*request) == 0) return;
+      return JudgeTurn(process, *request, verdicts);
+    }
+    default:
+      return;
   }
+}
+
+void AsyncIdRule::OnIds(Process& process, const ExecutionEvent& event) {
   const Connection* connection = process.connections.Find(event.connection);
   // A timer, or bytes that are not looked into: whose turn this is now is not known.
-  if (event.connection == 0 || (connection != nullptr && connection->is_shared)) {
-    BeginNobodysTurn(process);
-    return;
+  if (event.connection == 0) return BeginNobodysTurn(process, Turn::kOther);
+  if (connection != nullptr && connection->is_shared) {
+    return BeginNobodysTurn(process, Turn::kForMany);
   }
   process.execution = event.from;
   process.trigger = event.to;
-  const ExchangeId resolved = Resolve(process, event.from);
+  const ExchangeId resolved = process.began == Turn::kStream ? 0 : Resolve(process, event.from);
   process.current = resolved != 0 ? resolved : IfUnanswered(process, process.turn);
 }
 
 void AsyncIdRule::OnReceived(const DataEvent& event) {
   if (!IsMain(event.who)) return;
   Process* process = Find(event.who.tgid);
-  if (process == nullptr) return;
-  const Connection* connection = process->connections.Find(event.connection);
-  if (connection != nullptr && connection->is_shared) return BeginNobodysTurn(*process);
-  process->turn_call = connection == nullptr ? 0 : connection->call;
-  process->turn_is_response = process->turn_call != 0;
-  if (connection == nullptr) {
-    process->turn = 0;
-  } else {
-    process->turn =
-        IfUnanswered(*process, connection->call != 0 ? connection->claimed : connection->request);
-  }
-  process->current = process->turn;
+  if (process != nullptr) BeginTurnOf(*process, event.connection);
 }
 
 void AsyncIdRule::OnRequestRead(const RequestFact& fact, std::vector<Verdict>& /*verdicts*/) {
   if (!IsMain(fact.last_by)) return;
   Process& process = processes_[fact.last_by.tgid];
-  if (fact.stream != 0) {
-    process.connections.Put(fact.connection, {.is_shared = true});
-    BeginNobodysTurn(process);
-    return;
-  }
   process.calls.RequestBegins(fact.id);
   process.unanswered.insert(fact.id);
+  if (fact.stream != 0) {
+    process.connections.Put(fact.connection, {.is_shared = true});
+    process.served.Put({fact.connection, fact.stream}, fact.id);
+    return BeginNobodysTurn(process, Turn::kForMany);
+  }
   process.connections.Put(fact.connection, {.request = fact.id});
   process.turn = process.current = fact.id;
   process.turn_call = 0;
-  process.turn_is_response = false;
+  process.began = Turn::kOther;
+}
+
+// It was made in an earlier turn, and is sent with all others now.
+bool AsyncIdRule::OnSharedCall(Process& process, const RequestFact& fact) {
+  process.connections.Put(fact.connection, {.is_shared = true});
+  BeginNobodysTurn(process, Turn::kForMany);
+  const Stream stream{fact.connection, fact.stream};
+  const SharedCall* told = process.called.Find(stream);
+  const ExchangeId caller = told == nullptr ? 0 : told->caller;
+  process.called.Put(stream, {.id = fact.id, .caller = caller});
+  if (!process.calls.CallBegins(fact.id)) return false;
+  if (process.calls.IsOpen(caller) && caller < fact.id) process.calls.Assign(fact.id, caller);
+  return true;
 }
 
 bool AsyncIdRule::OnCallSent(const RequestFact& fact) {
   if (!IsMain(fact.first_by)) return false;
   Process* process = Find(fact.first_by.tgid);
   if (process == nullptr) return false;
-  if (fact.stream != 0) {
-    process->connections.Put(fact.connection, {.is_shared = true});
-    BeginNobodysTurn(*process);
-    return false;
-  }
+  if (fact.stream != 0) return OnSharedCall(*process, fact);
   const Connection* known = process->connections.Find(fact.connection);
   if (known != nullptr && known->call == 0) {
     // The connection was made: a turn of its own, whose beginning shows nowhere, for whoever asked.
     process->turn = known->connected_for;
-    process->turn_is_response = false;
+    process->began = Turn::kOther;
   }
-  const ExchangeId turn = IfUnanswered(*process, process->turn);
-  const std::optional<ExchangeId> triggered = Context(*process, process->trigger);
-  ExchangeId request = triggered.value_or(0);
-  // In the turn of a response the connection may have been handed to a call that waited for it:
-  // then who triggered it counts alone, though it may be nobody.
-  if (request == 0 && !(process->turn_is_response && triggered)) {
-    request = Resolve(*process, process->execution);
-  }
-  if (request == 0 && !process->turn_is_response) request = turn;
-  if (process->turn != 0) {
-    process->current = turn;
-  } else {
-    process->current = request;
-  }
+  const ExchangeId request = Caller(*process, process->execution, process->trigger);
+  process->current = process->turn != 0 ? IfUnanswered(*process, process->turn) : request;
   process->turn_call = 0;
   process->connections.Put(fact.connection, {.call = fact.id, .claimed = request});
   if (!process->calls.CallBegins(fact.id)) return false;

@@ -13,8 +13,9 @@
 // then not at all, and only the last call of a request, in whose turn the answer goes out, is
 // linked (evidence/linking-2.md, 4: 100 % precise in all runs).
 //
-// A connection that several exchanges share (HTTP/2) is read and written for all at once, in a turn
-// of its own (setImmediate): its events are nobody's, and what it carries is not linked.
+// A connection that several exchanges share (HTTP/2) is read and written for all at once: its
+// events are nobody's. What came on a stream is a turn of its own, whose beginning is told; a call
+// or an answer belongs to the turn in which nghttp2 was given it, which is told, too.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
@@ -23,7 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "sonde/pipeline/event.h"
@@ -50,6 +51,8 @@ class AsyncIdRule : public LinkRule {
   // Intervals remembered per process: some minutes of a busy server. Older ids resolve to nothing.
   static constexpr size_t kIntervals = 65'536;
   static constexpr size_t kConnections = 16'384;
+  // Of each kind remembered per process (two generations of so many).
+  static constexpr size_t kStreams = 16'384;
 
  private:
   // Ids up to `last`, and above that of the interval before.
@@ -64,18 +67,28 @@ class AsyncIdRule : public LinkRule {
     ExchangeId claimed = 0;        // ... and the request its ids name
     bool is_shared = false;        // by several exchanges at once
   };
+  using Stream = std::pair<ConnectionId, uint64_t>;
+  struct SharedCall {
+    ExchangeId id = 0;  // once it is sent
+    ExchangeId caller = 0;
+  };
+  // What began it: a request or no bytes at all; the response to a call; what came on one stream of
+  // a shared connection; bytes for many, or for nobody known.
+  enum class Turn : uint8_t { kOther, kResponse, kStream, kForMany };
   struct Process {
     PendingCalls calls;
     absl::flat_hash_set<ExchangeId> unanswered;  // of the open requests
     std::deque<Interval> intervals;
     RecentMap<ConnectionId, Connection> connections{kConnections};
+    RecentMap<Stream, SharedCall> called{kStreams};
+    RecentMap<Stream, ExchangeId> served{kStreams};  // the request that came on it
     uint64_t counter = 0;
     uint64_t execution = 0;  // at the last event
     uint64_t trigger = 0;
     ExchangeId current = 0;    // context of the interval that runs
     ExchangeId turn = 0;       // context in which the turn began
     ExchangeId turn_call = 0;  // the call whose response began it, 0 = it began otherwise
-    bool turn_is_response = false;
+    Turn began = Turn::kOther;
     // How the ids fared against the answers, of late.
     uint32_t agreed = 0;
     uint32_t contradicted = 0;
@@ -85,13 +98,15 @@ class AsyncIdRule : public LinkRule {
 
   Process* Find(uint32_t tgid);
   static void Advance(Process& process, uint64_t counter);
-  static void BeginNobodysTurn(Process& process);
-  static std::optional<ExchangeId> Context(const Process& process, uint64_t id);
-  static ExchangeId Resolve(const Process& process, uint64_t id) {
-    return Context(process, id).value_or(0);
-  }
+  static void BeginTurnOf(Process& process, ConnectionId of);
+  static void BeginTurnOfStream(Process& process, const ExecutionEvent& event);
+  static void BeginNobodysTurn(Process& process, Turn began);
+  static ExchangeId Resolve(const Process& process, uint64_t id);
   static ExchangeId IfUnanswered(const Process& process, ExchangeId request);
+  static ExchangeId Caller(const Process& process, uint64_t execution, uint64_t trigger);
+  static bool OnSharedCall(Process& process, const RequestFact& fact);
   static Trust TrustIn(const Process& process);
+  static void OnIds(Process& process, const ExecutionEvent& event);
   static void JudgeTurn(Process& process, ExchangeId request, std::vector<Verdict>& verdicts);
 
   absl::flat_hash_map<uint32_t, Process> processes_;

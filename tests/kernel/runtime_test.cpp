@@ -15,8 +15,11 @@
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "lab.h"
@@ -25,6 +28,7 @@
 #include "sonde/abi/tls.h"
 #include "sonde/pipeline/event.h"
 #include "sonde/probe/family.h"
+#include "sonde/probe/prober.h"
 #include "sonde/probe/runtime.h"
 
 namespace sonde::kernel_test {
@@ -92,8 +96,19 @@ struct Object {
   const Type* type = nullptr;
 };
 
-// As the methods of SimpleQueue: the queue and the arguments, and what was taken. And what go f()
-// has made.
+// As what is read of a session of nghttp2.
+struct Session {
+  uint32_t unread = 0;
+  uint32_t next_stream = 0;
+};
+
+struct Frame {
+  size_t length = 0;
+  int32_t stream = 0;
+};
+
+// As the methods of SimpleQueue: the queue and the arguments, and what was taken. What go f() has
+// made. nghttp2: a session that reads, makes a request, and responds to a stream.
 extern "C" {
 __attribute__((noinline, used)) void sonde_test_put(const void* /*queue*/,
                                                     const Object* const* arguments) {
@@ -105,6 +120,18 @@ __attribute__((noinline, used)) void sonde_test_made(const Goroutine* made) {
 __attribute__((noinline, used)) const Object* sonde_test_get(const Object* object) {
   asm volatile("" : "+r"(object) : : "memory");
   return object;
+}
+__attribute__((noinline, used)) void sonde_test_reads(const Session* session) {
+  asm volatile("# reads" : : "r"(session) : "memory");
+}
+__attribute__((noinline, used)) void sonde_test_calls(const Session* session) {
+  asm volatile("# calls" : : "r"(session) : "memory");
+}
+__attribute__((noinline, used)) void sonde_test_answers(const Session* session, int stream) {
+  asm volatile("# answers" : : "r"(session), "r"(stream) : "memory");
+}
+__attribute__((noinline, used)) void sonde_test_gives(const Session* session, const Frame* frame) {
+  asm volatile("# gives" : : "r"(session), "r"(frame) : "memory");
 }
 }
 
@@ -138,8 +165,28 @@ std::vector<probe::RuntimePoint> QueuePoints() {
   return {put, taken};
 }
 
+template <typename Function>
+probe::RuntimePoint SessionPoint(Function* function, sonde_runtime_event event,
+                                 uint32_t detail = SONDE_REGISTER_SI) {
+  probe::RuntimePoint point;
+  point.file_offset = FileOffset(reinterpret_cast<uint64_t>(function));
+  point.event = event;
+  point.subject.from = SONDE_REGISTER_DI;
+  point.detail = detail;
+  return point;
+}
+
 class RuntimeTest : public FamilyTest {
  protected:
+  // To functions of this program; until the next call.
+  void Attach(const sonde_runtime& runtime, std::span<const probe::RuntimePoint> points) {
+    attachment_.reset();
+    const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    auto attached = lab_->kernel().uprobes()->Attach(file, runtime, points);
+    close(file);
+    ASSERT_TRUE(attached.ok()) << attached.status();
+    attachment_ = *std::move(attached);
+  }
   // A traced child whose runtime is known before it does anything.
   Log Run(const sonde_runtime& runtime, const std::function<void()>& script) {
     Log log;
@@ -157,6 +204,9 @@ class RuntimeTest : public FamilyTest {
     }
     return found;
   }
+
+ private:
+  std::unique_ptr<probe::Prober::Attachment> attachment_;
 };
 
 TEST_P(RuntimeTest, GoroutineThatSendsAndItsMaker) {
@@ -263,10 +313,7 @@ TEST_P(RuntimeTest, GoroutinesThatAreMade) {
     point.file_offset = FileOffset(reinterpret_cast<uint64_t>(&sonde_test_made));
     point.event = SONDE_RUNTIME_GO_MADE;
     point.subject.from = SONDE_REGISTER_DI;
-    const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    const auto attached = lab_->kernel().uprobes()->Attach(file, runtime, {{point}});
-    close(file);
-    ASSERT_TRUE(attached.ok()) << attached.status();
+    Attach(runtime, {{point}});
     void (*volatile made)(const Goroutine*) = &sonde_test_made;
     const Log log = Run(runtime, [&] {
       const Goroutine maker{.id = 5};
@@ -362,14 +409,10 @@ TEST_P(RuntimeTest, PythonWorkThatGoesThroughAQueue) {
   static const Object work{.type = &work_type};
   static const Object other{.type = &other_type};
   static const Object broken{.type = reinterpret_cast<const Type*>(0xdead0000dead0000)};
-  const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   sonde_runtime runtime{};
   runtime.kind = SONDE_RUNTIME_PYTHON;
   runtime.unread = 1;
-  const auto points = QueuePoints();
-  const auto attached = lab_->kernel().uprobes()->Attach(file, runtime, points);
-  close(file);
-  ASSERT_TRUE(attached.ok()) << attached.status();
+  Attach(runtime, QueuePoints());
   // Through pointers: a compiler that sees the calls leaves out what is not used.
   void (*volatile put)(const void*, const Object* const*) = &sonde_test_put;
   const Object* (*volatile get)(const Object*) = &sonde_test_get;
@@ -420,6 +463,67 @@ TEST_P(RuntimeTest, NodeIdsAtEveryTurn) {
   EXPECT_EQ(told[0].counter, 40U);
   EXPECT_EQ(told[1].counter, 1'000'000'000'000'000U);
   EXPECT_EQ(told.back().connection, 0U) << "a turn that no record stands for";
+}
+
+// What is asked of a session of nghttp2 is told with the connection for which it was given bytes.
+TEST_P(RuntimeTest, NodeStreamsThatAreMade) {
+  if (!lab_->kernel().has(probe::Part::kRuntimes)) GTEST_SKIP() << "no family for runtimes";
+  const Pair pair = Connect(Kind::kTcp4);
+  const Pair other = Connect(Kind::kTcp4);
+  static std::array<double, 4> ids{7, 3, 40, -1};
+  static Session session{.next_stream = 5};
+  static Session unread{.next_stream = 9};
+  sonde_runtime runtime{};
+  runtime.kind = SONDE_RUNTIME_NODE;
+  runtime.base = Address(ids.data());
+  const probe::RuntimePoint points[] = {
+      SessionPoint(&sonde_test_reads, SONDE_RUNTIME_NODE_READS),
+      SessionPoint(&sonde_test_calls, SONDE_RUNTIME_NODE_CALLS, offsetof(Session, next_stream)),
+      SessionPoint(&sonde_test_answers, SONDE_RUNTIME_NODE_ANSWERS),
+      SessionPoint(&sonde_test_gives, SONDE_RUNTIME_NODE_FRAME)};
+  Attach(runtime, points);
+  void (*volatile reads)(const Session*) = &sonde_test_reads;
+  void (*volatile calls)(const Session*) = &sonde_test_calls;
+  void (*volatile answers)(const Session*, int) = &sonde_test_answers;
+  void (*volatile gives)(const Session*, const Frame*) = &sonde_test_gives;
+  const Log log = Run(runtime, [&] {
+    for (const auto& [near, far] : {std::pair{pair.near.get(), pair.far.get()},
+                                    std::pair{other.near.get(), other.far.get()}}) {
+      Must(SendAll(far, Request("a")));
+      Must(ReceiveExactly(near, Request("a").size()) == Request("a"));
+      Must(SendAll(far, Request("b")));  // what is sent says nothing
+      reads(&session);
+      calls(&session);
+      answers(&session, 11);
+      for (const int32_t stream : {3, 3, 5, 0, 3}) {
+        const Frame frame{.stream = stream};
+        gives(&session, &frame);
+      }
+    }
+    calls(&unread);
+    calls(reinterpret_cast<const Session*>(0xdead0000dead0000));
+    std::thread([&] { calls(&session); }).join();  // has other ids
+  });
+  const auto called = Of(log, ExecutionChange::kCalls);
+  const auto answered = Of(log, ExecutionChange::kAnswers);
+  ASSERT_EQ(called.size(), 2U);
+  ASSERT_EQ(answered.size(), 2U);
+  EXPECT_EQ(called[0].connection, lab_->Id(pair.near.get()));
+  EXPECT_EQ(called[1].connection, lab_->Id(other.near.get()));
+  EXPECT_EQ(answered[1].connection, lab_->Id(other.near.get()));
+  EXPECT_EQ(called[0].from, 7U);
+  EXPECT_EQ(called[0].to, 3U);
+  EXPECT_EQ(called[0].counter, 5U);
+  EXPECT_EQ(answered[0].counter, 11U);
+  // Told when the stream changes; of two connections' reads the second begins anew.
+  const auto given = Of(log, ExecutionChange::kStream);
+  ASSERT_EQ(given.size(), 8U);
+  EXPECT_EQ(given[0].to, 3U);
+  EXPECT_EQ(given[1].to, 5U);
+  EXPECT_EQ(given[2].to, 0U);
+  EXPECT_EQ(given[3].to, 3U);
+  EXPECT_EQ(given[4].connection, lab_->Id(other.near.get()));
+  EXPECT_EQ(given[4].counter, 40U);
 }
 
 TEST_P(RuntimeTest, ChildrenInheritAndExecForgets) {

@@ -141,8 +141,17 @@ enum sonde_execution_event {
 	 * that, or of the plain text `from` that is moved over it; else of the one that `from`
 	 * reads. */
 	SONDE_EXECUTION_SERVES = 9,
-	/* Go: `from` is about to send the request of stream `counter`, which is `to`'s call. */
+	/* Go: `from` is about to send the request of stream `counter`, which is `to`'s call.
+	 * Node: who runs now, the ids as above, makes the request of stream `counter` of
+	 * `connection`, which is sent later. */
 	SONDE_EXECUTION_CALLS = 10,
+	/* Node: the same of a response. */
+	SONDE_EXECUTION_ANSWERS = 11,
+	/* Node: the ids as above; a receive told the end of `connection`, or an error. */
+	SONDE_EXECUTION_ENDED = 12,
+	/* Node: what came on stream `to` of `connection` is given to JavaScript from now on, within
+	 * whatever `from` is (0 = nothing runs); `counter` as above. */
+	SONDE_EXECUTION_STREAM = 13,
 };
 
 struct sonde_execution_record {

@@ -72,10 +72,14 @@ struct sonde_python_layout {
 /*
  * Node. The AsyncHooks object of an environment is met in a probe once
  * (SONDE_RUNTIME_NODE_HOOKS); [it + id_fields] leads to double[4]: execution id, trigger id,
- * counter of ids, default trigger.
+ * counter of ids, default trigger. Written by the kernel side: `reading`, the connection whose
+ * bytes began the main thread's turn, 0 = something else did; `stream`, the one of HTTP/2 that was
+ * told last in this turn.
  */
 struct sonde_node_layout {
 	__s32 id_fields;
+	__u32 stream;
+	__u64 reading;
 };
 
 /*
@@ -160,6 +164,16 @@ enum sonde_runtime_event {
 	/* A task that runs on a thread of its own from its beginning to its end (spawn_blocking);
 	 * subject: its header. */
 	SONDE_RUNTIME_TOKIO_BLOCKS = 19,
+	/* nghttp2 is given what was read; subject: its session, that of the connection. */
+	SONDE_RUNTIME_NODE_READS = 20,
+	/* A request is given to nghttp2; subject: the session. */
+	SONDE_RUNTIME_NODE_CALLS = 21,
+	/* The same of a response; its stream is in the register `detail`. */
+	SONDE_RUNTIME_NODE_ANSWERS = 22,
+	/* What came on a stream is about to be given to JavaScript; subject: the session of
+	 * nghttp2. The stream is in the register `detail`, or in the frame that this leads to. */
+	SONDE_RUNTIME_NODE_STREAM = 23,
+	SONDE_RUNTIME_NODE_FRAME = 24,
 };
 
 /* Value of map sonde_runtime_probes: one probed instruction. */
@@ -168,7 +182,8 @@ struct sonde_runtime_probe {
 	__u32 event; /* enum sonde_runtime_event */
 	/* SONDE_RUNTIME_GO_READY: the reasons to wait that mean a receive from a channel, and a
 	 * select
-	 * (<< 8). SONDE_RUNTIME_GO_GRPC_*: where in the subject the number of the stream is. */
+	 * (<< 8). SONDE_RUNTIME_GO_GRPC_*, _NODE_CALLS: where in the subject the number of the
+	 * stream is. Other _NODE_*: see there. */
 	__u32 detail;
 	struct sonde_runtime runtime; /* of the file; base 0 */
 };

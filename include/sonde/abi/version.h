@@ -9,6 +9,6 @@
 #define SONDE_ABI_VERSION_H
 
 #define SONDE_ABI_MAJOR 1
-#define SONDE_ABI_MINOR 11
+#define SONDE_ABI_MINOR 12
 
 #endif

@@ -149,6 +149,9 @@ enum class ExecutionChange : uint8_t {
   kTakesUp = 8,
   kServes = 9,
   kCalls = 10,
+  kAnswers = 11,
+  kEnded = 12,
+  kStream = 13,
 };
 
 // What a runtime, or a call, says about who works for whom; sonde_execution_record has the meaning

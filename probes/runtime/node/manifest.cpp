@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Node.js: the ids of what is executed are in an array of doubles that AsyncHooks leads to. Where,
 // is read out of push_async_context, which saves the ids of that array and replaces them; which is
-// also where the object is met. Timers, which run between socket events, are told when they begin.
+// also where the object is met. Timers, which run between socket events, are told when they begin;
+// requests and responses of HTTP/2, which are sent later, when nghttp2 is given them.
 // NOTES.md says what the ids mean, and what was tried.
 #include <absl/status/status.h>
 #include <absl/strings/str_cat.h>
@@ -19,6 +20,7 @@
 #include "binary/elf.h"
 #include "binary/flow.h"
 #include "binary/sites.h"
+#include "probes/runtime/runtime_points.h"
 #include "probes/runtime/runtimes.h"
 #include "sonde/abi/runtime.h"
 #include "sonde/abi/tls.h"
@@ -37,6 +39,9 @@ using binary::Value;
 // node::AsyncHooks::push_async_context(double, double, ...): what follows differs by version.
 constexpr std::string_view kPush = "_ZN4node10AsyncHooks18push_async_contextEdd";
 constexpr uint8_t kHooks = SONDE_REGISTER_DI;
+
+// First argument of nghttp2's functions.
+constexpr uint8_t kSession = SONDE_REGISTER_DI;
 
 // What is done with the doubles behind a pointer in AsyncHooks.
 struct Uses {
@@ -117,26 +122,105 @@ std::optional<uint64_t> Immediates(const Elf& elf) {
   return std::nullopt;
 }
 
-// node::ConnectionWrap<...>::OnConnection.
+void NotFound(std::string_view what, RuntimePlan& plan) {
+  absl::StrAppend(&plan.remark, plan.remark.empty() ? "not found: " : ", ", std::string(what));
+}
+
+// node::ConnectionWrap<...>::OnConnection and ::AfterConnect.
 std::string Accepted(std::string_view of) {
   return absl::StrCat("_ZN4node14ConnectionWrapINS_", std::string(of),
                       "E12OnConnectionEP11uv_stream_si");
 }
+std::string Connected(std::string_view of) {
+  return absl::StrCat("_ZN4node14ConnectionWrapINS_", std::string(of),
+                      "E12AfterConnectEP12uv_connect_si");
+}
 
-// What runs JavaScript for another reason than bytes that came in.
-void AddTurns(const Elf& elf, RuntimePlan& plan) {
+// Where nghttp2_session keeps the number that the next request gets: what its accessor returns.
+std::optional<uint32_t> NextStream(const Elf& elf) {
+  const auto accessor = elf.Find("nghttp2_session_get_next_stream_id");
+  if (!accessor) return std::nullopt;
+  for (const Instruction& instruction : binary::DisassembleFunction(elf, accessor->address)) {
+    const Operand& from = instruction.source;
+    if (instruction.operation == binary::Operation::kMove && from.kind == Operand::Kind::kMemory &&
+        from.base == kSession && !from.indexed && from.bytes == sizeof(uint32_t) &&
+        from.value >= 0) {
+      return static_cast<uint32_t>(from.value);
+    }
+  }
+  return std::nullopt;
+}
+
+// A function of nghttp2, or one that it calls back: its first argument is the session. With
+// `stream`, the register of an argument that leads to the number of the stream.
+bool AddStreamPoint(const Elf& elf, std::string_view function, sonde_runtime_event event,
+                    std::optional<uint8_t> stream, uint32_t detail, RuntimePlan& plan) {
+  const auto symbol = elf.Find(function);
+  if (!symbol) return false;
+  const auto address =
+      binary::CheapEntry(elf, symbol->address, {kSession, stream.value_or(kSession)}, false);
+  RuntimePoint point;
+  point.event = event;
+  point.subject.from = kSession;
+  point.detail = stream ? *stream : detail;
+  return address && AddPoint(elf, symbol->address, function, *address, std::move(point), plan);
+}
+
+// Where nghttp2 is given what was read, requests, and responses, and gives what came on a stream.
+void AddStreams(const Elf& elf, RuntimePlan& plan) {
+  const auto next = NextStream(elf);
+  const auto add = [&](std::string_view function, sonde_runtime_event event,
+                       std::optional<uint8_t> stream, uint32_t detail = 0) {
+    return AddStreamPoint(elf, function, event, stream, detail, plan);
+  };
+  // Where there is the newer of these two, the older calls it; of the others each is whole.
+  const bool reads = add("nghttp2_session_mem_recv2", SONDE_RUNTIME_NODE_READS, std::nullopt) ||
+                     add("nghttp2_session_mem_recv", SONDE_RUNTIME_NODE_READS, std::nullopt);
+  bool calls = false;
+  bool answers = false;
+  for (const char* version : {"", "2"}) {
+    calls |= next && add(absl::StrCat("nghttp2_submit_request", version), SONDE_RUNTIME_NODE_CALLS,
+                         std::nullopt, *next);
+    answers |= add(absl::StrCat("nghttp2_submit_response", version), SONDE_RUNTIME_NODE_ANSWERS,
+                   SONDE_REGISTER_SI);
+  }
+  // node::http2::Http2Session's.
+  const bool gives =
+      add("_ZN4node5http212Http2Session14OnFrameReceiveEP15nghttp2_sessionPK13nghttp2_framePv",
+          SONDE_RUNTIME_NODE_FRAME, SONDE_REGISTER_SI) &&
+      add("_ZN4node5http212Http2Session19OnDataChunkReceivedEP15nghttp2_sessionhiPKhmPv",
+          SONDE_RUNTIME_NODE_STREAM, SONDE_REGISTER_DX) &&
+      add("_ZN4node5http212Http2Session13OnStreamCloseEP15nghttp2_sessionijPv",
+          SONDE_RUNTIME_NODE_STREAM, SONDE_REGISTER_SI);
+  if (!reads || !calls || !answers || !gives) NotFound("streams of nghttp2", plan);
+}
+
+// What runs JavaScript for another reason than bytes that came in. False: not all was found.
+bool AddTurns(const Elf& elf, RuntimePlan& plan) {
+  constexpr std::string_view kTcp = "7TCPWrapE8uv_tcp_s";
+  constexpr std::string_view kPipe = "8PipeWrapE9uv_pipe_s";
   const std::pair<std::string_view, std::optional<uint64_t>> turns[] = {
       {"Environment::RunTimers", Entry(elf, "_ZN4node11Environment9RunTimersEP10uv_timer_s")},
       {"Environment::CheckImmediate", Immediates(elf)},
-      {"uv__work_done", Entry(elf, "uv__work_done")},
+      // What another thread has done or sent: the pool, workers, add-ons.
+      {"uv__async_io", Entry(elf, "uv__async_io")},
+      {"uv__udp_io", Entry(elf, "uv__udp_io")},
+      {"uv__poll_io", Entry(elf, "uv__poll_io")},
+      {"uv__signal_event", Entry(elf, "uv__signal_event")},
+      {"LibuvStreamWrap::AfterUvWrite",
+       Entry(elf, "_ZN4node15LibuvStreamWrap12AfterUvWriteEP10uv_write_si")},
       // A connection was accepted: what its first request works under is given out here.
-      {"TCPWrap::OnConnection", Entry(elf, Accepted("7TCPWrapE8uv_tcp_s"))},
-      {"PipeWrap::OnConnection", Entry(elf, Accepted("8PipeWrapE9uv_pipe_s"))},
+      {"TCPWrap::OnConnection", Entry(elf, Accepted(kTcp))},
+      {"PipeWrap::OnConnection", Entry(elf, Accepted(kPipe))},
+      {"TCPWrap::AfterConnect", Entry(elf, Connected(kTcp))},
+      {"PipeWrap::AfterConnect", Entry(elf, Connected(kPipe))},
   };
+  bool all = true;
   for (const auto& [name, address] : turns) {
     const auto offset = address ? elf.CodeOffset(*address) : std::nullopt;
     if (!offset) {
-      absl::StrAppend(&plan.remark, plan.remark.empty() ? "not found: " : ", ", std::string(name));
+      NotFound(name, plan);
+      all = false;
       continue;
     }
     RuntimePoint point;
@@ -145,6 +229,7 @@ void AddTurns(const Elf& elf, RuntimePlan& plan) {
     point.where = std::string(name);
     plan.points.push_back(std::move(point));
   }
+  return all;
 }
 
 Result<RuntimePlan> Resolve(const Elf& elf) {
@@ -177,7 +262,8 @@ Result<RuntimePlan> Resolve(const Elf& elf) {
   point.use = RuntimePointUse::kOnce;
   point.where = absl::StrCat("AsyncHooks::push_async_context+0x", absl::Hex(*address - *push));
   plan.points.push_back(std::move(point));
-  AddTurns(elf, plan);
+  // Which turn a stream was made in says nothing if some turns are not told.
+  if (AddTurns(elf, plan)) AddStreams(elf, plan);
   return plan;
 }
 

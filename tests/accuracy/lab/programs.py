@@ -30,7 +30,7 @@ def npm(package, version):
     def make(path):
         attempt([program("npm"), "install", "--no-audit", "--no-fund", "--prefix", path, f"{package}@{version}"], path)
 
-    return once(f"lab-{package}", version, make)
+    return once(f"lab-{package.replace('/', '-')}", version, make)
 
 
 class Toolchains:
@@ -174,11 +174,13 @@ def gevent(place):
     return place.server([place.tools.python("gevent", "requests"), source("gevent_app.py")])
 
 
-def node(client):
+def node(client, server="http"):
     def start(place):
-        env = {"LAB_CLIENT": client}
+        env = {"LAB_CLIENT": client, "LAB_SERVER": server}
         if client == "undici":
             env["NODE_PATH"] = os.path.join(npm("undici", "6" if place.tools.node_version == "18" else "7"), "node_modules")
+        elif "grpc" in (client, server):
+            env["NODE_PATH"] = os.path.join(npm("@grpc/grpc-js", "1"), "node_modules")
         return place.server([place.tools.node(), source("node.js")], **env)
 
     return start

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// node:http as server; LAB_CLIENT: agent (node:http), close (the same, a connection for each call), fetch (built in) or undici.
-// /h: four workers fed by a queue, /t: a timer before the call.
+// LAB_SERVER: http (node:http) or grpc (grpc-js). LAB_CLIENT: agent (node:http), close (the same, a connection for each call), fetch
+// (built in), undici, http2 (node:http2) or grpc (grpc-js). /h: four workers fed by a queue, /t: a timer before the call, /g and /gp:
+// calls of grpc-js.
 'use strict';
 const fs = require('node:fs');
 const http = require('node:http');
+const http2 = require('node:http2');
 const https = require('node:https');
 const timers = require('node:timers/promises');
 
@@ -32,8 +34,25 @@ const clients = {
     const pool = new Pool(backend, {connections: limit || 200});
     return async (path) => (await pool.request({path, method: 'GET'})).body.text();
   },
+  http2() {
+    const session = http2.connect(backend);
+    return (path) => new Promise((resolve, reject) => {
+      let text = '';
+      session.request({':path': path}).setEncoding('utf8').on('data', (piece) => { text += piece; }).on('end', () => resolve(text))
+        .on('error', reject).end();
+    });
+  },
+  grpc() {
+    const grpc = require('@grpc/grpc-js');
+    const client = new grpc.Client(`127.0.0.1:${process.env.LAB_BACKEND}`, grpc.credentials.createInsecure());
+    return (path) => new Promise((resolve, reject) => {
+      client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), (error, answer) => error ? reject(error) : resolve(String(answer)));
+    });
+  },
 };
+const asIs = (bytes) => bytes;
 const call = clients[process.env.LAB_CLIENT]();
+let streamed;
 
 const jobs = [];
 const idle = [];
@@ -60,6 +79,8 @@ const modes = {
   s: async (a, b) => await call(a) + await call(b),
   p: async (a, b) => (await Promise.all([call(a), call(b)])).join(''),
   h: (a) => handOver(a),
+  g: (a) => streamed(a),
+  gp: async (a, b) => (await Promise.all([streamed(a), streamed(b)])).join(''),
   t: async (a) => {
     await timers.setTimeout(1);
     return call(a);
@@ -74,19 +95,42 @@ async function background() {
   }
 }
 
+function answerTo(path) {
+  const [, mode, id] = path.split('/');
+  return mode === 'b' ? call(path) : modes[mode](`/b/${id}/a`, `/b/${id}/b`);
+}
+
 async function handle(request, response) {
-  const [, mode, id] = request.url.split('/');
   try {
-    response.end(mode === 'b' ? await call(request.url) : await modes[mode](`/b/${id}/a`, `/b/${id}/b`));
+    response.end(await answerTo(request.url));
   } catch (error) {
     response.statusCode = 500;
     response.end(String(error));
   }
 }
 
-const certificate = process.env.LAB_CERTIFICATE;
-const server = certificate ?
-  https.createServer({cert: fs.readFileSync(certificate), key: fs.readFileSync(process.env.LAB_KEY)}, handle) :
-  http.createServer(handle);
-server.listen(Number(process.env.LAB_PORT), '127.0.0.1');
+const servers = {
+  http() {
+    const certificate = process.env.LAB_CERTIFICATE;
+    const server = certificate ?
+      https.createServer({cert: fs.readFileSync(certificate), key: fs.readFileSync(process.env.LAB_KEY)}, handle) :
+      http.createServer(handle);
+    server.listen(Number(process.env.LAB_PORT), '127.0.0.1');
+  },
+  grpc() {
+    const grpc = require('@grpc/grpc-js');
+    const server = new grpc.Server();
+    // Every path is a method.
+    server.handlers.get = (path) => ({
+      path,
+      type: 'unary',
+      serialize: asIs,
+      deserialize: asIs,
+      func: (request, done) => answerTo(path).then((text) => done(null, Buffer.from(text)), done),
+    });
+    streamed = clients.grpc();
+    server.bindAsync(`127.0.0.1:${process.env.LAB_PORT}`, grpc.ServerCredentials.createInsecure(), (error) => { if (error) throw error; });
+  },
+};
+servers[process.env.LAB_SERVER]();
 if (process.env.LAB_TIMER) background();

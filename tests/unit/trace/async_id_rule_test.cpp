@@ -131,6 +131,20 @@ TEST_F(AsyncIdTest, IdsThatLieAreFoundOut) {
   round(true);
 }
 
+// The same for a call that was queued before sonde came: its turn is not known.
+TEST_F(AsyncIdTest, QueuedCallFromBeforeIsNobodys) {
+  const auto r1 = Read(s1, 100);
+  const auto c1 = Send(a, 103, 101, 105);
+  Response(a, c1, 111);
+  const auto c2 = Send(a, 103, 50, 114);
+  Response(a, c2, 116);
+  OtherTurn(117);
+  Answer(s1, r1, 118);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsRoot(c2));
+}
+
 // HTTP/2: several requests come in one piece, and the calls of several go out in one.
 class SharedConnectionTest : public AsyncIdTest {
  protected:
@@ -141,8 +155,18 @@ class SharedConnectionTest : public AsyncIdTest {
     w.stream = 0;
     return id;
   }
+  // nghttp2 is given a request, which gets the next stream, or the response of the last one.
+  void Calls(const Link& on, uint64_t execution, uint64_t trigger) {
+    w.Says(ExecutionChange::kCalls, kMain, execution, trigger, on.client.id, stream_ + 1);
+  }
+  void Answers(const Link& on) {
+    w.Says(ExecutionChange::kAnswers, kMain, 0, 0, on.server.id, stream_);
+  }
+  // What came on a stream is given to JavaScript, within `execution`.
+  void Gives(ConnectionId connection, uint32_t stream, uint64_t counter, uint64_t execution = 0) {
+    w.Says(ExecutionChange::kStream, kMain, execution, stream, connection, counter);
+  }
 
- private:
   uint32_t stream_ = 0;
 };
 
@@ -180,6 +204,132 @@ TEST_F(SharedConnectionTest, WhatItsResponsesSetOffIsNobodys) {
   Answer(s2, r2, 135);
   Settle();
   EXPECT_FALSE(w.IsChild(further, r2));
+}
+
+TEST_F(SharedConnectionTest, ACallIsOfTheTurnThatMadeIt) {
+  const auto r1 = Read(s1, 100);
+  Calls(a, 0, 0);
+  const auto c1 = OnStream([&] { return Send(a, 0, 0, 105); });
+  const auto r2 = Read(s2, 110);
+  Calls(a, 0, 0);
+  OtherTurn(115);
+  const auto c2 = OnStream([&] { return Send(a, 0, 0, 116); });
+  w.Finish(c2);
+  w.Finish(c1);
+  Answer(s1, r1, 131);
+  Answer(s2, r2, 135);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsChild(c2, r2));
+  EXPECT_EQ(w.Method(c1), "async_id");
+}
+
+// The first bytes of a connection make it ready for all who wait; what runs then has an id of the
+// request that asked for it.
+TEST_F(SharedConnectionTest, WhoWaitedForTheConnectionIsNotKnown) {
+  const auto r1 = Read(s1, 100);
+  w.Says(ExecutionChange::kConnects, kMain, 103, 101, a.client.id, 105);
+  const auto r2 = Read(s2, 106);
+  Ids(a.client.id, 104, 103, 110);
+  w.Receives(a.client.id, kMain);
+  Calls(a, 104, 103);
+  const auto c = OnStream([&] { return Send(a, 0, 0, 111); });
+  w.Finish(c);
+  Answer(s1, r1, 115);
+  Answer(s2, r2, 120);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// The handler answers in the turn of its call's response: that was made for it.
+TEST_F(SharedConnectionTest, TheLastCallIsKnownByWhenTheAnswerIsMade) {
+  const auto r1 = OnStream([&] { return Read(s1, 100); });
+  const auto c = Send(a, 103, 101, 105);
+  Response(a, c, 111);
+  Answers(s1);
+  OtherTurn(112);
+  Answer(s1, r1, 115);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c, r1));
+}
+
+TEST_F(SharedConnectionTest, AnAnswerThatIsMadeLaterSaysNothing) {
+  const auto r1 = OnStream([&] { return Read(s1, 100); });
+  const auto c = Send(a, 103, 101, 105);
+  Response(a, c, 111);
+  OtherTurn(112);
+  Answers(s1);
+  Answer(s1, r1, 115);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// One read brings two requests; each is given to its handler by itself.
+TEST_F(SharedConnectionTest, WhatEachStreamSetsOffIsItsOwn) {
+  const auto r1 = OnStream([&] { return Read(s1, 100); });
+  const auto r2 = OnStream([&] { return w.Read(s1, kMain); });
+  Gives(s1.server.id, 1, 100);
+  Gives(s1.server.id, 2, 105);
+  Ids(a.client.id, 107, 0, 108);
+  const auto c2 = w.Send(a, kMain);
+  OtherTurn(110);
+  Ids(b.client.id, 103, 0, 111);  // a timer that the first one set
+  const auto c1 = w.Send(b, kMain);
+  w.Finish(c1);
+  w.Finish(c2);
+  Answer(s1, r1, 115);
+  Answer(s1, r2, 116);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsChild(c2, r2));
+}
+
+// Its promises wait until the other streams were given, too.
+TEST_F(SharedConnectionTest, AStreamWithinSomethingElseIsNobodysTurn) {
+  const auto r1 = OnStream([&] { return Read(s1, 100); });
+  Gives(s1.server.id, 1, 100, 50);
+  const auto c = Send(a, 0, 0, 108);
+  w.Finish(c);
+  Answer(s1, r1, 115);
+  Settle();
+  EXPECT_TRUE(w.IsRoot(c));
+}
+
+// Two calls one after the other: the second is made when what came on the first one's stream is
+// given, under ids of the connection, which another request asked for.
+TEST_F(SharedConnectionTest, ACallAfterAResponse) {
+  const auto other = Read(s2, 90);
+  const auto r1 = Read(s1, 100);
+  Calls(a, 0, 0);
+  const auto c1 = OnStream([&] { return Send(a, 0, 0, 105); });
+  w.Receives(a.client.id, kMain);
+  w.Finish(c1);
+  Gives(a.client.id, 1, 110);
+  Calls(a, 92, 91);
+  const auto c2 = OnStream([&] { return Send(a, 0, 0, 115); });
+  w.Receives(a.client.id, kMain);
+  w.Finish(c2);
+  Gives(a.client.id, 2, 120);
+  Answer(s1, r1, 125);
+  Answer(s2, other, 126);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c1, r1));
+  EXPECT_TRUE(w.IsChild(c2, r1));
+}
+
+// A queue makes the call of one request in the turn of another: the answers alone count then.
+TEST_F(SharedConnectionTest, TurnsThatLieAreFoundOut) {
+  const auto r1 = Read(s1, 100);
+  const auto r2 = Read(s2, 110);
+  Calls(a, 0, 0);
+  const auto c = OnStream([&] { return Send(a, 0, 0, 120); });
+  w.Receives(a.client.id, kMain);
+  w.Finish(c);
+  Gives(a.client.id, 1, 125);
+  Answer(s1, r1, 130);
+  Answer(s2, r2, 131);
+  Settle();
+  EXPECT_TRUE(w.IsChild(c, r1));
 }
 
 TEST_F(AsyncIdTest, WorkersOfTheProcessAreNotTheMainThread) {
