@@ -211,23 +211,12 @@ SONDE_OF_SOCKET(int, sonde_execution)
 	return 0;
 }
 
-/* Node: a turn begins that has nothing to do with bytes that are looked into. */
-static __always_inline void sonde_execution_turn(__u32 tgid, __u32 tid)
-{
-	struct sonde_runtime *runtime = sonde_runtime_of(tgid);
-	struct sonde_data_record record = {.tgid = tgid, .tid = tid};
-
-	if (runtime && runtime->kind == SONDE_RUNTIME_NODE)
-		sonde_execution_node(&record, runtime);
-}
-
-/* Node: a turn begins with the end of a connection, or an error. */
-static __always_inline void sonde_execution_ends(__u64 connection)
+/* Node: a turn begins without bytes that are looked into. */
+static __always_inline void sonde_execution_begins(__u64 connection, __u32 event)
 {
 	struct sonde_runtime *runtime = sonde_runtime_of(bpf_get_current_pid_tgid() >> 32);
-	struct sonde_execution_said said = {.connection = connection,
-					    .event = SONDE_EXECUTION_ENDED,
-					    .runtime = SONDE_RUNTIME_NODE};
+	struct sonde_execution_said said = {
+	    .connection = connection, .event = event, .runtime = SONDE_RUNTIME_NODE};
 
 	if (!runtime || runtime->kind != SONDE_RUNTIME_NODE || !sonde_node_ids(&said, runtime))
 		return;
@@ -235,14 +224,24 @@ static __always_inline void sonde_execution_ends(__u64 connection)
 	sonde_execution_say(&said);
 }
 
+/* Nothing of a connection began it. */
+static __always_inline void sonde_execution_turn(void)
+{
+	sonde_execution_begins(0, SONDE_EXECUTION_ASYNC_IDS);
+}
+
+/* The end of a connection, or an error. */
+static __always_inline void sonde_execution_ends(__u64 connection)
+{
+	sonde_execution_begins(connection, SONDE_EXECUTION_ENDED);
+}
+
 /* A receive of which no record is made (encrypted, or another protocol) is the beginning of a turn
  * all the same. */
 static __always_inline void sonde_execution_quiet(__u32 direction)
 {
-	__u64 task = bpf_get_current_pid_tgid();
-
 	if (direction == SONDE_RECEIVE)
-		sonde_execution_turn(task >> 32, (__u32)task);
+		sonde_execution_turn();
 }
 
 #endif

@@ -245,7 +245,7 @@ static __always_inline int sonde_runtime_hit(struct pt_regs *ctx)
 	case SONDE_RUNTIME_PYTHON_LEAVES:
 		return sonde_python_leaves(tgid, subject);
 	case SONDE_RUNTIME_NODE_TURN:
-		sonde_execution_turn(tgid, tid);
+		sonde_execution_turn();
 		return 0;
 	case SONDE_RUNTIME_NODE_HOOKS:
 		return sonde_node_hooks(tgid, tid, subject);

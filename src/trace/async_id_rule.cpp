@@ -193,7 +193,7 @@ bool AsyncIdRule::OnCallSent(const RequestFact& fact) {
   if (fact.stream != 0) return OnSharedCall(*process, fact);
   const Connection* known = process->connections.Find(fact.connection);
   if (known != nullptr && known->call == 0) {
-    // The connection was made: a turn of its own, whose beginning shows nowhere, for whoever asked.
+    // The connection was made: a turn of its own, for whoever asked.
     process->turn = known->connected_for;
     process->began = Turn::kOther;
   }
