@@ -41,12 +41,17 @@ struct {
 	__type(value, struct sonde_beside);
 } sonde_besides SEC(".maps");
 
-/* TLS 1.2: header 5, nonce 8 (AES-GCM) or none, tag 16. */
-static __always_inline bool sonde_is_record_of(__u32 record, __u32 text, bool headless)
-{
-	__u32 more = record - text + (headless ? SONDE_TLS_RECORD_HEADER : 0);
+/* The most text of one record (RFC 8446 section 5.1): more is written as several at once. */
+#define SONDE_TLS_RECORD_TEXT 16384
 
-	return more == SONDE_TLS13_RECORD_ADDS || more == 21 || more == 29;
+/* TLS 1.2: header 5, nonce 8 (AES-GCM) or none, tag 16. */
+static __always_inline bool sonde_is_record_of(__u32 moved, __u32 text, bool headless)
+{
+	__u32 records = (text + SONDE_TLS_RECORD_TEXT - 1) / SONDE_TLS_RECORD_TEXT;
+	__u32 more = moved - text + (headless ? SONDE_TLS_RECORD_HEADER : 0);
+
+	return more == records * SONDE_TLS13_RECORD_ADDS || more == records * 21 ||
+	       more == records * 29;
 }
 
 /* The same behind the message that ends a TLS 1.3 handshake, a record of 58 or 74 bytes (SHA-256,

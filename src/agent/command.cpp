@@ -60,7 +60,7 @@ Result<std::unique_ptr<Command>> Command::Prepare(const std::vector<std::string>
   }
   close(go[0]);
   close(error[1]);
-  return std::unique_ptr<Command>(new Command(argv.front(), pid, go[1], error[0]));
+  return std::unique_ptr<Command>(new Command(argv, pid, go[1], error[0]));
 }
 
 Command::~Command() {
@@ -76,7 +76,7 @@ Status Command::Start() {
   int error = 0;
   if (ReadRetry(error_fd_, &error, sizeof(error)) == sizeof(error)) {
     failed_to_start_ = true;
-    return absl::ErrnoToStatus(error, absl::StrCat("cannot start ", program_));
+    return absl::ErrnoToStatus(error, absl::StrCat("cannot start ", argv_.front()));
   }
   return absl::OkStatus();
 }

@@ -27,7 +27,7 @@ class Command {
   Command& operator=(const Command&) = delete;
 
   pid_t pid() const { return pid_; }
-  const std::string& program() const { return program_; }  // as given to execvp(3)
+  const std::vector<std::string>& argv() const { return argv_; }  // as given to execvp(3)
   // Lets the child exec. Fails with kNotFound or kPermissionDenied as exec(3) did; shell exit codes
   // 127 and 126.
   Status Start();
@@ -38,10 +38,10 @@ class Command {
   std::optional<int> Reap();
 
  private:
-  Command(std::string program, pid_t pid, int go_fd, int error_fd)
-      : program_(std::move(program)), pid_(pid), go_fd_(go_fd), error_fd_(error_fd) {}
+  Command(std::vector<std::string> argv, pid_t pid, int go_fd, int error_fd)
+      : argv_(std::move(argv)), pid_(pid), go_fd_(go_fd), error_fd_(error_fd) {}
 
-  std::string program_;
+  std::vector<std::string> argv_;
   pid_t pid_;
   int go_fd_;     // write end: one byte releases the child
   int error_fd_;  // read end: errno of a failed exec, or end of file

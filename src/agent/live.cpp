@@ -138,7 +138,7 @@ std::vector<Page> Live::ShowTraces() {
 Status Live::SelectProcesses() {
   if (command_ != nullptr && watcher_ != nullptr) {
     watcher_->Expect(tls::LikelyFiles(
-        command_->program(),
+        command_->argv(),
         {FromEnvironment("PATH"), FromEnvironment("PYTHONPATH"), FromEnvironment("HOME")}));
   }
   if (command_ != nullptr) return discovery_->Launch(static_cast<uint32_t>(command_->pid()));

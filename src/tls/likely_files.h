@@ -15,11 +15,12 @@ struct SearchPaths {
   std::string home;         // HOME
 };
 
-// A command that is about to be started. Absolute paths of files that exist: the program that
-// execvp(3) would run for it; if that is a script its interpreters; and what LikelyLibraries says
-// of the last of them.
-std::vector<std::string> LikelyFiles(const std::string& command, const SearchPaths& search,
-                                     const std::string& root = "");
+// A command that is about to be started, as execvp(3) is given it. Absolute paths of files that
+// exist: the programs that its words name, its own and those that a shell, env(1) or timeout(1) is
+// to start, with the interpreters of those that are scripts and the programs that a shell's script
+// names; and what LikelyLibraries says of them. Some may never be used; 128 files at most.
+std::vector<std::string> LikelyFiles(const std::vector<std::string>& command,
+                                     const SearchPaths& search, const std::string& root = "");
 
 // What a program may load at run time: the TLS libraries in the system's library directories, and
 // for an interpreter of Python those that its packages bring along (probe::TlsLibrary says how they
