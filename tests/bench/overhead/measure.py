@@ -37,7 +37,7 @@ def overhead(directory, target, pairs, probes):
     make, make_load, *attach = TARGETS[target]
     attach = attach[0] if attach else rig.attach
     server = make(directory)
-    drive = make_load(server, directory, pairs * 6 + 30)
+    drive = make_load(server, directory, pairs * 7 + 30)
     rows = []
     try:
         time.sleep(1.0)
@@ -45,16 +45,19 @@ def overhead(directory, target, pairs, probes):
             before = server.window(1.0)
             run = attach(directory, server, probes=probes, name=f"pair{pair}")
             time.sleep(0.2)
-            cpu = run.process.cpu_seconds()
+            # The agent's first second is apart: in it it learns what it then knows.
+            started = run.process.cpu_seconds()
+            first = server.window(1.0)
+            learnt = run.process.cpu_seconds()
             attached = server.window(1.0)
-            spent = run.process.cpu_seconds() - cpu
+            spent = run.process.cpu_seconds() - learnt
             run.stop()
             time.sleep(0.2)
             after = server.window(1.0)
             detached = [(b + a) / 2 for b, a in zip(before, after)]
             rows.append({"detached_rps": detached[0], "attached_rps": attached[0], "ratio": attached[0] / detached[0],
                          "detached_us": detached[1], "attached_us": attached[1], "added_us": attached[1] - detached[1],
-                         "agent_us": spent * 1e6 / attached[2]})
+                         "agent_us": spent * 1e6 / attached[2], "agent_first_us": (learnt - started) * 1e6 / first[2]})
     finally:
         drive.stop()
         server.stop()

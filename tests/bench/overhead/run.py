@@ -43,6 +43,7 @@ def rows(results):
         yield f"{title}: server CPU per request, detached, us", spread(r["detached_us"])
         yield f"{title}: server CPU added per request, us", spread(r["added_us"])
         yield f"{title}: agent CPU per request at this speed, us", spread(r["agent_us"])
+        yield f"{title}: ... in its first second, us", spread(r["agent_first_us"])
     for name, r in results["stages"].items():
         yield f"agent CPU per span, {name}, us", f"{r['us_per_span']:.2f} (at {r['spans_per_second']:.0f}/s)"
     if results["volume"]:

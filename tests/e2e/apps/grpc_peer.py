@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """gRPC without generated code: `serve PORT [CERTIFICATE KEY]`, or `call PORT COUNT THREADS [AUTHORITY [METHODS]]`. Method
 AddN answers, FailN fails with NOT_FOUND. With an authority (not -) it speaks TLS, on a connection per thread. METHODS: so
-many names are used over and over, so that their header table entries are not sent again. ACCESS_LOG: method, client port."""
+many names are used over and over, so that their header table entries are not sent again. ACCESS_LOG: method, client port.
+`serve-aio PORT` and `call-aio PORT COUNT CONCURRENT` are the same on grpc.aio, one channel for all."""
+import asyncio
 import json
 import os
 import sys
@@ -66,7 +68,42 @@ def call(port, count, threads, authority="-", methods=None):
         assert all(pool.map(one, range(count)))
 
 
-if sys.argv[1] == "serve":
-    serve(*sys.argv[2:])
-else:
-    call(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
+class AnythingAsync(grpc.GenericRpcHandler):
+    def service(self, details):
+        async def answer(request, context):
+            await asyncio.sleep(0)
+            if "/Fail" in details.method:
+                await context.abort(grpc.StatusCode.NOT_FOUND, "no such thing")
+            return request * 2
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+async def serve_async(port):
+    server = grpc.aio.server(handlers=[AnythingAsync()])
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    await server.wait_for_termination()
+
+
+async def call_async(port, count, concurrent):
+    slots = asyncio.Semaphore(concurrent)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        async def one(i):
+            method = f"/shop.Cart/Fail{i}" if i % 10 == 0 else f"/shop.Cart/Add{i}"
+            async with slots:
+                try:
+                    await channel.unary_unary(method)(b"x" * (i % 3000), timeout=30)
+                except grpc.aio.AioRpcError as error:
+                    assert error.code() == grpc.StatusCode.NOT_FOUND, error
+
+        await asyncio.gather(*map(one, range(count)))
+
+
+COMMANDS = {
+    "serve": serve,
+    "call": lambda port, count, threads, *rest: call(port, int(count), int(threads), *rest),
+    "serve-aio": lambda port: asyncio.run(serve_async(port)),
+    "call-aio": lambda port, count, concurrent: asyncio.run(call_async(port, int(count), int(concurrent))),
+}
+COMMANDS[sys.argv[1]](*sys.argv[2:])
